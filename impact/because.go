@@ -1,0 +1,229 @@
+package impact
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"bongsu/estate"
+)
+
+// Because returns up to most minimal blocking sets of a thing that cannot come
+// back (design §3.6), the deepest first: taking all of one set as up makes the
+// thing recoverable, leaving any member out does not. The members are components
+// and crews; where nothing but the thing's own lost replicas or data blocks it,
+// the one set is the lost domains that held them.
+func (im *Impact) Because(r estate.Ref, most int) [][]estate.Ref {
+	return im.because(im.back.clone(), im.back.m.nodeOf(r), most)
+}
+
+// PartBecause is like [Impact.Because] for a part of a service.
+func (im *Impact) PartBecause(service, part, most int) [][]estate.Ref {
+	return im.because(im.back.clone(), im.back.m.partNode(service, part), most)
+}
+
+// because asks on s, a copy of im.back that is left as it was.
+func (im *Impact) because(s *state, n node, most int) [][]estate.Ref {
+	if s.val[n] || most < 1 {
+		return nil
+	}
+	candidates := s.suspects(n)
+	// Each found set is searched again without one of its members, so that
+	// every further set differs from all before it (Reiter 1987, hitting-set tree).
+	var (
+		found  [][]node
+		banned = [][]node{nil}
+	)
+	for len(banned) > 0 && len(found) < most {
+		ban := banned[0]
+		banned = banned[1:]
+		set := s.blocking(n, candidates, ban)
+		if set == nil {
+			continue
+		}
+		if !slices.ContainsFunc(found, func(f []node) bool { return slices.Equal(f, set) }) {
+			found = append(found, set)
+		}
+		if len(found) < most && len(banned) < 4*most {
+			for _, x := range set {
+				banned = append(banned, append(slices.Clone(ban), x))
+			}
+		}
+	}
+	if len(found) == 0 {
+		return [][]estate.Ref{im.lostUnder(n)}
+	}
+	sets := make([][]estate.Ref, len(found))
+	for i, set := range found {
+		for _, x := range set {
+			ref, _ := im.back.m.refOf(x)
+			sets[i] = append(sets[i], ref)
+		}
+		slices.SortFunc(sets[i], compareRefs)
+	}
+	return sets
+}
+
+func compareRefs(a, b estate.Ref) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
+}
+
+// blocking returns one minimal set of candidates that, taken as up, brings n
+// back, or nil when all of them together do not. Candidates are taken as up one
+// after another until n is back; the last one taken is then needed by every set
+// among those so far, so it stays, and the search goes on before it. What
+// remains is what deleting candidates from the end, one by one, would leave.
+func (s *state) blocking(n node, candidates, ban []node) []node {
+	var set []node
+	end := len(candidates)
+	for {
+		s.log = &trail{}
+		for _, x := range set {
+			s.force(x)
+			s.drain()
+		}
+		if s.val[n] {
+			s.undo()
+			slices.Sort(set)
+			return set
+		}
+		last := -1
+		for i := 0; i < end && !s.val[n]; i++ {
+			x := candidates[i]
+			if s.val[x] || slices.Contains(ban, x) {
+				continue
+			}
+			s.force(x)
+			s.drain()
+			last = i
+		}
+		back := s.val[n]
+		s.undo()
+		if !back {
+			return nil
+		}
+		set = append(set, candidates[last])
+		end = last
+	}
+}
+
+// suspects returns the components and crews, other than n itself, that n waits
+// for directly or not, the deepest in the blocked-by graph first, then by name.
+func (s *state) suspects(n node) []node {
+	var (
+		nodes = []node{n}
+		local = map[node]node{n: 0}
+	)
+	edges := [][]node{}
+	for i := 0; i < len(nodes); i++ {
+		var es []node
+		for _, b := range s.blockers(nodes[i]) {
+			j, ok := local[b]
+			if !ok {
+				j = node(len(nodes))
+				local[b] = j
+				nodes = append(nodes, b)
+			}
+			es = append(es, j)
+		}
+		edges = append(edges, es)
+	}
+	depth := make([]int, len(nodes)) // 0 waits for nothing else; -1 not known yet
+	for i := range depth {
+		depth[i] = -1
+	}
+	for _, group := range components(len(nodes), func(n node) []node { return edges[n] }) {
+		level := 0
+		for _, v := range group {
+			for _, w := range edges[v] {
+				level = max(level, depth[w]+1) // within the group: 0
+			}
+		}
+		for _, v := range group {
+			depth[v] = level
+		}
+	}
+	type suspect struct {
+		node
+		depth int
+		ref   estate.Ref
+	}
+	var found []suspect
+	for i, v := range nodes {
+		if v != n && (s.m.isComp(v) || s.m.isCrew(v)) {
+			ref, _ := s.m.refOf(v)
+			found = append(found, suspect{v, depth[i], ref})
+		}
+	}
+	slices.SortFunc(found, func(a, b suspect) int {
+		return cmp.Or(cmp.Compare(a.depth, b.depth), compareRefs(a.ref, b.ref))
+	})
+	out := make([]node, len(found))
+	for i, f := range found {
+		out[i] = f.node
+	}
+	return out
+}
+
+// blockers returns what a node that is down waits for: its inputs that are
+// down, and for a component that does not hold the conditions of the actions
+// that could make it hold.
+func (s *state) blockers(n node) []node {
+	var b []node
+	for _, i := range s.m.in(n) {
+		if !s.val[i] && i >= s.m.compBase {
+			b = append(b, i)
+		}
+	}
+	if s.m.isComp(n) && !s.flag[n] {
+		first, end := s.m.actions(int32(n - s.m.compBase))
+		for a := first; a < end; a++ {
+			if i := int32(a - s.m.actBase); !s.val[a] && s.possible(i) {
+				b = append(b, a)
+			}
+		}
+	}
+	return b
+}
+
+// lostUnder returns the lost domains that held a component's replicas and data,
+// and those that the node itself needs.
+func (im *Impact) lostUnder(n node) []estate.Ref {
+	m := im.back.m
+	lost := map[int]bool{}
+	add := func(d int) {
+		if !im.fallen.val[d] {
+			lost[d] = true
+		}
+	}
+	if m.isComp(n) && !im.fallen.held[n-m.compBase] {
+		c := &im.Snapshot.Components[n-m.compBase]
+		for i := range c.Replicas {
+			add(c.Replicas[i].In)
+		}
+		if c.Data != nil {
+			for i := range c.Data.Copies {
+				add(c.Data.Copies[i].In)
+			}
+		}
+	}
+	stack := []node{n}
+	for len(stack) > 0 {
+		v := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for _, i := range m.in(v) {
+			if i < m.compBase {
+				add(int(i))
+			} else if _, named := m.refOf(i); !named && !im.back.val[i] {
+				stack = append(stack, i)
+			}
+		}
+	}
+	refs := []estate.Ref{}
+	for d := range lost {
+		ref, _ := m.refOf(node(d))
+		refs = append(refs, ref)
+	}
+	slices.SortFunc(refs, compareRefs)
+	return refs
+}
