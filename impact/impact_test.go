@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"bongsu/estate"
 	"bongsu/impact"
@@ -292,6 +293,59 @@ func TestPlantedDeadlocks(t *testing.T) {
 			})
 			if alive := im.Alive(1); alive && !found {
 				t.Fatalf("length %d, seed %d: not found among %v", length, seed, im.Deadlocks)
+			}
+		}
+	}
+}
+
+// TestSweep asks every single domain of random estates in one sweep and expects
+// what each loss asked for alone says.
+func TestSweep(t *testing.T) {
+	for seed := range uint64(500) {
+		s := parse(t, randomEstate(rand.New(rand.NewPCG(seed, 2))))
+		e := impact.NewEngine(s)
+		healthy, err := e.Of(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sweep := e.NewSweep()
+		for d := range s.Domains {
+			im, err := e.Of([]string{s.Domains[d].Name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want impact.Delta
+			want.LostDomains = im.LostDomains
+			touched := func(now, before []impact.Result) (ts []impact.Touched) {
+				for i := range now {
+					if now[i].State != before[i].State {
+						ts = append(ts, impact.Touched{Index: i, State: now[i].State})
+					}
+				}
+				return ts
+			}
+			want.Components = touched(im.Components, healthy.Components)
+			want.Services = touched(im.Services, healthy.Services)
+			want.Crews = touched(im.Crews, healthy.Crews)
+			for i := range im.Services {
+				for j, p := range im.Services[i].Parts {
+					if p.State != healthy.Services[i].Parts[j].State {
+						want.Parts = append(want.Parts, impact.TouchedPart{Service: i, Part: j, State: p.State})
+					}
+				}
+			}
+			got := sweep.Lose(d)
+			clean := func(ts []impact.Touched, before []impact.Result) []impact.Touched {
+				return slices.DeleteFunc(ts, func(x impact.Touched) bool { return before[x.Index].State == x.State })
+			}
+			got.Crews = clean(got.Crews, healthy.Crews)
+			got.Parts = slices.DeleteFunc(got.Parts, func(x impact.TouchedPart) bool {
+				return healthy.Services[x.Service].Parts[x.Part].State == x.State
+			})
+			got.Components = clean(got.Components, healthy.Components)
+			got.Services = clean(got.Services, healthy.Services)
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("seed %d, losing %s: %s", seed, s.Domains[d].Name, diff)
 			}
 		}
 	}

@@ -46,7 +46,9 @@ type model struct {
 	hosts    [][]int32 // of each domain: the components with a replica in it, once each
 	total    []int32   // of each component: all its replicas
 
-	base *state // the estate with nothing lost
+	base  *state  // the estate with nothing lost
+	never []int32 // components that do not hold even then
+	down  []node  // what is false even then
 }
 
 func compile(s *estate.Snapshot) *model {
@@ -86,6 +88,16 @@ func compile(s *estate.Snapshot) *model {
 	m.findCycles()
 	m.place()
 	m.base = settled(m)
+	for n, ok := range m.base.val {
+		if !ok {
+			m.down = append(m.down, node(n))
+		}
+	}
+	for c, held := range m.base.held {
+		if !held {
+			m.never = append(m.never, int32(c))
+		}
+	}
 	return m
 }
 

@@ -284,7 +284,7 @@ func randomEstate(rng *rand.Rand) string {
 			b.WriteString("auto: true\n")
 		}
 		if mode == "any" && total > 0 {
-			fmt.Fprintf(&b, "atLeast: %d\n", 1+rng.IntN(total))
+			fmt.Fprintf(&b, "atLeast: %d\n", 1+rng.IntN(total)+rng.IntN(20)/19) // now and then more than there are
 		}
 		for _, f := range []string{"needs", "wants", "startNeeds"} {
 			if rng.IntN(3) == 0 {

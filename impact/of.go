@@ -55,7 +55,9 @@ func (e *Engine) of(lost []int) *Impact {
 	fallen := m.base.clone()
 	fallen.lose(lost)
 	back := fallen.clone()
+	back.log = &trail{unheld: fallen.log.unheld}
 	back.recover()
+	fallen.log, back.log = nil, nil
 
 	im := &Impact{Snapshot: snap, Lost: lost, fallen: fallen, back: back}
 	for d := range snap.Domains {

@@ -33,13 +33,21 @@ type state struct {
 	log *trail // what a question of the kind "what if" changed; nil: not asked
 }
 
-// A trail remembers what to take back.
+// A trail remembers what to take back: first a recovery, then the fall before it.
 type trail struct {
 	rose    []node
 	flagged []node
 	ran     []int32
 	direct  []int32
+
+	fell      []node
+	unflagged []node
+	emptied   []emptied
+	unheld    []int32
 }
+
+// emptied is how many replicas of a component a lost domain took.
+type emptied struct{ comp, count int32 }
 
 // settled returns the state with nothing lost: all is taken as up, then what
 // cannot be is taken away.
@@ -80,13 +88,27 @@ func (s *state) clone() *state {
 
 // lose takes domains away for good and lets what cannot run without them fall.
 func (s *state) lose(domains []int) {
+	s.log = &trail{}
 	for _, d := range domains {
-		s.flag[d] = false
+		s.unflag(node(d))
 		s.fall(node(d))
 	}
 	s.spread()
-	for c := range s.held {
-		s.held[c] = s.flag[s.m.compBase+node(c)]
+	for _, n := range s.log.unflagged {
+		if s.m.isComp(n) {
+			c := int32(n - s.m.compBase)
+			s.held[c] = false
+			s.log.unheld = append(s.log.unheld, c)
+		}
+	}
+}
+
+func (s *state) unflag(n node) {
+	if s.flag[n] {
+		s.flag[n] = false
+		if s.log != nil {
+			s.log.unflagged = append(s.log.unflagged, n)
+		}
 	}
 }
 
@@ -94,6 +116,9 @@ func (s *state) fall(n node) {
 	if s.val[n] {
 		s.val[n] = false
 		s.queue = append(s.queue, n)
+		if s.log != nil {
+			s.log.fell = append(s.log.fell, n)
+		}
 	}
 }
 
@@ -116,10 +141,15 @@ func (s *state) spread() {
 // empty takes away the replicas in a lost domain.
 func (s *state) empty(domain int) {
 	for _, c := range s.m.hosts[domain] {
+		var gone int32
 		for i := range s.m.snap.Components[c].Replicas {
 			if r := &s.m.snap.Components[c].Replicas[i]; r.In == domain {
-				s.living[c] -= int32(r.Count)
+				gone += int32(r.Count)
 			}
+		}
+		s.living[c] -= gone
+		if s.log != nil {
+			s.log.emptied = append(s.log.emptied, emptied{c, gone})
 		}
 		s.rehold(c)
 	}
@@ -128,7 +158,7 @@ func (s *state) empty(domain int) {
 // rehold lets component c fall if it no longer holds.
 func (s *state) rehold(c int32) {
 	if n := s.m.compBase + node(c); !s.holds(c) {
-		s.flag[n] = false
+		s.unflag(n)
 		s.fall(n)
 	}
 }
@@ -152,15 +182,15 @@ func (s *state) holds(c int32) bool {
 	}
 }
 
-// recover runs every action that can run, until none is left (design §3.4).
+// recover runs every action that can run, until none is left (design §3.4), after
+// a [state.lose] whose trail is still there.
 func (s *state) recover() {
-	for c := range s.held {
-		if s.held[c] {
-			continue
-		}
-		for a, end := s.m.actions(int32(c)); a < end; a++ {
-			if s.val[a] {
-				s.offer(a)
+	for _, comps := range [2][]int32{s.m.never, s.log.unheld} {
+		for _, c := range comps {
+			for a, end := s.m.actions(c); a < end; a++ {
+				if s.val[a] {
+					s.offer(a)
+				}
 			}
 		}
 	}
@@ -348,6 +378,21 @@ func (s *state) undo() {
 		}
 	}
 	s.order = s.order[:len(s.order)-len(t.ran)]
+	for _, n := range t.fell {
+		s.val[n] = true
+		for _, p := range s.m.out(n) {
+			s.count[p]++
+		}
+	}
+	for _, n := range t.unflagged {
+		s.flag[n] = true
+	}
+	for _, e := range t.emptied {
+		s.living[e.comp] += e.count
+	}
+	for _, c := range t.unheld {
+		s.held[c] = true
+	}
 }
 
 // possible reports whether action a can run in this loss once its needs are up:
