@@ -1,0 +1,189 @@
+package plan
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"bongsu/estate"
+)
+
+func parse(t testing.TB, text string) *estate.Snapshot {
+	t.Helper()
+	s, err := estate.Parse([]estate.File{{Name: "estate.yaml", Data: []byte(text)}})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return s
+}
+
+// random writes a small estate with everything in it that the planner honours.
+// Site a is the one to lose.
+// With bulk, the other sites are full of what could shrink.
+func random(rng *rand.Rand, components int, bulk bool) string {
+	var b strings.Builder
+	pick := func(of ...string) string { return of[rng.IntN(len(of))] }
+	n := func(lo, hi int) int { return lo + rng.IntN(hi-lo+1) }
+	some := func() bool { return rng.IntN(2) == 0 }
+	fmt.Fprintln(&b, "{kind: Domain, name: a, type: site}")
+	for i, site := range []string{"b", "c"} {
+		room, hall := n(2, 9), n(1, 6)
+		if bulk {
+			room, hall = 10-4*i+n(0, 3), 6-4*i+n(0, 2)
+		}
+		fmt.Fprintf(&b, "---\n{kind: Domain, name: %s, type: site, capacity: {room: %d}}\n", site, room)
+		fmt.Fprintf(&b, "---\n{kind: Domain, name: %s-hall, type: hall, needs: [%s], capacity: {room: %d}}\n", site, site, hall)
+	}
+	need := func(upTo int) string {
+		if upTo == 0 || rng.IntN(3) == 0 {
+			return "[]"
+		}
+		one := func() string {
+			if rng.IntN(9) == 0 {
+				return pick("a", "b", "crew1")
+			}
+			return fmt.Sprintf("c%d", rng.IntN(upTo))
+		}
+		switch rng.IntN(5) {
+		case 0:
+			return fmt.Sprintf("[{anyOf: [%s, %s]}]", one(), one())
+		case 1:
+			return fmt.Sprintf("[{atLeast: 2, of: [%s, %s, %s]}]", one(), one(), one())
+		case 2:
+			return fmt.Sprintf("[%s, %s]", one(), one())
+		}
+		return "[" + one() + "]"
+	}
+	// Most needs go to what comes before, some anywhere: cycles.
+	upTo := func(i int) int {
+		if rng.IntN(5) == 0 {
+			return components
+		}
+		return i
+	}
+	for i := range components {
+		fmt.Fprintf(&b, "---\nkind: Component\nname: c%d\n", i)
+		mode := pick("any", "any", "quorum", "primary")
+		fmt.Fprintf(&b, "mode: %s\n", mode)
+		uses := func() string { return fmt.Sprintf("uses: {room: %d}", n(0, 2)) }
+		switch mode {
+		case "any":
+			fmt.Fprintf(&b, "atLeast: %d\nreplicas: [{in: %s, count: %d, %s}, {in: %s, %s}]\n", n(1, 3), pick("a", "a", "a", "b"), n(1, 2), uses(), pick("a", "a", "b-hall", "c"), uses())
+		case "quorum":
+			fmt.Fprintf(&b, "replicas: [{in: a, count: 2, %s}, {in: b, %s}]\n", uses(), uses())
+		case "primary":
+			fmt.Fprintf(&b, "replicas: [{in: a, role: primary, %s}, {in: %s, role: standby, %s}]\n", uses(), pick("a", "b-hall", "c"), uses())
+		}
+		fmt.Fprintf(&b, "needs: %s\n", need(upTo(i)))
+		if rng.IntN(4) == 0 {
+			fmt.Fprintf(&b, "startNeeds: %s\n", need(upTo(i)))
+		}
+		fmt.Fprint(&b, "actions:\n")
+		for k := range n(1, 2) {
+			at := pick("", "at: b, ", "at: c, ", "at: [b-hall, c], ", "at: [c-hall, b], ", "at: [a, b], ")
+			does := pick("start", "rebuild", "scale")
+			if mode == "primary" && some() {
+				does = "promote"
+			}
+			fmt.Fprintf(&b, "  - {name: x%d, does: %s, %stakes: %dm, needs: %s", k, does, at, n(0, 9), need(upTo(i)))
+			if mode == "any" && some() && does != "promote" {
+				fmt.Fprintf(&b, ", adds: {count: %d}", n(1, 3))
+			}
+			if rng.IntN(4) > 0 {
+				fmt.Fprintf(&b, ", crew: {crew%d: %d}", n(0, 1), n(1, 2))
+			}
+			if some() {
+				fmt.Fprint(&b, ", uses: {lim: 1}")
+			}
+			fmt.Fprint(&b, "}\n")
+		}
+	}
+	if bulk {
+		for i, at := range []string{"b", "c", "b-hall"} {
+			fmt.Fprintf(&b, "---\n{kind: Component, name: bulk%d, replicas: [{in: %s, count: 4, uses: {room: 1}}], atLeast: %d, needs: %s, ", i, at, n(1, 4), pick("[]", "[]", "[c0]", "[b]"))
+			fmt.Fprintf(&b, "actions: [{name: shed, does: shrink, at: %s, removes: {count: %d}, takes: %dm, crew: {crew%d: 1}}]}\n", at, n(1, 4), n(0, 5), n(0, 1))
+			fmt.Fprintf(&b, "---\n{kind: Service, name: t%d, users: %d, needs: %s, parts: [{name: p, share: 0.5, needs: [bulk%d]}]}\n", i, n(0, 9), pick("[]", fmt.Sprintf("[bulk%d]", i)), n(0, 1))
+		}
+	}
+	for i := range n(1, 4) {
+		fmt.Fprintf(&b, "---\n{kind: Service, name: s%d, users: %d, weight: %d, needs: %s", i, n(1, 100), n(1, 3), need(components))
+		if some() {
+			fmt.Fprintf(&b, ", parts: [{name: p, share: 0.25, needs: %s}, {name: q, share: 0.5, needs: %s}]", need(components), need(components))
+		}
+		fmt.Fprintf(&b, ", objectives: {rto: %dm}}\n", n(1, 20))
+	}
+	fmt.Fprintf(&b, "---\n{kind: Crew, name: crew0, people: %d}\n", n(1, 3))
+	fmt.Fprintf(&b, "---\n{kind: Crew, name: crew1, people: %d, needs: %s}\n", n(1, 3), need(components))
+	fmt.Fprintf(&b, "---\n{kind: Limit, name: lim, slots: %d}\n", n(1, 2))
+	return b.String()
+}
+
+// Every plan of a random estate is feasible, says what it costs, and costs at
+// least its lower bound.
+func TestRandomPlansAreFeasible(t *testing.T) {
+	steps, shrinks := 0, 0
+	for seed := range uint64(2500) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		text := random(rng, 2+rng.IntN(9), seed%2 == 0)
+		s := parse(t, text)
+		p, err := Make(s, []string{"a"}, Options{Rounds: 3, Horizon: time.Duration(1+rng.IntN(60)) * time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := check(s, []string{"a"}, p, nil); err != nil {
+			t.Fatalf("seed %d: %v\n%s\n%+v", seed, err, text, p.Steps)
+		}
+		for i := range p.Steps {
+			if len(p.Steps[i].Removed) > 0 {
+				shrinks++
+				break
+			}
+		}
+		steps += len(p.Steps)
+	}
+	t.Logf("%d steps; %d plans with shrinks", steps, shrinks)
+	if steps < 1000 || shrinks < 15 {
+		t.Errorf("%d steps and %d plans with shrinks are too few to show anything", steps, shrinks)
+	}
+}
+
+// On tiny estates, every plan is compared with the best that exists. The bound
+// never exceeds it; how far the plans are from it is logged.
+func TestAgainstBruteForce(t *testing.T) {
+	var total, least, bound float64
+	optimal, tried := 0, 0
+	for seed := range uint64(1500) {
+		rng := rand.New(rand.NewPCG(seed, 2))
+		text := random(rng, 2+rng.IntN(3), false)
+		s := parse(t, text)
+		horizon := time.Duration(10+rng.IntN(60)) * time.Minute
+		opt, ok := best(s, []string{"a"}, horizon, 6)
+		if !ok || opt == 0 {
+			continue
+		}
+		p, err := Make(s, []string{"a"}, Options{Horizon: horizon})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tried++
+		got := p.Objective.UserMinutes
+		if got < opt*(1-1e-9) {
+			t.Fatalf("seed %d: the plan costs %v, the best of all costs %v\n%s", seed, got, opt, text)
+		}
+		if p.Objective.LowerBound > opt*(1+1e-12) {
+			t.Fatalf("seed %d: lower bound %v, the best of all costs %v\n%s", seed, p.Objective.LowerBound, opt, text)
+		}
+		if got <= opt*(1+1e-9) {
+			optimal++
+		} else if testing.Verbose() {
+			t.Logf("seed %d: %v instead of %v", seed, got, opt)
+		}
+		total, least, bound = total+got, least+opt, bound+p.Objective.LowerBound
+	}
+	t.Logf("%d of %d optimal; in all %.4f of the best, bound %.4f of it", optimal, tried, total/least, bound/least)
+	if tried < 200 || float64(optimal) < 0.95*float64(tried) || total > 1.01*least {
+		t.Errorf("%d of %d optimal, %.4f of the best", optimal, tried, total/least)
+	}
+}
