@@ -739,3 +739,53 @@ func RunFull(t *testing.T, s kv.Store, repair func(context.Context) error) {
 		b.put(t, fmt.Sprint("again/", i), string(value))
 	}
 }
+
+// RunBackup checks that a backup of one store restores into an empty other one, while
+// the first is written to, and is refused by one that is not empty.
+func RunBackup(t *testing.T, from, to kv.Store) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	defer cancel()
+	b := box{ctx, from, ""}
+	l := b.lease(t, 10*time.Second)
+	b.commit(t, kv.Txn{Do: []kv.Op{
+		{Key: "\xff\x00", Value: []byte{0, 255}}, {Key: "empty"}, {Key: "한글", Value: []byte("봉수\n")},
+		{Key: "alive", Value: []byte("1"), Lease: l.ID()},
+	}})
+	big := kv.Txn{}
+	for i := range 900 {
+		big.Do = append(big.Do, kv.Op{Key: fmt.Sprintf("many/%04d", i), Value: bytes.Repeat([]byte{byte(i)}, 1000)})
+	}
+	b.commit(t, big)
+	want, rev := b.list(t, "")
+	var text bytes.Buffer
+	info, err := kv.Backup(ctx, from, &text, "test", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Records != 903 || info.Revision != rev || info.Cluster != "test" {
+		t.Errorf("backed up %+v at %d", info, rev)
+	}
+	restored, err := kv.Restore(ctx, bytes.NewReader(text.Bytes()), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "what the backup says of itself", info, restored)
+	values := func(all []kv.Entry) map[string]string {
+		m := map[string]string{}
+		for _, e := range all {
+			if e.Lease == 0 {
+				m[e.Key] = string(e.Value)
+			}
+		}
+		return m
+	}
+	got, _, err := to.List(ctx, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "restored", values(want), values(got))
+	if _, err := kv.Restore(ctx, bytes.NewReader(text.Bytes()), to); err == nil || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("a second restore into the same store: %v", err)
+	}
+}

@@ -1,0 +1,50 @@
+package etcd_test
+
+import (
+	"bytes"
+	"testing"
+
+	"bongsu/internal/etcd"
+	"bongsu/internal/kv"
+	"bongsu/internal/kv/kvtest"
+)
+
+func TestMemberConforms(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 1).start()
+	kvtest.Run(t, func(*testing.T) kv.Store { return c.nodes[0] })
+}
+
+func TestFollowerConforms(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3).start()
+	kvtest.Run(t, func(*testing.T) kv.Store { return c.nodes[(c.leader()+1)%3] })
+}
+
+func TestClientConforms(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3).start()
+	client := c.client(0, 1, 2)
+	kvtest.Run(t, func(*testing.T) kv.Store { return client })
+}
+
+func TestFull(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, func(c *etcd.Config) { c.Quota = 16 << 20 }).start()
+	n := c.nodes[(c.leader()+1)%3]
+	kvtest.RunFull(t, n, n.Repair)
+}
+
+func TestBackup(t *testing.T) {
+	t.Parallel()
+	from, to := newCluster(t, 1).start(), newCluster(t, 1).start()
+	kvtest.RunBackup(t, from.nodes[0], to.nodes[0])
+	memory := kv.NewMemory()
+	var text bytes.Buffer
+	if err := to.nodes[0].Backup(t.Context(), &text); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.Restore(t.Context(), &text, memory); err != nil { // from one kind of store to another
+		t.Fatal(err)
+	}
+}

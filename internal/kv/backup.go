@@ -1,0 +1,280 @@
+package kv
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+	"time"
+)
+
+// backupFormat is the first thing in a backup, and its version the second.
+const (
+	backupFormat  = "bongsu backup"
+	backupVersion = 1
+)
+
+// restoring is the key that a store has while it is restored, so that half a restore
+// is never taken for a whole one.
+const restoring = "restore/unfinished"
+
+// BackupInfo says what a backup is of.
+type BackupInfo struct {
+	Cluster  string
+	At       time.Time
+	Revision int64 // what is in the backup is the state at this revision
+	Records  int
+}
+
+// The lines of a backup: a header, a record for each key, and an end.
+type backupHeader struct {
+	Format   string    `json:"format"`
+	Version  int       `json:"version"`
+	Cluster  string    `json:"cluster"`
+	At       time.Time `json:"at"`
+	Revision int64     `json:"revision"`
+}
+
+type backupRecord struct {
+	Key    []byte `json:"key"` // in base64, as any byte can be in it
+	Value  []byte `json:"value"`
+	SHA256 string `json:"sha256"`
+}
+
+type backupEnd struct {
+	Records int    `json:"records"`
+	SHA256  string `json:"sha256"` // of all the lines before
+}
+
+// Exporter is a [Store] that can hand out everything at one revision without holding
+// it all in memory.
+type Exporter interface {
+	// Export calls start once with the revision, and then each with every entry, sorted by key.
+	Export(ctx context.Context, start func(revision int64) error, each func(Entry) error) error
+}
+
+// Backup writes everything in the store, as it is at one revision, and returns what it
+// wrote. Keys under a lease are left out: they say who is alive now. The store goes on
+// working meanwhile.
+func Backup(ctx context.Context, s Store, w io.Writer, cluster string, at time.Time) (BackupInfo, error) {
+	info := BackupInfo{Cluster: cluster, At: at.UTC()}
+	out := bufio.NewWriter(w)
+	sum := sha256.New()
+	line := func(v any) error {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		text = append(text, '\n')
+		sum.Write(text)
+		_, err = out.Write(text)
+		return err
+	}
+	start := func(rev int64) error {
+		info.Revision = rev
+		return line(backupHeader{backupFormat, backupVersion, cluster, info.At, rev})
+	}
+	each := func(e Entry) error {
+		if e.Lease != 0 || e.Key == restoring {
+			return nil
+		}
+		info.Records++
+		return line(backupRecord{[]byte(e.Key), e.Value, recordSum(e.Key, e.Value)})
+	}
+	if err := export(ctx, s, start, each); err != nil {
+		return BackupInfo{}, fmt.Errorf("back up the store: %w", err)
+	}
+	if err := errors.Join(line(backupEnd{info.Records, hex.EncodeToString(sum.Sum(nil))}), out.Flush()); err != nil {
+		return BackupInfo{}, fmt.Errorf("back up the store: %w", err)
+	}
+	return info, nil
+}
+
+func export(ctx context.Context, s Store, start func(int64) error, each func(Entry) error) error {
+	if x, ok := s.(Exporter); ok {
+		return x.Export(ctx, start, each)
+	}
+	all, rev, err := s.List(ctx, "")
+	if err != nil {
+		return err
+	}
+	if err := start(rev); err != nil {
+		return err
+	}
+	for _, e := range all {
+		if err := each(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func recordSum(key string, value []byte) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d\n%s", len(key), key)
+	h.Write(value)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// ErrBadBackup says that a backup is damaged, cut short or no backup at all.
+var ErrBadBackup = errors.New("the backup cannot be used")
+
+// Restore writes a backup into an empty store. The whole backup is checked before the
+// first write. A restore that was interrupted can be run again: until it is done, the
+// store counts as empty. Revisions start anew, so fences of the old store mean nothing
+// in the new one.
+func Restore(ctx context.Context, r io.Reader, s Store) (BackupInfo, error) {
+	info, records, err := readBackup(r)
+	if err != nil {
+		return BackupInfo{}, err
+	}
+	found, _, err := s.List(ctx, "")
+	if err != nil {
+		return BackupInfo{}, fmt.Errorf("look whether the store is empty: %w", err)
+	}
+	var marked int64
+	var leftovers []Op
+	for _, e := range found {
+		switch {
+		case e.Key == restoring:
+			marked = e.Modified
+		case e.Lease == 0:
+			leftovers = append(leftovers, Op{Key: e.Key, Delete: true})
+		}
+	}
+	if len(leftovers) > 0 && marked == 0 {
+		return BackupInfo{}, fmt.Errorf("the store is not empty (it has %q and %d other keys): restore into a new cluster, nothing was changed", leftovers[0].Key, len(leftovers)-1)
+	}
+	mark := func(finished bool) error {
+		rev, err := s.Commit(ctx, Txn{
+			If: []Cond{{Key: restoring, Modified: marked}},
+			Do: []Op{{Key: restoring, Delete: finished}},
+		})
+		marked = rev
+		return err
+	}
+	if err := mark(false); err != nil {
+		return BackupInfo{}, fmt.Errorf("begin to restore: %w", err)
+	}
+	ops := leftovers
+	for _, x := range records {
+		ops = append(ops, Op{Key: string(x.Key), Value: x.Value})
+	}
+	for batch := range batches(ops) {
+		if _, err := s.Commit(ctx, Txn{If: []Cond{{Key: restoring, Modified: marked}}, Do: batch}); err != nil {
+			return BackupInfo{}, fmt.Errorf("restore: %w: part of the backup is in the store; run the restore again to start over", err)
+		}
+	}
+	if err := mark(true); err != nil {
+		return BackupInfo{}, fmt.Errorf("finish the restore: %w: run it again to start over", err)
+	}
+	return info, nil
+}
+
+// batches cuts operations into what one transaction takes.
+func batches(ops []Op) func(yield func([]Op) bool) {
+	return func(yield func([]Op) bool) {
+		for len(ops) > 0 {
+			n, size, seen := 0, 0, map[string]bool{}
+			for n < len(ops) && n < 256 {
+				op := ops[n]
+				size += len(op.Key) + len(op.Value)
+				if seen[op.Key] || n > 0 && size > MaxBytes/2 {
+					break
+				}
+				seen[op.Key] = true
+				n++
+			}
+			if !yield(ops[:n]) {
+				return
+			}
+			ops = ops[n:]
+		}
+	}
+}
+
+// VerifyBackup reads a backup to its end and says what it is of, or what is wrong with it.
+func VerifyBackup(r io.Reader) (BackupInfo, error) {
+	info, _, err := readBackup(r)
+	return info, err
+}
+
+func readBackup(r io.Reader) (BackupInfo, []backupRecord, error) {
+	in := &lineReader{r: bufio.NewReader(r), sum: sha256.New()}
+	bad := func(format string, args ...any) (BackupInfo, []backupRecord, error) {
+		return BackupInfo{}, nil, fmt.Errorf("%w: line %d: %s", ErrBadBackup, in.lines, fmt.Sprintf(format, args...))
+	}
+	var h backupHeader
+	text, _, err := in.next()
+	if err != nil {
+		return bad("it is empty or cannot be read (%v)", err)
+	}
+	if json.Unmarshal(text, &h) != nil || h.Format != backupFormat {
+		return bad("this is no backup that bongsu made")
+	}
+	if h.Version != backupVersion {
+		return bad("it has version %d, this program knows %d", h.Version, backupVersion)
+	}
+	var records []backupRecord
+	for {
+		text, before, err := in.next()
+		if err != nil {
+			return bad("it is cut short after %d records (%v)", len(records), err)
+		}
+		var line struct {
+			backupRecord
+			Records *int `json:"records"`
+		}
+		if err := json.Unmarshal(text, &line); err != nil {
+			return bad("it is damaged (%v)", err)
+		}
+		if line.Records != nil {
+			switch {
+			case *line.Records != len(records):
+				return bad("it should have %d records and has %d", *line.Records, len(records))
+			case line.SHA256 != before:
+				return bad("its SHA-256 is not the one it was written with")
+			}
+			if _, _, err := in.next(); !errors.Is(err, io.EOF) {
+				return bad("something follows its end")
+			}
+			return BackupInfo{h.Cluster, h.At, h.Revision, len(records)}, records, nil
+		}
+		if line.SHA256 != recordSum(string(line.Key), line.Value) {
+			return bad("the record of %q is damaged: its SHA-256 is wrong", line.Key)
+		}
+		if len(records) > 0 && bytes.Compare(records[len(records)-1].Key, line.Key) >= 0 {
+			return bad("the record of %q is out of order", line.Key)
+		}
+		records = append(records, line.backupRecord)
+	}
+}
+
+// lineReader reads whole lines and sums up what it has read.
+type lineReader struct {
+	r     *bufio.Reader
+	sum   hash.Hash
+	lines int
+}
+
+// next returns a line and the sum of all before it.
+func (l *lineReader) next() (text []byte, before string, err error) {
+	text, err = l.r.ReadBytes('\n')
+	if err != nil {
+		if len(text) > 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, "", err
+	}
+	l.lines++
+	before = hex.EncodeToString(l.sum.Sum(nil))
+	l.sum.Write(text)
+	return slices.Clone(text), before, nil
+}
