@@ -1,0 +1,237 @@
+package config
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// AccountRole says what an account may do. Each may do what those before it may.
+type AccountRole string
+
+// The roles of accounts.
+const (
+	Viewer   AccountRole = "viewer"   // sees everything
+	Operator AccountRole = "operator" // runs what was approved, pushes estates
+	Approver AccountRole = "approver" // approves runs, declares incidents
+)
+
+func (AccountRole) choices() []string {
+	return []string{string(Viewer), string(Operator), string(Approver)}
+}
+
+// Accounts says who may come in. It is safe for concurrent use.
+type Accounts struct {
+	accounts map[string]account
+	tokens   []token
+	nobody   hash          // what is verified for names that nobody has
+	running  chan struct{} // bounds the memory that verification takes
+}
+
+type account struct {
+	role AccountRole
+	hash hash
+}
+
+type token struct {
+	name string
+	role AccountRole
+	sum  [sha256.Size]byte
+}
+
+// accountsFile is the format of accounts.yaml.
+type accountsFile struct {
+	Version  int            `yaml:"version"`
+	Accounts []accountEntry `yaml:"accounts"`
+	Tokens   []tokenEntry   `yaml:"tokens"`
+}
+
+type accountEntry struct {
+	Name     string      `yaml:"name"`
+	Role     AccountRole `yaml:"role"`
+	Password string      `yaml:"password"`
+}
+
+type tokenEntry struct {
+	Name   string      `yaml:"name"`
+	Role   AccountRole `yaml:"role"`
+	SHA256 string      `yaml:"sha256"`
+}
+
+// atOnce is how many passwords are verified at a time: each takes 19 MiB.
+const atOnce = 4
+
+// LoadAccounts reads a file of accounts.
+func LoadAccounts(file string) (*Accounts, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the accounts: %w", err)
+	}
+	return ParseAccounts(file, text)
+}
+
+// ParseAccounts reads the text of a file of accounts.
+func ParseAccounts(file string, text []byte) (*Accounts, error) {
+	f := accountsFile{Version: 1}
+	at, err := decode(file, text, &f)
+	if err != nil {
+		return nil, err
+	}
+	a := &Accounts{accounts: map[string]account{}, running: make(chan struct{}, atOnce)}
+	var errs []error
+	bad := func(path, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s:%d: %s %s", file, at[path], path, fmt.Sprintf(format, args...)))
+	}
+	if f.Version != 1 {
+		bad("version", "is %d; this program knows version 1", f.Version)
+	}
+	names := map[string]bool{}
+	entry := func(path, name string, role AccountRole) {
+		switch {
+		case name == "":
+			bad(path, "has no name")
+		case names[name]:
+			bad(path, "has the name %q, which is taken", name)
+		case role == "":
+			bad(path, "has no role: it can be viewer, operator or approver")
+		}
+		names[name] = true
+	}
+	for i, e := range f.Accounts {
+		path := fmt.Sprintf("accounts[%d]", i)
+		entry(path, e.Name, e.Role)
+		h, err := parseHash(e.Password)
+		if err != nil {
+			bad(path+".password", "%v", err)
+		}
+		a.accounts[e.Name] = account{e.Role, h}
+	}
+	for i, e := range f.Tokens {
+		path := fmt.Sprintf("tokens[%d]", i)
+		entry(path, e.Name, e.Role)
+		sum, err := hex.DecodeString(e.SHA256)
+		if err != nil || len(sum) != sha256.Size {
+			bad(path+".sha256", "is no SHA-256 in hex")
+			continue
+		}
+		a.tokens = append(a.tokens, token{e.Name, e.Role, [sha256.Size]byte(sum)})
+	}
+	if a.nobody, err = newHash(NewSecret(rand.Text())); err != nil {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Password returns the role of an account if the password is its own. It takes as long
+// for a name that nobody has. It gives up when ctx ends before its turn comes.
+func (a *Accounts) Password(ctx context.Context, name, password string) (AccountRole, bool) {
+	select {
+	case a.running <- struct{}{}:
+		defer func() { <-a.running }()
+	case <-ctx.Done():
+		return "", false
+	}
+	acc, known := a.accounts[name]
+	if !known {
+		acc.hash = a.nobody
+	}
+	if right := acc.hash.verify(NewSecret(password)); !right || !known {
+		return "", false
+	}
+	return acc.role, true
+}
+
+// Current returns the role that an account or token has now.
+func (a *Accounts) Current(name string) (AccountRole, bool) {
+	if acc, ok := a.accounts[name]; ok {
+		return acc.role, true
+	}
+	i := slices.IndexFunc(a.tokens, func(t token) bool { return t.name == name })
+	if i < 0 {
+		return "", false
+	}
+	return a.tokens[i].role, true
+}
+
+// Token returns whose API token this is. Tokens are long and random, so one round of
+// SHA-256 keeps them.
+func (a *Accounts) Token(text string) (name string, role AccountRole, ok bool) {
+	sum := sha256.Sum256([]byte(text))
+	for _, t := range a.tokens { // all of them, so that the time says nothing
+		if subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1 {
+			name, role, ok = t.name, t.role, true
+		}
+	}
+	return name, role, ok
+}
+
+// hash is an argon2id hash in the PHC format.
+type hash struct {
+	memory, time uint32
+	threads      uint8
+	salt, key    []byte
+}
+
+// newHash hashes a password as OWASP advises: 19 MiB, 2 rounds, 1 thread.
+func newHash(password Secret) (hash, error) {
+	h := hash{memory: 19 << 10, time: 2, threads: 1, salt: make([]byte, 16)}
+	if _, err := rand.Read(h.salt); err != nil {
+		return hash{}, fmt.Errorf("make a salt: %w", err)
+	}
+	h.key = h.derive(password, 32)
+	return h, nil
+}
+
+func (h hash) derive(password Secret, size uint32) []byte {
+	return argon2.IDKey([]byte(password.text), h.salt, h.time, h.memory, h.threads, size)
+}
+
+func (h hash) verify(password Secret) bool {
+	if len(h.key) == 0 {
+		return false
+	}
+	got := h.derive(password, uint32(len(h.key))) //nolint:gosec // parseHash bounds it
+	return subtle.ConstantTimeCompare(got, h.key) == 1
+}
+
+// String is the hash as accounts.yaml has it.
+func (h hash) String() string {
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.memory, h.time, h.threads,
+		base64.RawStdEncoding.EncodeToString(h.salt), base64.RawStdEncoding.EncodeToString(h.key))
+}
+
+func parseHash(s string) (hash, error) {
+	var h hash
+	fields := strings.Split(s, "$")
+	if len(fields) != 6 || fields[0] != "" || fields[1] != "argon2id" {
+		return h, errors.New("is no argon2id hash: passwords are never written down, bongsu init makes hashes")
+	}
+	if fields[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return h, fmt.Errorf("is of argon2 version %q, this program knows v=%d", fields[2], argon2.Version)
+	}
+	var rest string
+	n, _ := fmt.Sscanf(fields[3]+" ", "m=%d,t=%d,p=%d%s", &h.memory, &h.time, &h.threads, &rest)
+	if n != 3 || h.memory < 8 || h.memory > 1<<20 || h.time < 1 || h.time > 100 || h.threads < 1 {
+		return h, fmt.Errorf("has parameters %q that are out of bounds", fields[3])
+	}
+	var err1, err2 error
+	h.salt, err1 = base64.RawStdEncoding.DecodeString(fields[4])
+	h.key, err2 = base64.RawStdEncoding.DecodeString(fields[5])
+	if errors.Join(err1, err2) != nil || len(h.salt) < 8 || len(h.key) < 16 || len(h.key) > 128 {
+		return h, errors.New("has a salt or a key that is damaged")
+	}
+	return h, nil
+}
