@@ -1,0 +1,124 @@
+package web
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"bongsu/detect"
+	"bongsu/estate"
+	"bongsu/incident"
+	"bongsu/recovery"
+)
+
+// A Backend is the node behind a console. Reading never waits for the quorum: a
+// node that lost it answers with what it last knew. Whatever changes something
+// returns an error that wraps [ErrNotFound], [ErrRefused], [ErrBadInput] or one of
+// internal/kv where that is the reason; see the table in [problem].
+type Backend interface {
+	Watcher
+	Doer
+	Registry
+	Vault
+}
+
+// A Watcher tells what is known.
+type Watcher interface {
+	// Facts returns all that the pages show of the present, at once.
+	Facts(ctx context.Context) (Facts, error)
+	// Run returns one run with its journal.
+	Run(ctx context.Context, id string) (recovery.RunView, error)
+	// Changes sends after something may have changed, until ctx ends; then it is
+	// closed. A reader that is slow misses repetitions, never the last change.
+	Changes(ctx context.Context) <-chan struct{}
+}
+
+// A Doer carries out what people decide.
+type Doer interface {
+	// Do carries out the command and returns the name of what it changed: an
+	// incident or a run.
+	Do(ctx context.Context, c Command) (id string, err error)
+	// Ping commits one small write, which shows that the control plane takes writes.
+	Ping(ctx context.Context) error
+	// Plan says what would be done about a loss. It changes nothing.
+	Plan(ctx context.Context, lost []string) (recovery.Spec, error)
+}
+
+// A Registry keeps the revisions of the estate.
+type Registry interface {
+	// Push checks the files and stores them as the newest revision.
+	Push(ctx context.Context, files map[string][]byte, by, why string) (Revision, error)
+	// Log returns the revisions, newest first, the newest with its changes.
+	Log(ctx context.Context) ([]Revision, error)
+	// Files returns the files of a revision; of the newest when rev is empty.
+	Files(ctx context.Context, rev string) (map[string][]byte, Revision, error)
+	// Rollback stores the files of an older revision as the newest one.
+	Rollback(ctx context.Context, rev, by, why string) (Revision, error)
+}
+
+// A Vault copies the whole store out and in.
+type Vault interface {
+	// Backup writes a snapshot. An error after the first byte breaks the stream.
+	Backup(ctx context.Context, w io.Writer) error
+	// Restore replaces what is stored by a snapshot.
+	Restore(ctx context.Context, r io.Reader, by string) error
+}
+
+// Facts are what a node knows at one moment.
+type Facts struct {
+	At        time.Time
+	Site      string
+	Leader    string // site of the leading node; empty when not known
+	Term      int64
+	Quorum    Quorum
+	Estate    *estate.Snapshot // nil before the first push
+	Revision  Revision
+	Members   []Member
+	Verdict   detect.Verdict
+	Incidents []incident.Incident // newest first
+	Runs      []recovery.Run      // newest first
+	View      *recovery.RunView   // of the run that is on, else of the last one of the open incident
+}
+
+// A Verb is one thing that a person can do.
+type Verb string
+
+// The verbs of a [Command].
+const (
+	Propose  Verb = "propose" // a loss, to be declared by an approver
+	Declare  Verb = "declare" // a loss
+	Confirm  Verb = "confirm" // an incident that was proposed; with a step, that it is done or may go ahead
+	Withdraw Verb = "withdraw"
+	Close    Verb = "close"
+	Approve  Verb = "approve"
+	Pause    Verb = "pause"
+	Resume   Verb = "resume"
+	Abort    Verb = "abort"
+	Skip     Verb = "skip"
+	Retry    Verb = "retry"
+	Fail     Verb = "fail" // a step: it is not done, or may not go ahead
+)
+
+// A Command is one decision of a person. Who and Why go into the journal.
+type Command struct {
+	Verb     Verb
+	Incident string
+	Run      string
+	Step     string
+	Lost     []string // of propose and declare
+	Who, Why string
+}
+
+// What may be done with an incident, a run and a step, and by whom. A verb that
+// is not here does not exist.
+func incidentVerbs() map[Verb]Role {
+	return map[Verb]Role{Confirm: Approver, Withdraw: Approver, Close: Approver}
+}
+
+func runVerbs() map[Verb]Role {
+	return map[Verb]Role{Approve: Approver, Abort: Approver, Pause: Operator, Resume: Operator}
+}
+
+func stepVerbs() map[Verb]Role {
+	return map[Verb]Role{Confirm: Operator, Fail: Operator, Skip: Operator, Retry: Operator}
+}
