@@ -88,8 +88,9 @@ type Input struct {
 
 // A Verdict is what the observations together say.
 type Verdict struct {
-	Sites  []Site `json:"sites"`  // by name
-	Losses []Loss `json:"losses"` // what a person or policy should declare, by domain
+	Sites  []Site   `json:"sites"`  // by name
+	Losses []Loss   `json:"losses"` // what a person or policy should declare, by domain
+	Alive  []string `json:"alive"`  // domains that something answers in: they are not lost, sorted
 }
 
 // A Site is what is known of one site.

@@ -21,7 +21,25 @@ func Judge(in Input) Verdict {
 		v.Sites = append(v.Sites, s)
 		v.Losses = append(v.Losses, losses...)
 	}
+	v.Alive = j.alive()
 	return v
+}
+
+// alive are the domains that an answering target stands in or needs outright.
+func (j *judge) alive() []string {
+	out := []string{}
+	for i := range j.targets {
+		if t := &j.targets[i]; t.answers() {
+			out = append(out, t.domain)
+			if d, ok := j.lookup(t.domain); ok {
+				for _, a := range j.Snapshot.Domains[d].Ancestors {
+					out = append(out, j.Snapshot.Domains[a].Name)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Site returns what the verdict says of one site.
@@ -135,6 +153,7 @@ func (j *judge) site(name string) (Site, []Loss) {
 	// it has been blind only since it lost the last target from sight.
 	blind := map[string]time.Duration{}
 	sees := map[string]bool{}
+	contradicted := map[string]bool{} // it misses a target that another sees
 	var silent []int // targets that nobody sees
 	for _, i := range j.bySite[name] {
 		t := &j.targets[i]
@@ -152,6 +171,7 @@ func (j *judge) site(name string) (Site, []Loss) {
 				blind[o.Observer] = j.age(o)
 			}
 			sees[o.Observer] = sees[o.Observer] || o.OK
+			contradicted[o.Observer] = contradicted[o.Observer] || !o.OK && t.answers()
 		}
 	}
 	s.Observers = append(s.Observers, slices.Sorted(maps.Keys(blind))...)
@@ -167,6 +187,9 @@ func (j *judge) site(name string) (Site, []Loss) {
 		}
 	}
 	smallest := j.explain(silent)
+	if len(s.SeenBy) > 0 { // who misses only what everybody misses is not cut off from it
+		s.NotSeenBy = slices.DeleteFunc(s.NotSeenBy, func(o string) bool { return !contradicted[o] })
+	}
 	if smallest >= 0 {
 		s.Smallest = j.Snapshot.Domains[smallest].Name
 	}

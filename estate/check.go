@@ -79,7 +79,7 @@ func checkComponent(d *decoder, n *yaml.Node, v *Component) {
 	for i := range v.Actions {
 		a := &v.Actions[i]
 		if first, ok := names[a.Name]; ok && a.Name != "" {
-			d.failAt(a.Pos, "another name", "two actions are named %q; the first is at line %d", a.Name, v.Actions[first].Pos.Line)
+			d.failAt(a.Pos, "another name", "duplicate action %q; the first is at line %d", a.Name, v.Actions[first].Pos.Line)
 			continue
 		}
 		names[a.Name] = i
@@ -103,7 +103,7 @@ func checkService(d *decoder, n *yaml.Node, v *Service) {
 		p := &v.Parts[i]
 		sum += p.Share
 		if first, ok := names[p.Name]; ok && p.Name != "" {
-			d.failAt(p.Pos, "another name", "two parts are named %q; the first is at line %d", p.Name, v.Parts[first].Pos.Line)
+			d.failAt(p.Pos, "another name", "duplicate part %q; the first is at line %d", p.Name, v.Parts[first].Pos.Line)
 			continue
 		}
 		names[p.Name] = i

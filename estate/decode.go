@@ -382,7 +382,7 @@ func (d *decoder) twice(n *yaml.Node, what string) {
 func (d *decoder) unknownField(k *yaml.Node, key, what string, valid []string) {
 	near := nearest(key, slices.Values(valid))
 	want := orList(valid)
-	d.fail(k, want, near, "%s has no field %s", what, short(key))
+	d.fail(k, want, near, "%s: unknown field %s", what, short(key))
 }
 
 // mapping returns the node when it is a mapping.

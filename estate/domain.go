@@ -31,7 +31,7 @@ func (n Need) outright(f func(r Ref)) {
 }
 
 // cycles returns an error for each group of domains that need each other in a
-// circle: the shortest circle through the first of them.
+// cycle: the shortest cycle through the first of them.
 func (s *Snapshot) cycles() []*Error {
 	edges := make([][]Need, len(s.Domains))
 	for i := range s.Domains {
@@ -44,7 +44,7 @@ func (s *Snapshot) cycles() []*Error {
 	var errs []*Error
 	for _, group := range components(edges) {
 		first := slices.Min(group)
-		path := circle(edges, first)
+		path := cycle(edges, first)
 		if path == nil {
 			continue
 		}
@@ -55,15 +55,15 @@ func (s *Snapshot) cycles() []*Error {
 		p := path[0].Pos
 		errs = append(errs, &Error{
 			File: p.File, Line: p.Line, Col: p.Col,
-			Msg:  fmt.Sprintf("domains need each other in a circle: %s -> %s", s.Domains[first].Name, strings.Join(names, " -> ")),
-			Want: "needs among domains without a circle",
+			Msg:  fmt.Sprintf("domains need each other in a cycle: %s -> %s", s.Domains[first].Name, strings.Join(names, " -> ")),
+			Want: "needs among domains without a cycle",
 		})
 	}
 	return errs
 }
 
-// circle returns the shortest way of needs from a domain back to itself, or nil.
-func circle(edges [][]Need, from int) []Need {
+// cycle returns the shortest way of needs from a domain back to itself, or nil.
+func cycle(edges [][]Need, from int) []Need {
 	via := map[int]Need{} // the need through which a domain was first reached
 	at := map[int]int{}   // and the domain that has it
 	for queue := []int{from}; len(queue) > 0; queue = queue[1:] {
@@ -145,7 +145,7 @@ func components(edges [][]Need) [][]int {
 }
 
 // place sets the ancestors and the site of every domain. The domains have no
-// circles.
+// cycles.
 func (s *Snapshot) place() {
 	direct := make([][]int, len(s.Domains))
 	for i := range s.Domains {

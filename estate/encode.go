@@ -15,19 +15,33 @@ import (
 // Encode returns the canonical form of the snapshot: a stream of YAML documents
 // by kind and name that loads back to an equal snapshot. Equal content gives
 // equal bytes, whatever files, order and comments it came from.
-func (s *Snapshot) Encode() []byte { return s.encode(newFormat()) }
+func (s *Snapshot) Encode() []byte { return slices.Concat(s.encode(newFormat())...) }
 
-func (s *Snapshot) encode(f *format) []byte {
-	e := &encoder{s: s, b: make([]byte, 0, 256*(len(s.Domains)+2*len(s.Components)+len(s.Services)))}
+// encode returns the canonical form in pieces, written on all processors.
+func (s *Snapshot) encode(f *format) [][]byte {
+	const most = 1000 // documents in a piece
+	type run struct {
+		kind     Kind
+		from, to int
+	}
+	var runs []run
 	for _, k := range Kinds() {
-		for i := range s.count(k) {
-			if len(e.b) > 0 {
-				e.raw("---\n")
-			}
-			e.document(f, k, i)
+		for from := 0; from < s.count(k); from += most {
+			runs = append(runs, run{k, from, min(from+most, s.count(k))})
 		}
 	}
-	return e.b
+	out := make([][]byte, len(runs))
+	parallel(len(runs), func(i int) {
+		e := &encoder{s: s, b: make([]byte, 0, 256*(runs[i].to-runs[i].from))}
+		for j := runs[i].from; j < runs[i].to; j++ {
+			if i > 0 || j > 0 {
+				e.raw("---\n")
+			}
+			e.document(f, runs[i].kind, j)
+		}
+		out[i] = e.b
+	})
+	return out
 }
 
 // EncodeDoc returns the canonical form of one document.
@@ -81,9 +95,13 @@ func (s *Snapshot) Doc(r Ref) *Doc {
 	return &Doc{}
 }
 
-func revOf(canonical []byte) string {
-	sum := sha256.Sum256(canonical)
-	return "sha256:" + hex.EncodeToString(sum[:])[:16]
+// revOf names the content that the canonical form says.
+func revOf(canonical [][]byte) string {
+	h := sha256.New()
+	for _, b := range canonical {
+		h.Write(b)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))[:16]
 }
 
 // An encoder appends canonical YAML: a field a line, what is inside a field in

@@ -51,7 +51,7 @@ func order[T any](l *loader, k Kind, list []*T, doc func(*T) *Doc) ([]*T, map[st
 			p := doc(out[first]).Pos
 			l.errs = append(l.errs, &Error{
 				File: d.Pos.File, Line: d.Pos.Line, Col: d.Pos.Col,
-				Msg:  fmt.Sprintf("a second %s is named %q; the first is at %s:%d:%d", k.Title(), d.Name, p.File, p.Line, p.Col),
+				Msg:  fmt.Sprintf("duplicate %s %q; the first is at %s:%d:%d", k.Title(), d.Name, p.File, p.Line, p.Col),
 				Want: "each name once within its kind",
 			})
 			continue
@@ -81,7 +81,7 @@ func (l *loader) resolve(a *sortedDocs) {
 			r, err := ix.find(k.name, k.kinds)
 			if err != nil {
 				err.File, err.Line, err.Col = k.pos.File, k.pos.Line, k.pos.Col
-				err.Msg = k.owner + " names " + err.Msg
+				err.Msg = k.owner + ": " + err.Msg
 				b.errs = append(b.errs, err)
 				b.failed = append(b.failed, *k)
 				continue
@@ -126,7 +126,7 @@ func (ix *index) find(text string, allowed kindSet) (Ref, *Error) {
 	if prefix, rest, ok := strings.Cut(text, "/"); ok {
 		k, known := KindOf(prefix)
 		if !known || !allowed.has(k) {
-			return Ref{}, &Error{Msg: fmt.Sprintf("%s, which it cannot name", short(text)), Want: allowed.String()}
+			return Ref{}, &Error{Msg: fmt.Sprintf("%s cannot be named here", short(text)), Want: allowed.String()}
 		}
 		name, within = rest, setOf(k)
 	}
@@ -149,14 +149,14 @@ func (ix *index) find(text string, allowed kindSet) (Ref, *Error) {
 		for i := range choices {
 			choices[i] = found[i].String()
 		}
-		return Ref{}, &Error{Msg: fmt.Sprintf("%s, which is ambiguous", short(text)), Want: orList(choices)}
+		return Ref{}, &Error{Msg: fmt.Sprintf("%s is ambiguous", short(text)), Want: orList(choices)}
 	}
 	for k := range kinds {
 		if _, ok := ix.of[k][name]; ok && !allowed.has(k) {
-			return Ref{}, &Error{Msg: fmt.Sprintf("%s, which is %s", short(text), setOf(k)), Want: allowed.String()}
+			return Ref{}, &Error{Msg: fmt.Sprintf("%s is %s", short(text), setOf(k)), Want: allowed.String()}
 		}
 	}
-	return Ref{}, &Error{Msg: fmt.Sprintf("%s, which does not exist", short(text)), Want: within.String()}
+	return Ref{}, &Error{Msg: fmt.Sprintf("unknown name %s", short(text)), Want: within.String()}
 }
 
 // nearest returns the name that text most likely means, with its kind where the

@@ -195,19 +195,16 @@ func Reconcile(ctx context.Context, s kv.Store, v detect.Verdict, rule Rule) (In
 }
 
 // stale are the domains that policy proposed, that the verdict does not hold for
-// lost any more, and whose site is seen again. Unknown withdraws nothing.
+// lost any more, and in which something is seen to answer. Unknown withdraws nothing.
 func stale(i Incident, v detect.Verdict) []string {
 	var out []string
 	for _, d := range i.Proposed {
-		if i.proposedBy(d) != ByPolicy || slices.ContainsFunc(v.Losses, func(l detect.Loss) bool { return l.Domain == d }) {
-			continue
+		held := slices.ContainsFunc(v.Losses, func(l detect.Loss) bool { return l.Domain == d })
+		seen := slices.Contains(v.Alive, d)
+		if site, ok := v.Site(d); ok {
+			seen = len(site.SeenBy) > 0 // its own node alone does not count
 		}
-		site, ok := v.Site(d)
-		if !ok { // a smaller domain: its loss is not held up any more by what is seen
-			out = append(out, d)
-			continue
-		}
-		if len(site.SeenBy) > 0 {
+		if i.proposedBy(d) == ByPolicy && !held && seen {
 			out = append(out, d)
 		}
 	}

@@ -2,12 +2,15 @@ package plan
 
 import (
 	"cmp"
-	"container/heap"
+	"math"
 	"slices"
 	"time"
+
+	"bongsu/estate"
+	"bongsu/impact"
 )
 
-// This file proves how good a plan can be at best. Two facts are combined, and
+// This file proves how good a plan can be at best. Three facts are combined, and
 // each target is charged to one of them only, so that the sum stays a bound:
 //
 // A target is not up before its head: when it could be up if nobody waited for
@@ -22,6 +25,10 @@ import (
 // densest share that can have begun (Goemans; without release times it is
 // Smith's rule). A split that loads the dense targets first makes the bound
 // strong, and any split keeps it true.
+//
+// Room that acts take is taken for good. With the room that acts need split in
+// the same way, what a row of room can serve at best is a knapsack, filled with
+// the targets that gain most for their room; the rest stays down.
 
 // mustLimit bounds the acts that are remembered per node. Forgetting some
 // weakens the bound and never breaks it.
@@ -146,7 +153,7 @@ func (nc *necessity) act(a int32, x *act) []due {
 	for i := range of {
 		of[i].tail += x.takes
 	}
-	if len(x.uses) > 0 {
+	if len(x.uses) > 0 || len(x.places[0].room) > 0 {
 		i, ok := slices.BinarySearchFunc(of, due{act: a}, byAct)
 		if !ok {
 			of = slices.Insert(of, i, due{act: a})
@@ -225,9 +232,18 @@ func (sv *survey) lowerBound(c *cone) (float64, [][]int32) {
 	b := &bound{sv: sv, must: sv.must(c), start: c.actStart}
 	heads := p.cost(sv.heads)
 	best := heads
-	proofs := make([]*proof, len(p.capacity))
+	var provers []func(in func(int32) bool) *proof
 	for r := range p.capacity {
-		if proofs[r] = b.resource(r, nil); proofs[r] != nil {
+		provers = append(provers, func(in func(int32) bool) *proof { return b.resource(r, in) })
+	}
+	for r, room := range b.shortRows() {
+		if room >= 0 {
+			provers = append(provers, func(in func(int32) bool) *proof { return b.row(int32(r), room, in) })
+		}
+	}
+	proofs := make([]*proof, len(provers))
+	for r := range provers {
+		if proofs[r] = provers[r](nil); proofs[r] != nil {
 			best = max(best, b.total(proofs[r:r+1], func(int32) int { return 0 }))
 		}
 	}
@@ -250,7 +266,7 @@ func (sv *survey) lowerBound(c *cone) (float64, [][]int32) {
 			if !used[r] {
 				proofs[r] = nil
 			} else {
-				proofs[r] = b.resource(r, func(t int32) bool { return charge[t] == r })
+				proofs[r] = provers[r](func(t int32) bool { return charge[t] == r })
 			}
 		}
 		best = max(best, b.total(proofs, func(t int32) int { return charge[t] }))
@@ -274,9 +290,15 @@ func (b *bound) total(proofs []*proof, charge func(t int32) int) float64 {
 			sum += b.head(int32(t))
 		}
 	}
-	// The terms were added in another order than those of the plan's own sum;
-	// the last digits are given away.
-	return sum * (1 - 1e-9)
+	// Every term and sum is rounded, some of them many times over: what that can
+	// come to is given away.
+	terms := len(b.sv.p.targets)
+	for _, k := range proofs {
+		if k != nil {
+			terms += k.pieces
+		}
+	}
+	return sum * (1 - 1e-15*float64(64+4*terms))
 }
 
 // A proof is what one resource shows, by target.
@@ -285,6 +307,8 @@ type proof struct {
 	gain    []float64 // weighted bound; only the sum over all that are charged is one
 	value   []float64 // what the sum would lose without the target, roughly
 	sum     float64
+	pieces  int
+	density []float64
 }
 
 // A piece is the share of one act that is charged to one target.
@@ -300,13 +324,32 @@ type piece struct {
 // nil when it proves nothing.
 func (b *bound) resource(r int, in func(int32) bool) *proof {
 	p := b.sv.p
+	f := b.split(func(a int32) float64 { return p.acts[a].energy(int32(r)) }, in)
+	if f == nil {
+		return nil
+	}
+	for t := range f.worth {
+		f.worth[t] = p.targets[t].weight
+	}
+	capacity := float64(p.capacity[r])
+	best := f.climb(func() *proof { return f.run(capacity) })
+	if in == nil {
+		b.ranked = append(b.ranked, f.order(b.sv, best.density), f.order(b.sv, f.density))
+	}
+	return best
+}
+
+// split charges the work of each act to the targets that cannot do without it,
+// by weight. It is nil when there is none.
+func (b *bound) split(work func(a int32) float64, in func(int32) bool) *fluid {
+	p := b.sv.p
 	var pieces []piece
 	for _, t := range b.sv.order {
 		if in != nil && !in(t) || p.targets[t].weight <= 0 {
 			continue
 		}
 		for _, d := range b.must[t] {
-			if e := p.acts[d.act].energy(int32(r)); e > 0 {
+			if e := work(d.act); e > 0 {
 				pieces = append(pieces, piece{t, d.act, b.start[d.act], d.tail, e})
 			}
 		}
@@ -334,20 +377,119 @@ func (b *bound) resource(r int, in func(int32) bool) *proof {
 	for i := range pieces {
 		share[i] = p.targets[pieces[i].target].weight / weight[pieces[i].act]
 	}
+	return &fluid{p: p, pieces: pieces, share: share, worth: make([]float64, len(p.targets))}
+}
+
+// climb looks for a split that proves much (Frank-Wolfe): give each act to the
+// densest of its targets, and average.
+func (f *fluid) climb(prove func() *proof) *proof {
 	var best *proof
-	f := &fluid{p: p, resource: r, pieces: pieces, share: share}
-	// Frank-Wolfe: give each act to the densest of its targets, and average.
 	for round := range splits {
 		f.densities()
-		if k := f.run(); best == nil || k.sum > best.sum {
+		if k := prove(); best == nil || k.sum > best.sum {
 			best = k
-			if in == nil && round == splits-1 || in == nil && round == 0 {
-				b.ranked = append(b.ranked, b.byDensity(f.density))
-			}
+			best.density = slices.Clone(f.density)
 		}
 		f.shift(2 / float64(round+3))
 	}
+	f.densities()
 	return best
+}
+
+// shortRows returns for each row the most room that any plan can have there, or
+// -1 where there is enough for all.
+func (b *bound) shortRows() []float64 {
+	p := b.sv.p
+	rooms := make([]float64, len(p.rows))
+	wanted := make([]float64, len(p.rows))
+	for r := range rooms {
+		rooms[r] = max(p.rows[r].free, 0)
+	}
+	for _, f := range p.releases {
+		rooms[f.row] += f.amount
+	}
+	for c := range p.snapshot.Components {
+		for a := range p.snapshot.Components[c].Actions {
+			ac := &p.snapshot.Components[c].Actions[a]
+			if ac.Does != estate.DoesShrink {
+				continue
+			}
+			// Where it shrinks is open: the room is taken as freed everywhere.
+			for _, at := range ac.At {
+				for _, d := range p.freed(impact.ActionRef{Component: c, Action: a, At: at}) {
+					rooms[d.row] += d.amount
+				}
+			}
+		}
+	}
+	seen := make([]bool, len(p.acts))
+	for _, of := range b.must {
+		for _, d := range of {
+			if seen[d.act] {
+				continue
+			}
+			seen[d.act] = true
+			for _, w := range p.acts[d.act].places[0].room {
+				wanted[w.row] += p.acts[d.act].roomIn(w.row)
+			}
+		}
+	}
+	for r := range rooms {
+		if wanted[r] <= rooms[r] {
+			rooms[r] = -1
+		} else {
+			rooms[r] += slack * max(p.rows[r].capacity, 1)
+		}
+	}
+	return rooms
+}
+
+// roomIn is the least that an act takes of a row, wherever it runs.
+func (x *act) roomIn(r int32) float64 {
+	least := math.Inf(1)
+	for i := range x.places {
+		var sum float64
+		for _, d := range x.places[i].room {
+			if d.row == r {
+				sum += d.amount
+			}
+		}
+		least = min(least, sum)
+	}
+	return least
+}
+
+// row returns what the room of one row proves: it serves those first whose time
+// up gains most for their room, one of them in part.
+func (b *bound) row(r int32, room float64, in func(int32) bool) *proof {
+	p := b.sv.p
+	f := b.split(func(a int32) float64 { return p.acts[a].roomIn(r) }, in)
+	if f == nil {
+		return nil
+	}
+	for _, t := range b.sv.order {
+		f.worth[t] = p.targets[t].weight*p.horizon.Minutes() - b.head(t)
+	}
+	return f.climb(func() *proof {
+		k := f.proof()
+		order := f.charged()
+		left, price := room, 0.0
+		for _, t := range slices.Backward(order) {
+			k.charged[t] = true
+			part := min(left/f.work[t], 1)
+			if part < 1 && price == 0 {
+				price = f.density[t]
+			}
+			left -= part * f.work[t]
+			k.gain[t] = b.head(int32(t)) + (1-part)*max(f.worth[t], 0)
+			k.sum += k.gain[t]
+			k.value[t] = part * f.work[t]
+		}
+		for _, t := range order {
+			k.value[t] = k.gain[t] + price*k.value[t]
+		}
+		return k
+	})
 }
 
 // splits is how many ways to split the work of acts are tried.
@@ -362,25 +504,17 @@ func (x *act) energy(r int32) float64 {
 	return 0
 }
 
-// byDensity orders all targets that can come up, the densest first.
-func (b *bound) byDensity(density []float64) []int32 {
-	order := slices.Clone(b.sv.order)
-	slices.SortStableFunc(order, func(x, y int32) int {
-		switch dx, dy := density[x], density[y]; {
-		case dx > dy:
-			return -1
-		case dx < dy:
-			return 1
-		}
-		return 0
-	})
+// order puts all targets that can come up in order, the densest first.
+func (f *fluid) order(sv *survey, density []float64) []int32 {
+	order := slices.Clone(sv.order)
+	slices.SortStableFunc(order, func(x, y int32) int { return cmp.Compare(density[y], density[x]) })
 	return order
 }
 
 // A fluid is the relaxed problem of one resource.
 type fluid struct {
 	p        *problem
-	resource int
+	worth    []float64 // of targets
 	pieces   []piece
 	share    []float64 // of pieces; those of one act sum to at most 1
 	density  []float64 // of targets; infinite without work
@@ -398,7 +532,7 @@ func (f *fluid) densities() {
 		f.work[f.pieces[i].target] += f.share[i] * f.pieces[i].energy
 	}
 	for t := range f.work {
-		f.density[t] = f.p.targets[t].weight / max(f.work[t], 1e-12)
+		f.density[t] = f.worth[t] / max(f.work[t], 1e-12)
 	}
 }
 
@@ -421,11 +555,11 @@ func (f *fluid) shift(step float64) {
 
 // run works on the densest released piece at full capacity, and reads the proof
 // from when the share of each target is worked on.
-func (f *fluid) run() *proof {
+func (f *fluid) run(capacity float64) *proof {
 	p := f.p
-	k := &proof{charged: make([]bool, len(p.targets)), gain: make([]float64, len(p.targets)), value: make([]float64, len(p.targets))}
+	k := f.proof()
 	gains := k.gain
-	half := f.spans()
+	half := f.spans(capacity)
 	end := p.horizon.Minutes()
 	for _, h := range half {
 		end = min(end, p.horizon.Minutes()-h)
@@ -433,24 +567,23 @@ func (f *fluid) run() *proof {
 	if end <= 0 {
 		return k
 	}
-	capacity := float64(p.capacity[f.resource])
 	left := make([]float64, len(f.pieces))
-	h := &pieceHeap{}
+	var h queue[ranked]
 	now, next := 0.0, 0
-	for next < len(f.pieces) || h.Len() > 0 {
-		if h.Len() == 0 {
+	for next < len(f.pieces) || len(h) > 0 {
+		if len(h) == 0 {
 			now = max(now, f.pieces[next].release.Minutes())
 		}
 		for next < len(f.pieces) && f.pieces[next].release.Minutes() <= now {
 			if left[next] = f.share[next] * f.pieces[next].energy; left[next] > 0 {
-				heap.Push(h, ranked{f.density[f.pieces[next].target], next})
+				h.push(ranked{f.density[f.pieces[next].target], next})
 			}
 			next++
 		}
-		if h.Len() == 0 {
+		if len(h) == 0 {
 			continue
 		}
-		i := (*h)[0].piece
+		i := h[0].piece
 		stop := now + left[i]/capacity
 		done := left[i]
 		if next < len(f.pieces) && f.pieces[next].release.Minutes() < stop {
@@ -463,21 +596,17 @@ func (f *fluid) run() *proof {
 			// What rounding left behind still counts, at the time it is given up.
 			gains[t] += left[i] / f.work[t] * min(stop, end)
 			left[i] = 0
-			heap.Pop(h)
+			h.pop()
 		}
 		now = stop
 	}
-	var order []int
-	for t := range gains {
-		if f.work[t] > 0 {
-			k.charged[t] = true
-			gains[t] = p.targets[t].weight * (gains[t] + half[t])
-			k.sum += gains[t]
-			order = append(order, t)
-		}
+	order := f.charged()
+	for _, t := range order {
+		k.charged[t] = true
+		gains[t] = p.targets[t].weight * (gains[t] + half[t])
+		k.sum += gains[t]
 	}
 	// Without a target, those that are less dense would be done earlier by its work.
-	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(f.density[a], f.density[b]), cmp.Compare(b, a)) })
 	var later float64
 	for _, t := range order {
 		k.value[t] = gains[t] + later*f.work[t]/capacity
@@ -486,12 +615,29 @@ func (f *fluid) run() *proof {
 	return k
 }
 
+// charged returns the targets with work, the least dense first.
+func (f *fluid) charged() []int {
+	var order []int
+	for t := range f.work {
+		if f.work[t] > 0 {
+			order = append(order, t)
+		}
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(f.density[a], f.density[b]), cmp.Compare(b, a)) })
+	return order
+}
+
+func (f *fluid) proof() *proof {
+	n := len(f.p.targets)
+	return &proof{charged: make([]bool, n), gain: make([]float64, n), value: make([]float64, n), pieces: len(f.pieces)}
+}
+
 // spans returns, for each target, the least time from the mean of its share to
 // its end. Seen from the end backwards, its acts are jobs of one machine that
 // works at full capacity, and Smith's rule says which order makes the mean
 // latest: the largest shares last. Nor can the mean of an act lie nearer to the
 // end than half its duration and its tail.
-func (f *fluid) spans() []float64 {
+func (f *fluid) spans(capacity float64) []float64 {
 	p := f.p
 	if f.byTarget == nil {
 		f.byTarget = make([][]int, len(p.targets))
@@ -499,7 +645,6 @@ func (f *fluid) spans() []float64 {
 			f.byTarget[f.pieces[i].target] = append(f.byTarget[f.pieces[i].target], i)
 		}
 	}
-	capacity := float64(p.capacity[f.resource])
 	out := make([]float64, len(p.targets))
 	for t, of := range f.byTarget {
 		if f.work[t] <= 0 {
@@ -540,29 +685,10 @@ type ranked struct {
 	piece   int
 }
 
-// pieceHeap has the densest piece first.
-type pieceHeap []ranked
-
-func (h pieceHeap) Len() int { return len(h) }
-func (h pieceHeap) Less(i, j int) bool {
-	if h[i].density != h[j].density {
-		return h[i].density > h[j].density
+// Before puts the densest piece first.
+func (r ranked) Before(o ranked) bool {
+	if r.density != o.density {
+		return r.density > o.density
 	}
-	return h[i].piece < h[j].piece
-}
-func (h pieceHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-// Push implements [heap.Interface].
-func (h *pieceHeap) Push(x any) {
-	if r, ok := x.(ranked); ok {
-		*h = append(*h, r)
-	}
-}
-
-// Pop implements [heap.Interface].
-func (h *pieceHeap) Pop() any {
-	old := *h
-	r := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return r
+	return r.piece < o.piece
 }

@@ -39,7 +39,7 @@ type cone struct {
 
 	listeners []int32 // of a node: first of edges, or none
 	edges     []edge
-	events    []event
+	events    queue[event]
 	rising    []int32 // nodes that came up and were not yet told to their listeners
 	members   [][]int32
 	touched   []int32 // loops with members
@@ -68,7 +68,8 @@ type event struct {
 	id  int32
 }
 
-func (e event) before(f event) bool {
+// Before puts the earlier event first; at the same time, kids before finishes.
+func (e event) Before(f event) bool {
 	switch {
 	case e.t != f.t:
 		return e.t < f.t
@@ -110,7 +111,7 @@ func (c *cone) run(st *schedule, mode coneMode, goals ...int32) {
 	}
 	c.explore()
 	for len(c.events) > 0 {
-		e := c.pop()
+		e := c.events.pop()
 		if e.act {
 			c.finished(e.id, e.t)
 		} else {
@@ -166,7 +167,7 @@ func (c *cone) enterAct(a int32) {
 	switch {
 	case c.st.fixed[a] || c.mode == modeFit && c.st.finish[a] != never:
 		c.actStart[a], c.actFinish[a], c.actPlace[a] = c.st.start[a], c.st.finish[a], c.st.place[a]
-		c.push(event{c.st.finish[a], true, a})
+		c.events.push(event{c.st.finish[a], true, a})
 	case c.mode == modeExact && c.st.finish[a] == never || c.mode == modeFit && c.avoid(a):
 	case c.p.acts[a].need == none:
 		c.actSeen[a] = c.epoch
@@ -187,7 +188,7 @@ func (c *cone) enterGate(g int32) {
 		case l.isGate():
 			c.enterGate(l.index())
 		case c.known(l.index()):
-			c.push(event{c.st.up[l.index()], false, g})
+			c.events.push(event{c.st.up[l.index()], false, g})
 		default:
 			n := l.index()
 			if c.nodeSeen[n] != c.epoch {
@@ -252,7 +253,7 @@ func (c *cone) ready(a int32, t time.Duration) {
 	}
 	c.actStart[a], c.actPlace[a] = start, place
 	c.actFinish[a] = start + c.p.acts[a].takes
-	c.push(event{c.actFinish[a], true, a})
+	c.events.push(event{c.actFinish[a], true, a})
 }
 
 // finished makes the effect of an act happen.
@@ -442,39 +443,4 @@ func (c *cone) holders(n int32, out []int32) []int32 {
 		sum -= c.p.acts[a].adds
 		return true
 	})...)
-}
-
-func (c *cone) push(e event) {
-	c.events = append(c.events, e)
-	i := len(c.events) - 1
-	for i > 0 {
-		p := (i - 1) / 2
-		if !c.events[i].before(c.events[p]) {
-			break
-		}
-		c.events[i], c.events[p] = c.events[p], c.events[i]
-		i = p
-	}
-}
-
-func (c *cone) pop() event {
-	e := c.events[0]
-	last := len(c.events) - 1
-	c.events[0] = c.events[last]
-	c.events = c.events[:last]
-	i := 0
-	for {
-		k := 2*i + 1
-		if k >= last {
-			return e
-		}
-		if k+1 < last && c.events[k+1].before(c.events[k]) {
-			k++
-		}
-		if !c.events[k].before(c.events[i]) {
-			return e
-		}
-		c.events[i], c.events[k] = c.events[k], c.events[i]
-		i = k
-	}
 }

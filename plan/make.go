@@ -164,7 +164,9 @@ func (p *problem) plan(im *impact.Impact, st *schedule, c *cone, lower float64, 
 	})
 	p.services(out, c)
 	out.Objective.LowerBound = min(lower, out.Objective.UserMinutes)
-	out.Blockers = blockers(im)
+	if !opts.WithoutBlockers {
+		out.Blockers = blockers(im)
+	}
 	return out
 }
 

@@ -83,9 +83,9 @@ func (n *naive) holds(c int) bool {
 		return 2*living > all
 	case estate.ModePrimary:
 		return primary
-	default:
-		return living >= x.AtLeast
+	case estate.ModeAny:
 	}
+	return living >= x.AtLeast
 }
 
 // settle computes the greatest set that is up.
@@ -154,9 +154,9 @@ func (n *naive) canRun(c, a, at int) bool {
 	case estate.DoesRestore:
 		return slices.ContainsFunc(x.Replicas, standby) ||
 			x.Data != nil && slices.ContainsFunc(x.Data.Copies, func(k estate.Copy) bool { return !n.lost[k.In] })
-	default:
-		return true
+	case estate.DoesStart, estate.DoesScale, estate.DoesRebuild, estate.DoesSwitch, estate.DoesShrink:
 	}
+	return true
 }
 
 // recoverable runs everything that can run and returns what it ran.

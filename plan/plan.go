@@ -90,6 +90,10 @@ type Options struct {
 	Rounds  int           // effort of the search; 0 is [DefaultRounds], negative is none
 	Time    time.Duration // search for so long instead; the result then depends on the machine
 
+	// WithoutBlockers leaves [Plan.Blockers] empty: they are the same for every plan
+	// of a loss, and on a large estate they take longer than the plan.
+	WithoutBlockers bool
+
 	// What is known when the rest of a run is planned again.
 	Now       time.Duration      // since the loss: nothing starts before it
 	Done      []Finished         // actions whose effect is there

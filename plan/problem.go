@@ -535,10 +535,10 @@ func (b *builder) need(n estate.Need) lit {
 			return b.node[tableService][n.Ref.Index]
 		case estate.KindCrew:
 			return b.node[tableCrew][n.Ref.Index]
-		default:
-			// unreachable: a need names nothing else.
-			return no
+		case estate.KindLimit, estate.KindProbe, estate.KindOption:
+			// unreachable: no need can name one.
 		}
+		return no
 	}
 	of := make([]lit, len(n.Of))
 	for i := range n.Of {

@@ -14,7 +14,7 @@ import (
 // failed, and while all goes by the old plan it costs no more than that.
 func TestRestOfARun(t *testing.T) {
 	var late, kept, was, is float64
-	for seed := range uint64(1500) {
+	for seed := range uint64(700) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		text := random(rng, 3+rng.IntN(7), seed%3 == 0)
 		s := parse(t, text)

@@ -234,7 +234,7 @@ func (cl *closure) extract(goal int32) {
 			}
 		}
 	}
-	cl.prioritise(cl.itemOf[goal])
+	cl.prioritise()
 }
 
 func (cl *closure) add(it item) int32 {
@@ -303,7 +303,7 @@ func (cl *closure) waits(it, g int32) {
 }
 
 // prioritise orders the acts by the latest start that does not delay the goal.
-func (cl *closure) prioritise(goal int32) {
+func (cl *closure) prioritise() {
 	slices.SortFunc(cl.order, func(a, b int32) int { return int(cl.items[a].seq - cl.items[b].seq) })
 	for _, i := range slices.Backward(cl.order) {
 		it := &cl.items[i]

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"container/heap"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -314,20 +313,19 @@ func (sv *survey) greedy(m measure, shared bool) []int32 {
 		}
 		return part[a]
 	}
-	h := &ranks{}
+	var h queue[rank]
 	density := func(t int32) float64 { return sv.p.targets[t].weight / max(left[t], 1e-12) }
 	for _, t := range sv.order {
 		for _, a := range sv.acts[t] {
 			left[t] += work(a, t)
 		}
-		*h = append(*h, rank{density(t), t})
+		h.push(rank{density(t), t})
 	}
-	heap.Init(h)
 	done := make([]bool, len(sv.p.targets))
 	ran := make([]bool, len(sv.p.acts))
 	order := make([]int32, 0, len(sv.order))
-	for h.Len() > 0 {
-		r, _ := heap.Pop(h).(rank)
+	for len(h) > 0 {
+		r := h.pop()
 		if done[r.target] {
 			continue
 		}
@@ -341,7 +339,7 @@ func (sv *survey) greedy(m measure, shared bool) []int32 {
 			for _, t := range sv.users[a] {
 				if !done[t] {
 					left[t] -= work(a, t)
-					heap.Push(h, rank{density(t), t})
+					h.push(rank{density(t), t})
 				}
 			}
 		}
@@ -354,31 +352,12 @@ type rank struct {
 	target  int32
 }
 
-// ranks is a heap with the densest target first.
-type ranks []rank
-
-func (h ranks) Len() int { return len(h) }
-func (h ranks) Less(i, j int) bool {
-	if h[i].density != h[j].density {
-		return h[i].density > h[j].density
+// Before puts the densest target first.
+func (r rank) Before(o rank) bool {
+	if r.density != o.density {
+		return r.density > o.density
 	}
-	return h[i].target < h[j].target
-}
-func (h ranks) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-// Push implements [heap.Interface].
-func (h *ranks) Push(x any) {
-	if r, ok := x.(rank); ok {
-		*h = append(*h, r)
-	}
-}
-
-// Pop implements [heap.Interface].
-func (h *ranks) Pop() any {
-	old := *h
-	r := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return r
+	return r.target < o.target
 }
 
 // A crowd evaluates candidates on all cores. What it returns does not depend on
@@ -412,9 +391,9 @@ func (cr *crowd) costs(ks []candidate) []float64 {
 
 // search races the rankings and improves the best by rounds of variations.
 func (sv *survey) search(cr *crowd, orders [][]int32, opts *Options, spent func() bool, target float64) (candidate, float64) {
-	ks := make([]candidate, len(orders))
-	for i := range orders {
-		ks[i] = candidate{order: orders[i]}
+	var ks []candidate
+	for _, o := range orders {
+		ks = append(ks, candidate{order: o})
 	}
 	costs := cr.costs(ks)
 	best, cost := candidate{}, 0.0
@@ -432,14 +411,12 @@ func (sv *survey) search(cr *crowd, orders [][]int32, opts *Options, spent func(
 		if spent() || cost <= target {
 			break
 		}
-		for i := range batch {
-			if i == len(ks) {
-				ks = append(ks, candidate{})
-			}
-			ks[i] = sv.vary(rng, best, choices, round)
+		ks = ks[:0]
+		for range batch {
+			ks = append(ks, sv.vary(rng, best, choices, round))
 		}
-		costs = cr.costs(ks[:batch])
-		for i := range batch {
+		costs = cr.costs(ks)
+		for i := range ks {
 			if costs[i] <= cost {
 				best, cost = ks[i], costs[i]
 			}

@@ -221,11 +221,11 @@ func (t *task) makeRoom(cost float64) []shrink {
 			best, least = set, c
 		}
 	}
-	for i := len(best) - 1; i >= 0; i-- {
-		if best[i].began {
+	for _, k := range slices.Backward(best) {
+		if k.began {
 			continue
 		}
-		fewer := slices.Delete(slices.Clone(best), i, i+1)
+		fewer := slices.DeleteFunc(slices.Clone(best), func(s shrink) bool { return s.ref == k.ref })
 		if c := try(fewer); c <= least {
 			best, least = fewer, c
 		}
