@@ -1,0 +1,147 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"bongsu/internal/config"
+	"bongsu/web"
+)
+
+// lease is how long a node of the demo that is cut off may act: the least that
+// etcd grants with some room, so that the demo is not all waiting.
+const (
+	lease = 2 * time.Second
+	hold  = lease + 2500*time.Millisecond
+)
+
+// start brings up a node and a workload for every site, pushes the estate, and
+// waits until every site sees every other and a site to be lost leads.
+func (d *demo) start(ctx context.Context) error {
+	free, err := ports(ctx, 4*len(d.sites))
+	if err != nil {
+		return err
+	}
+	given := map[string]config.Ports{}
+	for i, site := range d.sites {
+		p := free[4*i : 4*i+4]
+		given[site] = config.Ports{Peer: p[0], Client: p[1], Console: p[2]}
+		d.consoles[site] = fmt.Sprintf("http://127.0.0.1:%d", p[2])
+		d.urls[site] = fmt.Sprintf("http://127.0.0.1:%d", p[3])
+	}
+	files, err := Prepare(d.o.Estate, d.speed, d.urls)
+	if err != nil {
+		return err
+	}
+	estateDir := filepath.Join(d.dir, "estate")
+	if err := os.Mkdir(estateDir, 0o700); err != nil {
+		return err
+	}
+	pushed := map[string][]byte{}
+	for _, f := range files {
+		pushed[f.Name] = f.Data
+		if err := os.WriteFile(filepath.Join(estateDir, f.Name), f.Data, 0o600); err != nil {
+			return err
+		}
+	}
+	if err := d.launchAll(given, estateDir); err != nil {
+		return err
+	}
+	return d.settle(ctx, pushed)
+}
+
+// launchAll writes the configurations and starts the processes.
+func (d *demo) launchAll(given map[string]config.Ports, estateDir string) error {
+	// The sites to be lost come first, so that one of them votes and leads.
+	sites := slices.Clone(d.sites)
+	slices.SortStableFunc(sites, func(a, b string) int {
+		switch {
+		case d.lostSite[a] == d.lostSite[b]:
+			return 0
+		case d.lostSite[a]:
+			return -1
+		}
+		return 1
+	})
+	made, err := config.Init(filepath.Join(d.dir, "sites"), config.InitOptions{
+		Cluster: "demo", Sites: sites, Ports: given,
+		Change: func(site string, c *config.Config) {
+			c.Detection.Interval, c.Detection.Timeout = 250*time.Millisecond, 500*time.Millisecond
+			c.Detection.Lease, c.Detection.Hold = lease, hold
+			c.Policy.Declare, c.Policy.Approve = config.Auto, config.Auto
+			c.Fence.HTTP, c.Fence.Release.HTTP = d.urls[site]+"/fence", d.urls[site]+"/release"
+		},
+	})
+	if err != nil {
+		return err
+	}
+	for _, l := range made.Logins {
+		if l.Role == config.Approver {
+			d.user, d.password = l.Name, l.Password.Reveal()
+		}
+	}
+	token, err := os.ReadFile(made.Tokens["cli-approver"])
+	if err != nil {
+		return err
+	}
+	d.token = strings.TrimSpace(string(token))
+	first := true
+	for _, site := range sites {
+		told, err := d.writeWorkload(site, estateDir)
+		if err != nil {
+			return err
+		}
+		if d.loads[site], err = launch(d.o.Self, d.dir, "workload-"+site, nil, "demo", "workload", told); err != nil {
+			return err
+		}
+		args := []string{"serve", "--config", made.Files[site]}
+		if !first { // let the first one lead
+			args = append(args, "--stand-back", "3s")
+		}
+		first = false
+		env := []string{workloadEnv + "=" + d.urls[site]}
+		if d.nodes[site], err = launch(d.o.Self, d.dir, "node-"+site, env, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle waits until the control plane is whole.
+func (d *demo) settle(ctx context.Context, files map[string][]byte) error {
+	c, err := d.client(d.sites[0])
+	if err != nil {
+		return err
+	}
+	err = until(ctx, 30*time.Second, "the nodes find each other", d.all(), func(ctx context.Context) bool {
+		for _, site := range d.sites {
+			c, err := d.client(site)
+			if err != nil {
+				return false
+			}
+			if h, err := c.Health(ctx); err != nil || !h.Quorum {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := c.Push(ctx, files, "the demo begins"); err != nil {
+		return fmt.Errorf("push the estate: %w", err)
+	}
+	return until(ctx, 30*time.Second, "the sites see each other", d.all(), func(ctx context.Context) bool {
+		n, err := c.Now(ctx)
+		if err != nil || n.Leader == "" || len(n.Sites) < len(d.sites) {
+			return false
+		}
+		d.leader = n.Leader
+		return !slices.ContainsFunc(n.Sites, func(s web.Site) bool { return s.State != web.StateUp || !s.Observes })
+	})
+}

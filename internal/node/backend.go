@@ -1,0 +1,283 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"bongsu/estate"
+	"bongsu/incident"
+	"bongsu/internal/kv"
+	"bongsu/recovery"
+	"bongsu/web"
+)
+
+var _ web.Backend = (*Node)(nil)
+
+// Facts implements [web.Watcher]: it never waits for the quorum.
+func (n *Node) Facts(context.Context) (web.Facts, error) {
+	k, st := n.cache.get(), n.store.Status()
+	f := web.Facts{
+		At: time.Now(), Site: n.o.Site, Leader: k.leader.Site, Term: k.leader.Term,
+		Quorum: web.Quorum{OK: st.Quorum, Since: st.Since, Full: len(st.Alarms) > 0},
+		Estate: k.snapshot, Revision: revision(k.head, k.snapshot),
+		Verdict: n.verdict(k), Incidents: k.incidents, Runs: k.runs, View: k.view,
+	}
+	if !st.Quorum {
+		f.Leader = "" // nobody leads that this node knows of
+	}
+	voters := map[string]bool{}
+	for _, m := range st.Members {
+		voters[m.Name] = !m.Learner
+	}
+	for _, p := range n.o.Cluster {
+		site, judged := f.Verdict.Site(p.Site)
+		f.Members = append(f.Members, web.Member{
+			Site: p.Site, ID: p.Site, Voter: voters[p.Site] || p.Voter, Witness: p.Witness, Leader: p.Site == f.Leader,
+			Healthy: p.Site == n.o.Site || judged && site.OwnNode, Peer: p.URL,
+		})
+	}
+	return f, nil
+}
+
+func revision(r estate.Revision, s *estate.Snapshot) web.Revision {
+	out := web.Revision{Rev: r.Rev, Number: r.Number, By: r.Who, Why: r.Why, At: r.At}
+	if s != nil {
+		out.Domains, out.Components, out.Services = len(s.Domains), len(s.Components), len(s.Services)
+	}
+	return out
+}
+
+// Run implements [web.Watcher].
+func (n *Node) Run(ctx context.Context, id string) (recovery.RunView, error) {
+	if v := n.cache.get().view; v != nil && v.ID == id {
+		return *v, nil
+	}
+	v, err := recovery.View(ctx, n.readable(), id)
+	return v, explain(err)
+}
+
+// readable is the store, or what this member has of it while there is no quorum.
+func (n *Node) readable() kv.Store {
+	if n.store.Status().Quorum {
+		return n.store
+	}
+	return local{n.store}
+}
+
+// Changes implements [web.Watcher].
+func (n *Node) Changes(ctx context.Context) <-chan struct{} { return n.cache.changes(ctx) }
+
+// Plan implements [web.Doer].
+func (n *Node) Plan(_ context.Context, lost []string) (recovery.Spec, error) {
+	s, err := n.planFor(n.cache.get(), lost, 0)
+	return s, explain(err)
+}
+
+// Ping implements [web.Doer].
+func (n *Node) Ping(ctx context.Context) error {
+	_, err := n.store.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: pingKey, Value: []byte(n.o.Site)}}})
+	return err
+}
+
+// Do implements [web.Doer].
+func (n *Node) Do(ctx context.Context, c web.Command) (string, error) {
+	by := recovery.By{Who: c.Who, Why: c.Why}
+	switch {
+	case c.Step != "":
+		return c.Run, explain(n.doStep(ctx, c, by))
+	case c.Run != "":
+		return c.Run, explain(n.doRun(ctx, c, by))
+	default:
+		id, err := n.doIncident(ctx, c)
+		return id, explain(err)
+	}
+}
+
+func (n *Node) doStep(ctx context.Context, c web.Command, by recovery.By) error {
+	switch c.Verb {
+	case web.Confirm, web.Fail:
+		return recovery.Confirm(ctx, n.store, c.Run, c.Step, c.Verb == web.Confirm, by)
+	case web.Skip:
+		return recovery.Skip(ctx, n.store, c.Run, c.Step, by)
+	case web.Retry:
+		return recovery.Retry(ctx, n.store, c.Run, c.Step, by)
+	default:
+		return fmt.Errorf("%w: a step cannot be told to %s", web.ErrBadInput, c.Verb)
+	}
+}
+
+func (n *Node) doRun(ctx context.Context, c web.Command, by recovery.By) (err error) {
+	switch c.Verb {
+	case web.Approve:
+		_, err = recovery.Approve(ctx, n.store, c.Run, by)
+	case web.Pause:
+		_, err = recovery.Pause(ctx, n.store, c.Run, by)
+	case web.Resume:
+		_, err = recovery.Resume(ctx, n.store, c.Run, by)
+	case web.Abort:
+		_, err = recovery.Abort(ctx, n.store, c.Run, by)
+	default:
+		err = fmt.Errorf("%w: a run cannot be told to %s", web.ErrBadInput, c.Verb)
+	}
+	return err
+}
+
+func (n *Node) doIncident(ctx context.Context, c web.Command) (string, error) {
+	k := n.cache.get()
+	switch c.Verb {
+	case web.Propose, web.Declare:
+		if k.snapshot == nil {
+			return "", fmt.Errorf("%w: %w", web.ErrRefused, errNoEstate)
+		}
+		for _, d := range c.Lost {
+			if _, ok := k.snapshot.Lookup(estate.KindDomain, d); !ok {
+				return "", unknownDomain(k.snapshot, d)
+			}
+		}
+		act := incident.Declare
+		if c.Verb == web.Propose {
+			act = incident.Propose
+		}
+		i, err := act(ctx, n.store, incident.Request{Domains: c.Lost, By: c.Who, Why: c.Why, Estate: k.head.Rev})
+		return i.ID, err
+	case web.Confirm:
+		i, err := incident.Show(ctx, n.store, c.Incident)
+		if err != nil {
+			return "", err
+		}
+		if len(i.Proposed) == 0 {
+			return "", fmt.Errorf("%w: nothing of incident %s is proposed: it is %s", web.ErrRefused, i.ID, i.State)
+		}
+		i, err = incident.Declare(ctx, n.store, incident.Request{
+			Domains: i.Proposed, By: c.Who, Why: c.Why, Verdict: i.Verdict, LostAt: i.LostAt, Estate: k.head.Rev, Drill: i.Drill,
+		})
+		return i.ID, err
+	case web.Withdraw:
+		i, err := incident.Withdraw(ctx, n.store, c.Incident, nil, c.Who, c.Why)
+		return i.ID, err
+	case web.Close:
+		i, err := incident.Close(ctx, n.store, c.Incident, c.Who, c.Why)
+		return i.ID, err
+	default:
+		return "", fmt.Errorf("%w: an incident cannot be told to %s", web.ErrBadInput, c.Verb)
+	}
+}
+
+func unknownDomain(s *estate.Snapshot, name string) error {
+	if near := s.Nearest(estate.KindDomain, name); near != "" {
+		return fmt.Errorf("%w: the estate has no domain %q; did you mean %q?", web.ErrBadInput, name, near)
+	}
+	return fmt.Errorf("%w: the estate has no domain %q", web.ErrBadInput, name)
+}
+
+// explain turns what packages below say into what the console knows how to show.
+func explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, recovery.ErrNotFound), errors.Is(err, incident.ErrNotFound), errors.Is(err, estate.ErrNoRevision):
+		return fmt.Errorf("%w: %w", web.ErrNotFound, err)
+	case errors.Is(err, recovery.ErrState), errors.Is(err, incident.ErrState), errors.Is(err, errNoEstate):
+		return fmt.Errorf("%w: %w", web.ErrRefused, err)
+	}
+	var bad estate.Errors
+	if errors.As(err, &bad) {
+		return fmt.Errorf("%w: %w", web.ErrBadInput, err)
+	}
+	return err
+}
+
+// Push implements [web.Registry].
+func (n *Node) Push(ctx context.Context, files map[string][]byte, by, why string) (web.Revision, error) {
+	list := make([]estate.File, 0, len(files))
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		list = append(list, estate.File{Name: name, Data: files[name]})
+	}
+	snap, err := estate.Parse(list)
+	if err != nil {
+		return web.Revision{}, explain(err)
+	}
+	r, err := estate.Push(ctx, n.store, nil, list, by, why)
+	return revision(r, snap), explain(err)
+}
+
+// Log implements [web.Registry].
+func (n *Node) Log(ctx context.Context) ([]web.Revision, error) {
+	revs, err := estate.Log(ctx, n.readable())
+	if err != nil {
+		return nil, explain(err)
+	}
+	out := make([]web.Revision, len(revs))
+	for i, r := range revs {
+		out[i] = revision(r, nil)
+	}
+	if len(revs) > 1 {
+		out[0].Changes, err = n.changed(ctx, revs[1].Rev, revs[0].Rev)
+	}
+	return out, explain(err)
+}
+
+// changed says what differs between two revisions.
+func (n *Node) changed(ctx context.Context, from, to string) ([]web.Change, error) {
+	a, err := n.cache.snapshot(ctx, n.readable(), from)
+	if err != nil {
+		return nil, err
+	}
+	b, err := n.cache.snapshot(ctx, n.readable(), to)
+	if err != nil {
+		return nil, err
+	}
+	var out []web.Change
+	for _, c := range estate.Diff(a, b) {
+		w := web.Change{Kind: c.Kind.Title(), Name: c.Name, How: c.What}
+		for _, f := range c.Fields {
+			w.Fields = append(w.Fields, f.Path)
+		}
+		out = append(out, w)
+	}
+	return out, nil
+}
+
+// Files implements [web.Registry].
+func (n *Node) Files(ctx context.Context, rev string) (map[string][]byte, web.Revision, error) {
+	s := n.readable()
+	if rev == "" {
+		head, ok, err := estate.Head(ctx, s)
+		if err != nil {
+			return nil, web.Revision{}, explain(err)
+		}
+		if !ok {
+			return nil, web.Revision{}, explain(errNoEstate)
+		}
+		rev = head.Rev
+	}
+	files, r, err := estate.At(ctx, s, rev)
+	if err != nil {
+		return nil, web.Revision{}, explain(err)
+	}
+	out := make(map[string][]byte, len(files))
+	for _, f := range files {
+		out[f.Name] = f.Data
+	}
+	return out, revision(r, nil), nil
+}
+
+// Rollback implements [web.Registry].
+func (n *Node) Rollback(ctx context.Context, rev, by, why string) (web.Revision, error) {
+	r, err := estate.Rollback(ctx, n.store, nil, rev, by, cmp.Or(why, "back to "+rev))
+	return revision(r, nil), explain(err)
+}
+
+// Backup implements [web.Vault].
+func (n *Node) Backup(ctx context.Context, w io.Writer) error { return errors.ErrUnsupported }
+
+// Restore implements [web.Vault].
+func (n *Node) Restore(ctx context.Context, r io.Reader, by string) error {
+	return errors.ErrUnsupported
+}
