@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"bongsu/internal/config"
+)
+
+func initCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "init DIR",
+		Short: "Write configuration, certificates and accounts for a new control plane",
+		Long: `Make DIR with a folder for each site: its bongsu.yaml, certificates of the cluster's
+own authority, accounts and the key that signs sessions. Of three or four sites
+three vote, of more five; with two sites name a witness in a third place. Passwords
+are shown once and kept nowhere; DIR/*.token are the API tokens of the command line;
+DIR/ca is to be kept away from the nodes.`,
+		Example: `  bongsu init --sites pangyo,anyang,gasan sites
+  bongsu init --sites north,south --witness hill --host north=10.1.0.5 --host south=10.2.0.5 --host hill=10.3.0.5 sites`,
+		Args:              exactly("DIR"),
+		ValidArgsFunction: folders,
+	}
+	var o config.InitOptions
+	f := cmd.Flags()
+	f.StringSliceVar(&o.Sites, "sites", nil, "the sites, in the order in which they get votes")
+	f.StringVar(&o.Witness, "witness", "", "a place that runs no services, whose node observes and votes")
+	f.StringSliceVar(&o.Voters, "voters", nil, "which of them vote, instead")
+	f.StringToStringVar(&o.Hosts, "host", nil, "SITE=HOST where a node is reached; without it, this machine")
+	f.IntVar(&o.BasePort, "port", 7400, "first of the three ports of a node: members, observers, console")
+	f.StringVar(&o.Cluster, "cluster", "", "name of the cluster; without it one is made up")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if len(o.Sites) == 0 {
+			return usagef("bongsu init --sites a,b,c "+args[0], "--sites is missing")
+		}
+		r, err := config.Init(args[0], o)
+		if err != nil {
+			return &usageError{err: err}
+		}
+		for _, w := range r.Warnings {
+			a.warn(w)
+		}
+		fmt.Fprintf(a.out, "Cluster %s. Start each node with its own file:\n", r.Cluster)
+		for _, site := range slices.Sorted(maps.Keys(r.Files)) {
+			fmt.Fprintf(a.out, "  bongsu serve --config %s\n", r.Files[site])
+		}
+		fmt.Fprintln(a.out, "\nAccounts of the console; the passwords are shown only now:")
+		for _, l := range r.Logins {
+			fmt.Fprintf(a.out, "  %-10s %s\n", l.Name, l.Password.Reveal())
+		}
+		fmt.Fprintln(a.out, "\nTokens of the command line:")
+		for _, name := range slices.Sorted(maps.Keys(r.Tokens)) {
+			fmt.Fprintf(a.out, "  %-14s %s\n", name, r.Tokens[name])
+		}
+		return nil
+	}
+	return cmd
+}

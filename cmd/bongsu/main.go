@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // from then on a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run carries out one command line and returns its exit code.
+func run(ctx context.Context, args []string, in io.Reader, out, talk io.Writer) int {
+	a := &app{in: in, out: out, err: talk}
+	root := a.root()
+	root.SetArgs(args)
+	return a.exit(root.ExecuteContext(ctx))
+}
+
+// commands lists the constructors of all commands, in the order of a disaster:
+// before, during, after, and then the tools of the trade.
+func commands() []func(*app) *cobra.Command {
+	return []func(*app) *cobra.Command{
+		initCommand,
+		serveCommand,
+		demoCommand,
+		estateCommand,
+		impactCommand,
+		planCommand,
+		incidentCommand,
+		runCommand,
+		memberCommand,
+		backupCommand,
+		restoreCommand,
+		versionCommand,
+		referenceCommand,
+	}
+}
+
+// helpCommand is cobra's, but it refuses what it does not know.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]...",
+		Short: "Explain a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			topic, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usagef("see bongsu --help", "there is no command %q", "bongsu "+strings.Join(args, " "))
+			}
+			return topic.Help()
+		},
+	}
+}
+
+func (a *app) root() *cobra.Command {
+	root := a.group(&cobra.Command{
+		Use:   "bongsu",
+		Short: "Lose a data centre and get the services back",
+		Long: `bongsu (봉수) keeps a company's services alive through the loss of a data
+centre.
+
+It reads what you have (the estate), says what a loss would do to it (impact),
+orders what brings the services back (plan), and carries that out from nodes
+that survive the loss themselves.`,
+		Example: `  bongsu estate check examples/two-sites
+  bongsu impact examples/two-sites --lose north
+  bongsu plan examples/two-sites --lose north --format json`,
+	})
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
+	})
+	for _, command := range commands() {
+		root.AddCommand(command(a))
+	}
+	root.SetHelpCommand(helpCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			a.group(cmd) // so that it refuses a shell that it does not know
+		}
+	}
+	// A group is no command by itself, and help fits the terminal.
+	root.SetUsageTemplate(strings.NewReplacer(
+		"{{if .Runnable}}\n  {{.UseLine}}{{end}}", "{{if not .HasAvailableSubCommands}}\n  {{.UseLine}}{{end}}",
+		".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", width),
+	).Replace(root.UsageTemplate()))
+	a.observe(root)
+	return root
+}
