@@ -110,6 +110,7 @@ type Site struct {
 // A Loss is one domain that looks lost.
 type Loss struct {
 	Domain   string    `json:"domain"`
-	Since    time.Time `json:"since"`
+	Since    time.Time `json:"since"` // nobody has seen it since
+	First    time.Time `json:"first"` // the first site lost it from sight
 	Sentence string    `json:"sentence"`
 }

@@ -47,7 +47,7 @@ func snapshot(t *testing.T) *estate.Snapshot {
 	return s
 }
 
-var now = time.Date(2022, 10, 15, 15, 30, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+var now = time.Date(2022, 10, 15, 15, 30, 0, 0, time.UTC)
 
 // saw is one observation: "gasan sees core@pangyo 10s" or "gasan misses …".
 func saw(t *testing.T, text string) detect.Observation {
@@ -84,26 +84,66 @@ func TestJudge(t *testing.T) {
 		{"only itself looks", []string{"pangyo misses core@pangyo 1h"}, detect.Unknown, "pangyo", nil, "no other site looks"},
 		{"one looks", []string{"gasan misses core@pangyo 1h"}, detect.Unknown, "pangyo", nil, "asked from gasan alone"},
 		{"one glitch", []string{"gasan misses core@pangyo 1s", "anyang misses core@pangyo 1h"}, detect.Suspect, "pangyo", nil, "not judged lost before 6.0 s"},
-		{"lost", []string{"gasan misses core@pangyo 6200ms", "anyang misses core@pangyo 7s", "gasan misses web@pangyo 9s", "anyang misses db@pangyo 9s"},
-			detect.Lost, "pangyo", []string{"pangyo"}, "pangyo: no answer from 3 targets for 6.2 s, seen by nobody; asked from anyang, gasan"},
-		{"cut off but it sees itself", []string{"gasan misses core@pangyo 7s", "anyang misses core@pangyo 7s", "pangyo sees core@pangyo 1h"},
-			detect.Lost, "", []string{"pangyo"}, "its own node still reports"},
-		{"partial partition", []string{"gasan misses core@pangyo 1h", "anyang sees core@pangyo 1h"},
-			detect.Partial, "", nil, "partial partition, not lost: seen by anyang, not by gasan"},
-		{"one of many targets answers", []string{"gasan misses core@pangyo 1h", "anyang misses core@pangyo 1h", "gasan sees web@rack-1 1h", "anyang misses web@rack-1 1h"},
-			detect.Partial, "", nil, "seen by gasan, not by anyang"},
-		{"a rack", []string{"gasan sees core@pangyo 1h", "anyang sees core@pangyo 1h", "gasan misses w1@rack-1 7s", "anyang misses w1@rack-1 7s", "gasan sees w2@rack-2 1h"},
-			detect.Seen, "rack-1", []string{"rack-1"}, "no answer from w1; the loss of rack-1 would explain it"},
-		{"a rack, too soon", []string{"gasan sees core@pangyo 1h", "anyang sees core@pangyo 1h", "gasan misses w1@rack-1 7s", "anyang misses w1@rack-1 5s"},
-			detect.Seen, "rack-1", nil, "rack-1"},
-		{"a feed takes two racks in two halls", []string{"gasan sees core@pangyo 1h", "anyang misses w1@rack-1 7s", "gasan misses w2@rack-2 7s", "gasan sees w3@rack-3 1h"},
-			detect.Seen, "feed-a", []string{"feed-a"}, "feed-a"},
-		{"two halls, no common cause but the site, which answers", []string{"gasan sees core@pangyo 1h", "gasan misses w1@rack-1 7s", "anyang misses w3@rack-3 7s"},
-			detect.Seen, "", nil, "no answer from w1, w3"},
-		{"a hall", []string{"gasan sees core@pangyo 1h", "gasan sees w1@rack-1 1h", "gasan misses w2@rack-2 7s", "anyang misses w3@rack-3 7s"},
-			detect.Seen, "hall-2", []string{"hall-2"}, "hall-2"},
-		{"it blinked", []string{"gasan misses core@pangyo 1h", "gasan sees core@pangyo 1s", "anyang misses core@pangyo 1h"},
-			detect.Partial, "", nil, "seen by gasan"},
+		{
+			"lost",
+			[]string{"gasan misses core@pangyo 6200ms", "anyang misses core@pangyo 7s", "gasan misses web@pangyo 9s", "anyang misses db@pangyo 9s"},
+			detect.Lost, "pangyo",
+			[]string{"pangyo"},
+			"pangyo: no answer from 3 targets for 6.2 s, seen by nobody; asked from anyang, gasan",
+		},
+		{
+			"cut off but it sees itself",
+			[]string{"gasan misses core@pangyo 7s", "anyang misses core@pangyo 7s", "pangyo sees core@pangyo 1h"},
+			detect.Lost, "",
+			[]string{"pangyo"},
+			"its own node still reports",
+		},
+		{
+			"partial partition",
+			[]string{"gasan misses core@pangyo 1h", "anyang sees core@pangyo 1h"},
+			detect.Partial, "", nil, "partial partition, not lost: seen by anyang, not by gasan",
+		},
+		{
+			"one of many targets answers",
+			[]string{"gasan misses core@pangyo 1h", "anyang misses core@pangyo 1h", "gasan sees web@rack-1 1h", "anyang misses web@rack-1 1h"},
+			detect.Partial, "", nil, "seen by gasan, not by anyang",
+		},
+		{
+			"a rack",
+			[]string{"gasan sees core@pangyo 1h", "anyang sees core@pangyo 1h", "gasan misses w1@rack-1 7s", "anyang misses w1@rack-1 7s", "gasan sees w2@rack-2 1h"},
+			detect.Seen, "rack-1",
+			[]string{"rack-1"},
+			"no answer from w1; the loss of rack-1 would explain it",
+		},
+		{
+			"a rack, too soon",
+			[]string{"gasan sees core@pangyo 1h", "anyang sees core@pangyo 1h", "gasan misses w1@rack-1 7s", "anyang misses w1@rack-1 5s"},
+			detect.Seen, "rack-1", nil, "rack-1",
+		},
+		{
+			"a feed takes two racks in two halls",
+			[]string{"gasan sees core@pangyo 1h", "anyang misses w1@rack-1 7s", "gasan misses w2@rack-2 7s", "gasan sees w3@rack-3 1h"},
+			detect.Seen, "feed-a",
+			[]string{"feed-a"},
+			"feed-a",
+		},
+		{
+			"two halls, no common cause but the site, which answers",
+			[]string{"gasan sees core@pangyo 1h", "gasan misses w1@rack-1 7s", "anyang misses w3@rack-3 7s"},
+			detect.Seen, "", nil, "no answer from w1, w3",
+		},
+		{
+			"a hall",
+			[]string{"gasan sees core@pangyo 1h", "gasan sees w1@rack-1 1h", "gasan misses w2@rack-2 7s", "anyang misses w3@rack-3 7s"},
+			detect.Seen, "hall-2",
+			[]string{"hall-2"},
+			"hall-2",
+		},
+		{
+			"it blinked",
+			[]string{"gasan misses core@pangyo 1h", "gasan sees core@pangyo 1s", "anyang misses core@pangyo 1h"},
+			detect.Partial, "", nil, "seen by gasan",
+		},
 		{"a clock that jumped", []string{"gasan misses core@pangyo -1h", "anyang misses core@pangyo 1h"}, detect.Suspect, "pangyo", nil, "for 0.0 s"},
 	}
 	s := snapshot(t)

@@ -154,7 +154,7 @@ func (j *judge) site(name string) (Site, []Loss) {
 	blind := map[string]time.Duration{}
 	sees := map[string]bool{}
 	contradicted := map[string]bool{} // it misses a target that another sees
-	var silent []int // targets that nobody sees
+	var silent []int                  // targets that nobody sees
 	for _, i := range j.bySite[name] {
 		t := &j.targets[i]
 		if !t.answers() {
@@ -176,12 +176,14 @@ func (j *judge) site(name string) (Site, []Loss) {
 	}
 	s.Observers = append(s.Observers, slices.Sorted(maps.Keys(blind))...)
 	unseen := time.Duration(-1) // nobody has seen it for so long
+	var longest time.Duration   // one of them has not for so long
 	for _, o := range s.Observers {
 		if sees[o] {
 			s.SeenBy = append(s.SeenBy, o)
 			continue
 		}
 		s.NotSeenBy = append(s.NotSeenBy, o)
+		longest = max(longest, blind[o])
 		if unseen < 0 || blind[o] < unseen {
 			unseen = blind[o]
 		}
@@ -215,7 +217,7 @@ func (j *judge) site(name string) (Site, []Loss) {
 
 	switch {
 	case s.State == Lost:
-		return s, []Loss{{Domain: name, Since: j.Now.Add(-unseen), Sentence: s.Sentence}}
+		return s, []Loss{{Domain: name, Since: j.Now.Add(-unseen), First: j.Now.Add(-longest), Sentence: s.Sentence}}
 	case len(s.SeenBy) > 0 && s.Smallest != "" && s.Smallest != name:
 		if l, ok := j.part(name, s.Smallest, silent); ok {
 			return s, []Loss{l}
@@ -229,13 +231,16 @@ func (j *judge) site(name string) (Site, []Loss) {
 func (j *judge) part(site, domain string, silent []int) (Loss, bool) {
 	from := map[string]struct{}{}
 	held := time.Duration(-1)
+	var longest time.Duration
 	var names []string
 	for _, i := range silent {
 		t := &j.targets[i]
 		names = append(names, t.name)
 		for _, o := range t.seen {
 			from[o.Observer] = struct{}{}
-			if age := j.age(o); held < 0 || age < held {
+			age := j.age(o)
+			longest = max(longest, age)
+			if held < 0 || age < held {
 				held = age
 			}
 		}
@@ -246,6 +251,7 @@ func (j *judge) part(site, domain string, silent []int) (Loss, bool) {
 	return Loss{
 		Domain: domain,
 		Since:  j.Now.Add(-held),
+		First:  j.Now.Add(-longest),
 		Sentence: fmt.Sprintf("%s in %s: no answer from %s for %s, while the rest of %s answers; asked from %s",
 			domain, site, strings.Join(names, ", "), seconds(held), site, strings.Join(slices.Sorted(maps.Keys(from)), ", ")),
 	}, true

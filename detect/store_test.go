@@ -148,6 +148,8 @@ func TestUnreadableView(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		cancel()
-		<-followed
+		if err := <-followed; !errors.Is(err, context.Canceled) {
+			t.Errorf("following ended with %v", err)
+		}
 	})
 }

@@ -8,18 +8,38 @@ import (
 	"bongsu/estate"
 )
 
+// An Asker asks why things cannot come back. It is made once for many questions
+// and is not safe for concurrent use.
+type Asker struct {
+	im *Impact
+	s  *state // a copy of im.back that every question leaves as it was
+}
+
+// Asker returns one for this impact.
+func (im *Impact) Asker() *Asker { return &Asker{im, im.back.clone()} }
+
 // Because returns up to most minimal blocking sets of a thing that cannot come
 // back (design §3.6), the deepest first: taking all of one set as up makes the
 // thing recoverable, leaving any member out does not. The members are components
 // and crews; where nothing but the thing's own lost replicas or data blocks it,
 // the one set is the lost domains that held them.
-func (im *Impact) Because(r estate.Ref, most int) [][]estate.Ref {
-	return im.because(im.back.clone(), im.back.m.nodeOf(r), most)
+func (a *Asker) Because(r estate.Ref, most int) [][]estate.Ref {
+	return a.im.because(a.s, a.s.m.nodeOf(r), most)
 }
 
-// PartBecause is like [Impact.Because] for a part of a service.
+// PartBecause is like [Asker.Because] for a part of a service.
+func (a *Asker) PartBecause(service, part, most int) [][]estate.Ref {
+	return a.im.because(a.s, a.s.m.partNode(service, part), most)
+}
+
+// Because is [Asker.Because] for a single question.
+func (im *Impact) Because(r estate.Ref, most int) [][]estate.Ref {
+	return im.Asker().Because(r, most)
+}
+
+// PartBecause is [Asker.PartBecause] for a single question.
 func (im *Impact) PartBecause(service, part, most int) [][]estate.Ref {
-	return im.because(im.back.clone(), im.back.m.partNode(service, part), most)
+	return im.Asker().PartBecause(service, part, most)
 }
 
 // because asks on s, a copy of im.back that is left as it was.

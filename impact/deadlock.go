@@ -15,12 +15,20 @@ import (
 // (a cycle that exists because other ways are gone), until no cycle is left.
 func (s *state) deadlocks() []Deadlock {
 	down := make([]node, 0)
-	local := make(map[node]node)
 	for n := s.m.compBase; int(n) < s.m.nodes; n++ {
 		if !s.val[n] {
-			local[n] = node(len(down))
 			down = append(down, n)
 		}
+	}
+	return s.deadlocksAmong(down)
+}
+
+// deadlocksAmong is deadlocks where what is down is known already: everything
+// but domains, sorted.
+func (s *state) deadlocksAmong(down []node) []Deadlock {
+	local := make(map[node]node, len(down))
+	for i, n := range down {
+		local[n] = node(i)
 	}
 	edges := make([][]node, len(down))
 	for i, n := range down {

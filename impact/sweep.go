@@ -2,6 +2,7 @@ package impact
 
 import (
 	"slices"
+	"time"
 )
 
 // A Sweep asks many losses of one estate, one after another, each at the cost of
@@ -10,6 +11,9 @@ type Sweep struct {
 	m      *model
 	s      *state
 	wanted map[node][]int32 // of a node: what wants it, as places among the wants
+
+	when  []time.Duration // of each node that came back in a Visit: at what time
+	began []time.Duration // of each action that ran in it: when it started
 }
 
 // A Delta is what is down or degraded by one loss; what is down even without a
@@ -55,6 +59,14 @@ func (w *Sweep) Lose(domains ...int) Delta {
 	fell = append(fell, m.down...)
 	slices.Sort(fell)
 	s.recover()
+	d := w.delta(fell, wants)
+	s.undo()
+	return d
+}
+
+// delta says what became of what fell (sorted) and of what wants something that did.
+func (w *Sweep) delta(fell []node, wants []int32) Delta {
+	m, s := w.m, w.s
 	d := Delta{}
 	state := func(n node, returns bool) State {
 		switch {
@@ -99,7 +111,6 @@ func (w *Sweep) Lose(domains ...int) Delta {
 	byIndex := func(a, b Touched) int { return a.Index - b.Index }
 	slices.SortFunc(d.Components, byIndex)
 	slices.SortFunc(d.Services, byIndex)
-	s.undo()
 	return d
 }
 

@@ -116,7 +116,7 @@ func change(ctx context.Context, s kv.Store, id, by string, decide func(Incident
 		return Incident{}, errors.New("say who changes the incident")
 	}
 	return retry(ctx, func() (Incident, error) {
-		known, _, err := load(ctx, s, id)
+		known, err := load(ctx, s, id)
 		if err != nil {
 			return Incident{}, err
 		}
@@ -182,6 +182,13 @@ func Reconcile(ctx context.Context, s kv.Store, v detect.Verdict, rule Rule) (In
 		if open && i.stands(l.Domain, to) {
 			continue
 		}
+		all, err := List(ctx, s)
+		if err != nil {
+			return Incident{}, false, err
+		}
+		if settled(all, l) {
+			continue
+		}
 		i, err = act(ctx, s, Request{
 			Domains: []string{l.Domain}, By: ByPolicy, Why: "the verdict of detection",
 			Verdict: l.Sentence, LostAt: l.Since, Estate: rule.Estate,
@@ -192,6 +199,26 @@ func Reconcile(ctx context.Context, s kv.Store, v detect.Verdict, rule Rule) (In
 		open = true
 	}
 	return i, open, nil
+}
+
+// settled reports whether a person has already withdrawn or closed this very loss:
+// whoever looked had lost the domain from sight before, and has not seen it since.
+func settled(newestFirst []Incident, l detect.Loss) bool {
+	for _, i := range newestFirst {
+		if i.Drill || !slices.ContainsFunc(i.Losses, func(o Loss) bool { return o.Domain == l.Domain }) {
+			continue
+		}
+		for _, e := range slices.Backward(i.Entries) {
+			named := slices.Contains(e.Domains, l.Domain)
+			if e.Act == ActClose || e.Act == ActWithdraw && named {
+				return e.By != ByPolicy && l.First.Before(e.At)
+			}
+			if named {
+				return false
+			}
+		}
+	}
+	return false
 }
 
 // stale are the domains that policy proposed, that the verdict does not hold for

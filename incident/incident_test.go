@@ -182,8 +182,22 @@ func TestReconcile(t *testing.T) {
 	if i, open := step(seen, true); !open || i.State != incident.Declared {
 		t.Errorf("what is declared, only a person withdraws: %+v", i)
 	}
-	// A person's proposal is not policy's to withdraw.
+	lost.Losses[0].First = lost.Losses[0].Since
 	must(t)(incident.Withdraw(ctx, s, second.ID, nil, "kim", "false alarm"))
+	if i, open := step(lost, true); open {
+		t.Errorf("policy overrules a person, who withdrew this very loss: %+v", i)
+	}
+	anew := lost
+	anew.Losses = []detect.Loss{{Domain: "pangyo", Since: time.Now().Add(time.Second), First: time.Now().Add(time.Second)}}
+	third, open := step(anew, true)
+	if !open || third.ID == second.ID {
+		t.Errorf("it was seen in between, so this is another loss: %+v", third)
+	}
+	must(t)(incident.Close(ctx, s, third.ID, "kim", "all is back elsewhere"))
+	if i, open := step(lost, true); open {
+		t.Errorf("a closed loss is declared again because the site is still dark: %+v", i)
+	}
+	// A person's proposal is not policy's to withdraw.
 	must(t)(incident.Propose(ctx, s, incident.Request{Domains: []string{"pangyo"}, By: "kim"}))
 	if i, open := step(seen, false); !open || i.State != incident.Proposed {
 		t.Errorf("%+v", i)

@@ -45,8 +45,7 @@ func List(ctx context.Context, s kv.Store) ([]Incident, error) {
 
 // Show returns one incident.
 func Show(ctx context.Context, s kv.Store, id string) (Incident, error) {
-	i, _, err := load(ctx, s, id)
-	return i, err
+	return load(ctx, s, id)
 }
 
 // Fold makes incidents of the entries of a store below [Prefix], oldest first. It
@@ -79,25 +78,25 @@ func Fold(entries []kv.Entry) ([]Incident, error) {
 	return all, nil
 }
 
-func load(ctx context.Context, s kv.Store, id string) (Incident, []kv.Entry, error) {
+func load(ctx context.Context, s kv.Store, id string) (Incident, error) {
 	if id == "" || strings.Contains(id, "/") {
-		return Incident{}, nil, fmt.Errorf("%w: %q", ErrNotFound, id)
+		return Incident{}, fmt.Errorf("%w: %q", ErrNotFound, id)
 	}
 	entries, _, err := s.List(ctx, Prefix+id+"/")
 	if err != nil {
-		return Incident{}, nil, fmt.Errorf("read incident %s: %w", id, err)
+		return Incident{}, fmt.Errorf("read incident %s: %w", id, err)
 	}
 	all, err := Fold(entries)
 	if err != nil {
-		return Incident{}, nil, err
+		return Incident{}, err
 	}
 	if len(all) == 0 {
-		return Incident{}, nil, fmt.Errorf("%w: %q; bongsu incident show lists them", ErrNotFound, id)
+		return Incident{}, fmt.Errorf("%w: %q; bongsu incident show lists them", ErrNotFound, id)
 	}
-	return all[0], entries, nil
+	return all[0], nil
 }
 
-// append writes one entry to an incident as the next one after those that the
+// appendEntry makes the transaction that writes one entry to an incident as the next one after those that the
 // caller has read, together with what else has to be so.
 func appendEntry(id string, have int, e Entry, open kv.Entry, openID string) (kv.Txn, error) {
 	value, err := json.Marshal(storedEntry{V: 1, Entry: e})
@@ -136,7 +135,7 @@ func standing(ctx context.Context, s kv.Store, drill bool) (i Incident, mark kv.
 	if stored.ID == "" {
 		return Incident{}, mark, false, nil
 	}
-	i, _, err = load(ctx, s, stored.ID)
+	i, err = load(ctx, s, stored.ID)
 	return i, mark, err == nil, err
 }
 

@@ -81,12 +81,13 @@ func explain(im *impact.Impact, of []Blocker) {
 	cores := min(runtime.GOMAXPROCS(0), len(of))
 	for w := range cores {
 		wg.Go(func() {
+			ask := im.Asker()
 			for i := w; i < len(of); i += cores {
 				b := &of[i]
 				if b.Part != "" {
-					b.Because = im.PartBecause(b.Subject.Index, b.part, becauseLimit)
+					b.Because = ask.PartBecause(b.Subject.Index, b.part, becauseLimit)
 				} else {
-					b.Because = im.Because(b.Subject, becauseLimit)
+					b.Because = ask.Because(b.Subject, becauseLimit)
 				}
 			}
 		})

@@ -3,7 +3,6 @@ package recovery
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -44,7 +43,7 @@ func orchestrate(tb testing.TB, stores map[string]kv.Store, leader string, spec 
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer cancel()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	sessions := map[string]string{}
 	for name, store := range stores {
 		claim, session := PresenceClaim(name, name, 10*time.Second)

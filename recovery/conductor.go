@@ -212,7 +212,7 @@ func (c *Conductor) lead(ctx context.Context, id string, mem *memory) error {
 	}
 	s := &state{
 		records: map[string]*stored{}, nodes: map[string]storedPresence{}, fences: map[string]bool{},
-		begunAt: map[string]time.Time{}, absent: mem.absent, custom: c.Planner != nil,
+		begunAt: map[string]time.Time{}, absent: mem.absent,
 		self: c.Session, node: c.Node, slack: c.Slack, grace: c.Grace,
 	}
 	v := &view{state: s, id: id, mem: mem, byKey: map[string]string{}, entries: map[string]kv.Entry{}}

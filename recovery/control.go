@@ -14,15 +14,11 @@ import (
 // Approve lets a run that waits for approval start. Approving twice changes nothing.
 func Approve(ctx context.Context, s kv.Store, run string, by By) (Run, error) {
 	return changeRun(ctx, s, run, by, "approved", func(r *Run) (bool, error) {
-		switch r.State {
-		case RunWaiting:
-			r.State, r.Started = RunRunning, time.Now().UTC().Round(0)
-			return true, nil
-		case RunRunning:
-			return false, nil
-		default:
-			return false, fmt.Errorf("%w: run %s is %s, only one that waits for approval can be approved", ErrState, r.ID, r.State)
+		changed, err := r.move(RunWaiting, RunRunning, "one that waits for approval can be approved")
+		if changed {
+			r.Started = time.Now().UTC().Round(0)
 		}
+		return changed, err
 	})
 }
 
@@ -30,31 +26,25 @@ func Approve(ctx context.Context, s kv.Store, run string, by By) (Run, error) {
 // returns.
 func Pause(ctx context.Context, s kv.Store, run string, by By) (Run, error) {
 	return changeRun(ctx, s, run, by, "paused", func(r *Run) (bool, error) {
-		switch r.State {
-		case RunRunning:
-			r.State = RunPaused
-			return true, nil
-		case RunPaused:
-			return false, nil
-		default:
-			return false, fmt.Errorf("%w: run %s is %s, only a running one can be paused", ErrState, r.ID, r.State)
-		}
+		return r.move(RunRunning, RunPaused, "a running one can be paused")
 	})
 }
 
 // Resume lets a paused run go on.
 func Resume(ctx context.Context, s kv.Store, run string, by By) (Run, error) {
 	return changeRun(ctx, s, run, by, "resumed", func(r *Run) (bool, error) {
-		switch r.State {
-		case RunPaused:
-			r.State = RunRunning
-			return true, nil
-		case RunRunning:
-			return false, nil
-		default:
-			return false, fmt.Errorf("%w: run %s is %s, only a paused one can be resumed", ErrState, r.ID, r.State)
-		}
+		return r.move(RunPaused, RunRunning, "a paused one can be resumed")
 	})
+}
+
+// move brings a run from one state to another. Being there already changes nothing.
+func (r *Run) move(from, to RunState, only string) (changed bool, err error) {
+	if r.State != from && r.State != to {
+		return false, fmt.Errorf("%w: run %s is %s, only %s", ErrState, r.ID, r.State, only)
+	}
+	changed = r.State != to
+	r.State = to
+	return changed, nil
 }
 
 // Abort ends a run: nothing new begins, and what has begun is stopped.
@@ -73,18 +63,18 @@ func Abort(ctx context.Context, s kv.Store, run string, by By) (Run, error) {
 }
 
 // Skip goes on without a step that has not begun, has failed or waits for a person.
-// What comes after it is planned anew.
+// What comes after it is planned anew. A run that had failed comes to a new end.
 func Skip(ctx context.Context, s kv.Store, run, step string, by By) error {
-	return changeStep(ctx, s, run, step, by, "skipped", func(_ *Run, r *stored) (bool, error) {
-		switch r.State {
-		case StepPending, StepPerson, StepFailed:
-			r.State, r.Ended, r.Question, r.Asks = StepSkipped, time.Now().UTC().Round(0), "", ""
-			return true, nil
-		case StepSkipped:
+	return changeStep(ctx, s, run, step, by, "skipped", func(head *Run, r *stored) (bool, error) {
+		if r.State == StepSkipped {
 			return false, nil
-		default:
+		}
+		if r.State != StepPending && r.State != StepPerson && r.State != StepFailed {
 			return false, fmt.Errorf("%w: %s is %s; wait until it ends, or abort the run", ErrState, step, r.State)
 		}
+		r.State, r.Ended, r.Question, r.Asks = StepSkipped, time.Now().UTC().Round(0), "", ""
+		head.reopen()
+		return true, nil
 	})
 }
 
@@ -93,25 +83,27 @@ func Skip(ctx context.Context, s kv.Store, run, step string, by By) error {
 // A run that had failed goes on.
 func Retry(ctx context.Context, s kv.Store, run, step string, by By) error {
 	return changeStep(ctx, s, run, step, by, "retried", func(head *Run, r *stored) (bool, error) {
-		switch r.State {
-		case StepFailed, StepSkipped:
+		switch {
+		case r.State == StepFailed || r.State == StepSkipped:
 			r.Attempt++
 			r.State, r.Key, r.Ask = StepPending, idempotencyKey(run, step, r.Attempt), AskForced
 			r.Executor, r.Node, r.Detail, r.Question, r.Asks = "", "", "", "", ""
 			r.Begun, r.Ended = time.Time{}, time.Time{}
-			if head.State == RunFailed || head.State == RunDone {
-				head.State, head.Ended = RunRunning, time.Time{}
-			}
+			head.reopen()
 			return true, nil
-		case StepPending:
-			if r.Attempt > 1 {
-				return false, nil
-			}
-			fallthrough
+		case r.State == StepPending && r.Attempt > 1:
+			return false, nil
 		default:
 			return false, fmt.Errorf("%w: %s is %s, only a failed or skipped step can be retried", ErrState, step, r.State)
 		}
 	})
+}
+
+// reopen lets a run that had ended go on, so that it comes to a new end.
+func (r *Run) reopen() {
+	if r.State == RunFailed || r.State == RunDone {
+		r.State, r.Ended = RunRunning, time.Time{}
+	}
 }
 
 // Confirm answers what a step asks a person: that it was done or could not be (of

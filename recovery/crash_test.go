@@ -55,7 +55,8 @@ func TestCrashMatrix(t *testing.T) {
 // strike runs the plan with one blow, and reports whether it hit.
 func strike(t *testing.T, b blow) (hit bool) {
 	t.Helper()
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		c.world.blind = b.blind
 		for _, id := range []string{"a", "b", "c", "d"} {
 			c.world.takes[id] = time.Second

@@ -40,28 +40,20 @@ func decide(s *state, term int64, now time.Time) decision {
 	open := 0 // steps that are not over and not pending
 	for _, r := range s.list {
 		id := r.Step.ID
-		switch r.State {
-		case StepAssigned, StepBegun:
-			open++
-			_, alive := s.nodes[r.Executor]
-			if s.run.State == RunAborted && r.State == StepAssigned {
-				alive = false // it can begin no more: the header has changed
-			}
-			if alive {
-				if r.State == StepBegun && s.run.State == RunRunning {
-					wakeAt(s.nextOverrun(id, now))
-				}
-				continue
-			}
+		if r.State != StepAssigned && r.State != StepBegun && r.State != StepPerson {
+			continue
+		}
+		open++
+		_, alive := s.nodes[r.Executor]
+		if s.run.State == RunAborted && r.State == StepAssigned {
+			alive = false // it can begin no more: the header has changed
+		}
+		if !alive && r.State != StepPerson {
 			if orphan(s, *r, now, change, wakeAt) {
 				open--
 			}
-		case StepPerson:
-			open++
-			if r.inHand() && s.run.State == RunRunning {
-				wakeAt(s.nextOverrun(id, now))
-			}
-		default:
+		} else if r.inHand() && s.run.State == RunRunning {
+			wakeAt(s.nextOverrun(id, now))
 		}
 	}
 
@@ -215,16 +207,16 @@ func (s *state) summary() string {
 		n[r.State]++
 	}
 	last := s.run.Plans[len(s.run.Plans)-1]
-	text := fmt.Sprintf("%d of %d steps done", n[StepDone], len(s.records))
+	parts := []string{fmt.Sprintf("%d of %d steps done", n[StepDone], len(s.records))}
 	for _, x := range []StepState{StepFailed, StepSkipped} {
 		if n[x] > 0 {
-			text += fmt.Sprintf(", %d %s", n[x], x)
+			parts = append(parts, fmt.Sprintf("%d %s", n[x], x))
 		}
 	}
 	if len(last.GivenUp) > 0 {
-		text += "; not brought back: " + strings.Join(last.GivenUp, ", ")
+		parts = append(parts, "not brought back: "+strings.Join(last.GivenUp, " and "))
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 func idempotencyKey(run, step string, attempt int) string {

@@ -218,15 +218,16 @@ func (t *translator) cone(n estate.Need, seen map[estate.Ref]bool, in map[string
 		return
 	}
 	seen[*n.Ref] = true
-	switch r := *n.Ref; r.Kind {
-	case estate.KindComponent:
+	r := *n.Ref
+	if r.Kind == estate.KindComponent {
 		in[r.Name] = true
 		t.cone(t.s.Components[r.Index].Needs, seen, in)
-	case estate.KindService:
+	}
+	if r.Kind == estate.KindService {
 		t.cone(t.s.Services[r.Index].Needs, seen, in)
-	case estate.KindCrew:
+	}
+	if r.Kind == estate.KindCrew {
 		t.cone(t.s.Crews[r.Index].Needs, seen, in)
-	default: // a domain does not come back by a step
 	}
 }
 

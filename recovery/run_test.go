@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -22,10 +23,9 @@ func chainAndFork() Spec {
 }
 
 func TestRunToTheEnd(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
-		for id, d := range map[string]time.Duration{"a": min1, "b": min1, "c": 2 * min1, "d": min1} {
-			c.world.takes[id] = d
-		}
+	bubble(t, func(c *cluster) {
+		t := c.t
+		maps.Copy(c.world.takes, map[string]time.Duration{"a": min1, "b": min1, "c": 2 * min1, "d": min1})
 		c.startAll("anyang", "gasan", "sejong")
 		run := c.create(chainAndFork())
 		v := c.until(run.ID, time.Hour, over)
@@ -76,7 +76,8 @@ func checkJournal(t *testing.T, v RunView) {
 }
 
 func TestApprovePauseResumeAbort(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		c.startAll("anyang", "gasan")
 		c.world.takes["a"] = min1
 		ctx, kim := t.Context(), By{"kim", "drill"}
@@ -133,7 +134,8 @@ func TestApprovePauseResumeAbort(t *testing.T) {
 }
 
 func TestFailSkipRetry(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		c.startAll("anyang", "gasan")
 		c.world.fails["b"] = errors.New("no such image")
 		ctx, kim := t.Context(), By{"kim", "the image is there now"}
@@ -152,6 +154,12 @@ func TestFailSkipRetry(t *testing.T) {
 		if err := Retry(ctx, c.store, run.ID, "c", kim); !errors.Is(err, ErrState) {
 			t.Errorf("retry of a step that is done: %v, want ErrState", err)
 		}
+		if err := Skip(ctx, c.store, run.ID, "b", By{"lee", "nobody needs b"}); err != nil {
+			t.Fatal(err)
+		}
+		if v = c.until(run.ID, time.Hour, over); v.State != RunDone || states(v)["b"] != StepSkipped {
+			t.Errorf("a failure that a person accepts ends the run as done:\n%s", story(v))
+		}
 		if err := Retry(ctx, c.store, run.ID, "b", kim); err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +175,8 @@ func TestFailSkipRetry(t *testing.T) {
 }
 
 func TestSkipAStepThatHasNotBegun(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		c.startAll("anyang", "gasan")
 		c.world.takes["a"] = min1
 		run := c.create(chainAndFork())
@@ -190,7 +199,8 @@ func TestSkipAStepThatHasNotBegun(t *testing.T) {
 }
 
 func TestAnActuatorThatLies(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		c.startAll("anyang", "gasan")
 		c.world.lies["a"] = true
 		v := c.until(c.create(chainAndFork()).ID, time.Hour, over)
@@ -204,7 +214,8 @@ func TestAnActuatorThatLies(t *testing.T) {
 }
 
 func TestAnActionThatRunsForEver(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		c.startAll("anyang", "gasan")
 		c.world.takes["b"], c.world.takes["c"] = 1000*time.Hour, 20*time.Hour
 		c.world.deaf["c"] = true // it does not even stop when told to
@@ -222,7 +233,8 @@ func TestAnActionThatRunsForEver(t *testing.T) {
 }
 
 func TestManualStepWaitsForAPerson(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		c.startAll("anyang", "gasan")
 		spec := chainAndFork()
 		spec.Steps[0].Driver, spec.Steps[0].Args = DriverManual, map[string]any{"text": "turn the key"}
@@ -268,7 +280,8 @@ func TestPromotionIsGuarded(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, c *cluster) {
+			bubble(t, func(c *cluster) {
+				t := c.t
 				c.startAll("anyang", "gasan")
 				spec := Spec{LostSites: tt.lost, Steps: []Step{base}}
 				spec.Steps[0].Guard = tt.guard
@@ -281,14 +294,13 @@ func TestPromotionIsGuarded(t *testing.T) {
 				if !strings.Contains(v.Steps[0].WaitsFor, tt.says) {
 					t.Errorf("says %q, want %q in it", v.Steps[0].WaitsFor, tt.says)
 				}
-				switch tt.want {
-				case StepPerson:
+				if tt.want == StepPerson {
 					if err := Confirm(t.Context(), c.store, run.ID, base.ID, true, By{"kim", "it is off, I saw it"}); err != nil {
 						t.Fatal(err)
 					}
-				case StepPending:
+				}
+				if tt.fence {
 					remove(t, c.store, FenceKey("pangyo"))
-				default:
 				}
 				if v := c.until(run.ID, min1, over); v.State != RunDone || c.world.total()[base.ID] != 1 {
 					t.Errorf("%s", story(v))

@@ -24,7 +24,6 @@ type state struct {
 	begunAt map[string]time.Time // when we first knew of a begun step, by our clock
 	absent  map[string]time.Time // since when a site has no node, by our clock
 	planned bool                 // a new plan is being made
-	custom  bool                 // there is a planner, which finds other ways to what failed
 
 	self  string // session of the leader's own node
 	node  string // its name
@@ -318,20 +317,23 @@ func (s *state) overrun(id string, now time.Time) int {
 	}
 	r := s.records[id]
 	n := 0
-	for d := allowance(&r.Step, s.slack); now.Sub(since) >= d; d *= 2 {
+	for d := allowance(&r.Step, s.slack); d > 0 && now.Sub(since) >= d; d *= 2 { // a doubling too far is negative
 		n++
 	}
 	return n
 }
 
-// nextOverrun is when a begun step outruns its allowance the next time.
+// nextOverrun is when a step in hand outruns its allowance the next time.
 func (s *state) nextOverrun(id string, now time.Time) time.Time {
-	r := s.records[id]
-	d := allowance(&r.Step, s.slack)
-	for now.Sub(s.begunAt[id]) >= d {
+	since := s.begunAt[id]
+	d := allowance(&s.records[id].Step, s.slack)
+	for d > 0 && now.Sub(since) >= d {
 		d *= 2
 	}
-	return s.begunAt[id].Add(d)
+	if d <= 0 {
+		return time.Time{}
+	}
+	return since.Add(d)
 }
 
 // rest is what a planner needs to know.

@@ -19,7 +19,8 @@ import (
 // TestACutOffLeaderStops cuts the leader's site off in mid-run: others take over,
 // and nothing that the old one still wants to write counts.
 func TestACutOffLeaderStops(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		c.world.takes["a"] = 20 * time.Second
 		c.startAll("anyang")
 		pause(t.Context(), time.Second)
@@ -61,7 +62,8 @@ func (l lead) Done() <-chan struct{} { return nil }
 // TestTwoLeaders lets an old leader go on after a new one was elected, as one does
 // whose process stood still. It is fenced off at its first write.
 func TestTwoLeaders(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		commit(t, c.store, "leader", "old")
 		e, _, err := c.store.Get(t.Context(), "leader")
 		if err != nil {
@@ -97,7 +99,8 @@ func TestTwoLeaders(t *testing.T) {
 
 // TestExactlyOneBegins gives one step to two workers of one session.
 func TestExactlyOneBegins(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		claim, session := PresenceClaim("anyang", "anyang", testTTL)
 		tenure, err := kv.Hold(t.Context(), c.store, claim)
 		if err != nil {
@@ -125,8 +128,11 @@ func TestExactlyOneBegins(t *testing.T) {
 			t.Errorf("%s", story(v))
 		}
 		cancel()
-		<-ended
-		<-ended
+		for range 2 {
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Errorf("a worker ended with %v", err)
+			}
+		}
 		_ = tenure.Close(t.Context())
 	})
 }
@@ -203,7 +209,8 @@ func TestClockOfAnotherNodeIsWrong(t *testing.T) {
 
 // TestPlannerIsAsked lets a step fail and another overrun, with a planner.
 func TestPlannerIsAsked(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		asked := []Rest{}
 		c.plan = func(_ context.Context, r Rest) (Spec, error) {
 			asked = append(asked, r)
@@ -256,7 +263,8 @@ func TestABadPlannerDoesNotStopTheRun(t *testing.T) {
 		"it hangs":      func(ctx context.Context, _ Rest) (Spec, error) { <-ctx.Done(); return Spec{}, ctx.Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, c *cluster) {
+			bubble(t, func(c *cluster) {
+				t := c.t
 				c.plan = planner
 				c.startAll("anyang", "gasan")
 				c.world.fails["b"] = errors.New("no such image")
@@ -271,7 +279,8 @@ func TestABadPlannerDoesNotStopTheRun(t *testing.T) {
 
 // TestTheLossGrowsAndIsWithdrawn changes the incident under a run.
 func TestTheLossGrowsAndIsWithdrawn(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		ctx := t.Context()
 		i, err := incident.Declare(ctx, c.store, incident.Request{Domains: []string{"pangyo"}, By: "kim"})
 		if err != nil {
@@ -310,7 +319,8 @@ func TestTheLossGrowsAndIsWithdrawn(t *testing.T) {
 
 // TestDryDrill touches nothing, asks nobody and waits for no fence.
 func TestDryDrill(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		c.startAll("anyang", "gasan")
 		spec := chainAndFork()
 		spec.Steps[0].Driver = DriverManual
@@ -328,7 +338,8 @@ func TestDryDrill(t *testing.T) {
 
 // TestPeopleAndSlots gives more to do than there are people, in the order of the plan.
 func TestPeopleAndSlots(t *testing.T) {
-	bubble(t, func(t *testing.T, c *cluster) {
+	bubble(t, func(c *cluster) {
+		t := c.t
 		c.startAll("anyang")
 		spec := Spec{Capacity: []Capacity{{"crew/dba", 2}}}
 		for i := range 9 {

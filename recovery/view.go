@@ -376,13 +376,13 @@ func (s *state) servicesOf(v *RunView, plans []Spec) {
 }
 
 func (s *state) waitingOf(v *RunView) {
-	switch s.run.State {
-	case RunWaiting:
+	switch {
+	case s.run.State == RunWaiting:
 		v.Waiting = append(v.Waiting, Waiting{
 			Kind: "approve", Since: s.run.Created,
 			Asks: fmt.Sprintf("approve the plan of %d steps, or abort the run", len(s.spec.Steps)),
 		})
-	case RunPaused:
+	case s.run.State == RunPaused:
 		w := Waiting{Kind: "resume", Asks: "resume the run, or abort it", Since: s.run.Created}
 		for _, e := range slices.Backward(v.Journal) {
 			if e.What == "paused" {
@@ -392,8 +392,7 @@ func (s *state) waitingOf(v *RunView) {
 			}
 		}
 		v.Waiting = append(v.Waiting, w)
-	case RunRunning:
-	default:
+	case s.run.State != RunRunning:
 		return
 	}
 	for i := range v.Steps {

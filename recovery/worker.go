@@ -415,7 +415,7 @@ func (d *desk) overtaken(ctx context.Context, j *job, wrote write) error {
 	case j.phase == finished && ours && now.State == StepBegun:
 		j.rev = now.rev
 		d.nudge()
-	case j.phase == finished && !(ours && now.State == j.outcome.State):
+	case j.phase == finished && (!ours || now.State != j.outcome.State):
 		// Our outcome comes too late to count; it is not hidden all the same.
 		delete(d.jobs, key)
 		entry := wrote.entry

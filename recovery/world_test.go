@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -175,7 +174,7 @@ func newCluster(t *testing.T, store kv.Store) *cluster {
 	t.Helper()
 	return &cluster{
 		t: t, store: store, world: newWorld(), nodes: map[string]*node{},
-		log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -224,7 +223,7 @@ func (c *cluster) work(ctx context.Context, n *node) {
 			defer end()
 			w := &Worker{
 				Store: n.store, Node: n.name, Session: session, Tenure: tenure,
-				Actuators: map[string]Actuator{"test": n.hands}, Log: c.log,
+				Actuators: map[string]Actuator{"test": n.hands, "exec": n.hands}, Log: c.log,
 			}
 			_ = w.Run(life)
 		})
@@ -337,11 +336,11 @@ func states(v RunView) map[string]StepState {
 }
 
 // bubble runs a test in fake time.
-func bubble(t *testing.T, f func(t *testing.T, c *cluster)) {
+func bubble(t *testing.T, f func(c *cluster)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, kv.NewMemory())
 		defer c.stopAll()
-		f(t, c)
+		f(c)
 	})
 }

@@ -71,7 +71,7 @@ type Facts struct {
 	Leader    string // site of the leading node; empty when not known
 	Term      int64
 	Quorum    Quorum
-	Estate    *estate.Snapshot // nil before the first push
+	Estate    *estate.Snapshot // nil before the first push; the same pointer until the estate changes, for its impact is remembered
 	Revision  Revision
 	Members   []Member
 	Verdict   detect.Verdict

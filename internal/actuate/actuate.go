@@ -269,16 +269,13 @@ func (f *fields) text(name string) string {
 	return s
 }
 
-func (f *fields) flag(name string) bool {
-	v, ok := f.get(name)
-	if !ok {
-		return false
+// flag checks what others read: recovery takes idempotent from the step.
+func (f *fields) flag(name string) {
+	if v, ok := f.get(name); ok {
+		if _, isBool := v.(bool); !isBool {
+			f.fail(name, "want true or false, got %v", v)
+		}
 	}
-	b, isBool := v.(bool)
-	if !isBool {
-		f.fail(name, "want true or false, got %v", v)
-	}
-	return b
 }
 
 func (f *fields) duration(name string) time.Duration {

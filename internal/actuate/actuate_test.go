@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -51,8 +52,11 @@ func TestValidate(t *testing.T) {
 		{"unknown driver", estate.Run{Driver: "htpp"}, []string{`did you mean "http"?`, "exec, http, manual"}},
 		{"position", estate.Run{Driver: "x", Pos: estate.Pos{File: "a.yaml", Line: 3, Col: 7}}, []string{"a.yaml:3:7"}},
 		{"nothing to run", estate.Run{Driver: "exec"}, []string{"argv: want the program"}},
-		{"all errors at once", estate.Run{Driver: "exec", Args: map[string]any{"argv": "ls -l", "limt": "3s", "limit": "soon", "dir": "here", "env": argv("A=b")}},
-			[]string{"argv: want a list", `did you mean "limit"?`, "soon", "absolute path", "values never stand"}},
+		{
+			"all errors at once",
+			estate.Run{Driver: "exec", Args: map[string]any{"argv": "ls -l", "limt": "3s", "limit": "soon", "dir": "here", "env": argv("A=b")}},
+			[]string{"argv: want a list", `did you mean "limit"?`, "soon", "absolute path", "values never stand"},
+		},
 		{"a secret in argv", estate.Run{Driver: "exec", Args: map[string]any{"argv": argv("/bin/x", "${env:PASSWORD}")}}, []string{"anyone on the machine could read it"}},
 		{"unknown placeholder", estate.Run{Driver: "exec", Args: map[string]any{"argv": argv("/bin/x", "${componnt}")}}, []string{`did you mean "component"?`}},
 		{"open placeholder", estate.Run{Driver: "http", Args: map[string]any{"url": "http://x/${at"}}, []string{"${ without }"}},
@@ -166,7 +170,7 @@ while :; do sleep 1; done`
 	wait(t, "three processes", func() bool {
 		text, _ := os.ReadFile(pids)
 		family = nil
-		for _, f := range strings.Fields(string(text)) {
+		for f := range strings.FieldsSeq(string(text)) {
 			if pid, err := strconv.Atoi(f); err == nil {
 				family = append(family, pid)
 			}
@@ -174,21 +178,11 @@ while :; do sleep 1; done`
 		return len(family) == 3
 	})
 	cancel()
-	select {
-	case err := <-ended:
-		if err == nil || !strings.Contains(err.Error(), "was stopped") {
-			t.Errorf("error %v, want that it was stopped", err)
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("it does not stop")
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "was stopped") {
+		t.Errorf("error %v, want that it was stopped", err)
 	}
 	wait(t, "no process is left", func() bool {
-		for _, pid := range family {
-			if alive(pid) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(family, alive)
 	})
 }
 

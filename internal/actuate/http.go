@@ -189,8 +189,7 @@ func (d httpDriver) call(ctx context.Context, method, target, body string, heade
 	res, err := d.o.Client.Do(req)
 	if err != nil {
 		// The error of the client repeats the URL; ours names it unfilled.
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
 		return 0, "", fmt.Errorf("%s %s: %s", method, target, x.redact(err.Error(), used...))

@@ -100,10 +100,10 @@ func (n *Node) Commit(ctx context.Context, t kv.Txn) (int64, error) {
 func (n *Node) commitPlain(ctx context.Context, t kv.Txn) (int64, error) {
 	compares, ops, probes := n.translate(t)
 	var r *clientv3.TxnResponse
-	err := n.retryUnsent(ctx, func(ctx context.Context) (err error) {
+	err := n.attempt(ctx, n.cfg.Timeout, func(ctx context.Context) (err error) {
 		r, err = n.client.Txn(ctx).If(compares...).Then(ops...).Else(probes...).Commit()
 		return err
-	})
+	}, unsent)
 	switch {
 	case err != nil:
 		return 0, err
@@ -118,7 +118,7 @@ func (n *Node) commitMarked(ctx context.Context, t kv.Txn, s *slot) (rev int64, 
 	compares, ops, probes := n.translate(t)
 	ops = append(ops, clientv3.OpPut(s.key, mark))
 	probes = append(probes, clientv3.OpGet(s.key))
-	err = n.retry(ctx, func(ctx context.Context) error {
+	err = n.attempt(ctx, n.cfg.Timeout+transfer(t), func(ctx context.Context) error {
 		if !s.known {
 			r, err := n.client.Get(ctx, s.key)
 			if err != nil {
@@ -145,7 +145,7 @@ func (n *Node) commitMarked(ctx context.Context, t kv.Txn, s *slot) (rev int64, 
 			return errSlotMoved
 		}
 		return refusal(t, r.Responses)
-	})
+	}, always)
 	if err != nil && !errors.Is(err, kv.ErrConflict) && !errors.Is(err, kv.ErrFenced) {
 		s.known = false // something may still be on its way
 	}
@@ -224,30 +224,42 @@ func (s *slots) giveBack(x *slot) {
 	s.free = append(s.free, x)
 }
 
+// transfer is the time that a transaction gets for its size: a megabyte has to go to
+// a majority over lines that may be slow.
+func transfer(t kv.Txn) time.Duration {
+	size := 0
+	for _, op := range t.Do {
+		size += len(op.Value)
+	}
+	return time.Duration(size) * 4 * time.Second / kv.MaxBytes
+}
+
 // retry tries what may safely be sent again until the time limit of operations.
 func (n *Node) retry(ctx context.Context, try func(context.Context) error) error {
-	return n.attempt(ctx, try, func(error) bool { return true })
+	return n.attempt(ctx, n.cfg.Timeout, try, always)
 }
 
-// retryUnsent tries again only what surely had no effect.
-func (n *Node) retryUnsent(ctx context.Context, try func(context.Context) error) error {
-	return n.attempt(ctx, try, func(err error) bool {
-		return errors.Is(err, rpctypes.ErrNoLeader) || errors.Is(err, rpctypes.ErrNotLeader)
-	})
+func always(error) bool { return true }
+
+// unsent says that a try surely had no effect.
+func unsent(err error) bool {
+	return errors.Is(err, rpctypes.ErrNoLeader) || errors.Is(err, rpctypes.ErrNotLeader)
 }
 
-func (n *Node) attempt(ctx context.Context, try func(context.Context) error, again func(error) bool) error {
+// attempt tries for as long as limit says: the first time for a quarter of it, as the answer
+// may be lost, and then for twice as long each time, as it may only be slow.
+func (n *Node) attempt(ctx context.Context, limit time.Duration, try func(context.Context) error, again func(error) bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if n.deserted() {
 		return unavailable{errDeserted}
 	}
-	whole, cancel := context.WithTimeout(ctx, n.cfg.Timeout)
+	whole, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	start := time.Now()
-	for {
-		once, cancel := context.WithTimeout(whole, n.cfg.Election)
+	for each := limit / 4; ; each *= 2 {
+		once, cancel := context.WithTimeout(whole, each)
 		if n.server != nil {
 			// What was sent to the old leader is lost; do not wait for it.
 			changed := n.server.Server.LeaderChangedNotify()
@@ -259,16 +271,16 @@ func (n *Node) attempt(ctx context.Context, try func(context.Context) error, aga
 				}
 			}()
 		}
-		err := try(once)
+		cause := try(once)
 		cancel()
-		switch err = classify(err); {
+		switch err := classify(cause); {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, errSlotMoved):
 			continue
-		case !errors.Is(err, kv.ErrUnavailable), !again(err):
+		case !errors.Is(err, kv.ErrUnavailable), !again(cause):
 			return err
 		case n.lonely() && time.Since(start) >= 2*n.cfg.Election:
 			return err // nobody leads, and not only for a moment
@@ -277,7 +289,7 @@ func (n *Node) attempt(ctx context.Context, try func(context.Context) error, aga
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return err
+			return classify(cause)
 		}
 	}
 }

@@ -80,8 +80,14 @@ func (n *Node) Plan(_ context.Context, lost []string) (recovery.Spec, error) {
 }
 
 // Ping implements [web.Doer].
+// The key is kept under the node's own lease, so that it is not taken for something
+// that the store holds.
 func (n *Node) Ping(ctx context.Context) error {
-	_, err := n.store.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: pingKey, Value: []byte(n.o.Site)}}})
+	lease := n.lease.Load()
+	if lease == 0 {
+		return kv.ErrUnavailable
+	}
+	_, err := n.store.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: pingKey + n.o.Name, Value: []byte(n.o.Site), Lease: lease}}})
 	return err
 }
 
@@ -275,9 +281,18 @@ func (n *Node) Rollback(ctx context.Context, rev, by, why string) (web.Revision,
 }
 
 // Backup implements [web.Vault].
-func (n *Node) Backup(ctx context.Context, w io.Writer) error { return errors.ErrUnsupported }
+func (n *Node) Backup(ctx context.Context, w io.Writer) error { return n.store.Backup(ctx, w) }
 
-// Restore implements [web.Vault].
+// Restore implements [web.Vault]. It fills a store that holds nothing but what the
+// nodes keep under their leases.
 func (n *Node) Restore(ctx context.Context, r io.Reader, by string) error {
-	return errors.ErrUnsupported
+	info, err := kv.Restore(ctx, r, n.store)
+	switch {
+	case errors.Is(err, kv.ErrBadBackup):
+		return fmt.Errorf("%w: %w", web.ErrBadInput, err)
+	case err != nil:
+		return err
+	}
+	n.log.Warn("restored a backup", "by", by, "from", info.Cluster)
+	return nil
 }

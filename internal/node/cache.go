@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -58,7 +59,11 @@ func (c *cache) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		c.log.Debug("cache falls back to what this node has", "err", err)
+		level := slog.LevelWarn
+		if errors.Is(err, kv.ErrUnavailable) {
+			level = slog.LevelDebug
+		}
+		c.log.Log(ctx, level, "showing what this node has", "err", err)
 		if err := c.fill(ctx, local{c.store}); err != nil {
 			c.log.Debug("nothing can be read", "err", err)
 		}
@@ -83,6 +88,10 @@ func (c *cache) follow(ctx context.Context) error {
 	due := time.NewTimer(refreshEvery)
 	defer due.Stop()
 	waiting := false
+	// A member without quorum keeps its watch and hears nothing.
+	quorum := time.NewTicker(2 * refreshEvery)
+	defer quorum.Stop()
+	had := c.store.Status().Quorum
 	for {
 		select {
 		case _, ok := <-events:
@@ -95,6 +104,11 @@ func (c *cache) follow(ctx context.Context) error {
 			}
 		case <-c.poked: // a view of another site: nothing to read
 			c.tell()
+		case <-quorum.C:
+			if has := c.store.Status().Quorum; has != had {
+				had = has
+				c.tell()
+			}
 		case <-due.C:
 			waiting = false
 			if err := c.fill(ctx, c.store); err != nil {
@@ -197,13 +211,6 @@ func (c *cache) get() known {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.known
-}
-
-// declaredLost reports whether the site is declared lost, as far as is known.
-func (c *cache) declaredLost(site string) bool {
-	return slices.ContainsFunc(c.get().incidents, func(i incident.Incident) bool {
-		return i.State == incident.Declared && slices.Contains(i.Lost, site)
-	})
 }
 
 // changes sends after each change, merging what a slow reader misses.

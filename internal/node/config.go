@@ -74,7 +74,7 @@ func FromConfig(c *config.Config, log *slog.Logger) (Options, error) {
 func storeConfig(c *config.Config) etcd.Config {
 	self := c.Self()
 	s := etcd.Config{
-		Cluster: c.Cluster, Name: c.Site, TLS: etcd.TLS{CA: c.TLS.CA, Cert: c.TLS.Cert, Key: c.TLS.Key},
+		Cluster: c.Cluster, Name: c.Site, TLS: etcd.TLS{CA: c.TLS.CA, Cert: c.TLS.Cert, Key: c.TLS.Key, Accept: acceptedBy(c)},
 		Heartbeat: c.Store.Heartbeat, Election: c.Store.Election, Quota: int64(c.Store.Quota), Join: c.Store.Join,
 		Endpoints: c.Store.External,
 	}
@@ -89,6 +89,14 @@ func storeConfig(c *config.Config) etcd.Config {
 		s.PeerListen, s.PeerURL, s.ClientListen, s.ClientURL = c.Listen.Peer, self.Peer, c.Listen.Client, self.Client
 	}
 	return s
+}
+
+// acceptedBy is the name that certificates of this cluster's nodes carry.
+func acceptedBy(c *config.Config) string {
+	if !c.TLS.On() {
+		return ""
+	}
+	return config.CommonName(c.Cluster)
 }
 
 // command makes a function of what a configuration says is to be done; one that

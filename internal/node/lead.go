@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"bongsu/detect"
@@ -19,7 +21,7 @@ import (
 // Keys of this package.
 const (
 	leaderPrefix = "node/leader"
-	pingKey      = "node/ping"
+	pingKey      = "node/ping/"
 )
 
 // leaderKey is who leads, as the leader itself wrote it; version 1.
@@ -67,38 +69,52 @@ func (n *Node) lead(ctx context.Context) error {
 
 // reign does a leader's work until its leadership or ctx ends.
 func (n *Node) reign(ctx context.Context, l kv.Leadership) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() { // ends with this reign
-		select {
-		case <-l.Done():
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	ctx, stop := during(ctx, l.Done())
+	defer stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	// Writes are quickest where the store's own leader is; it is no matter if not.
-	if st := n.store.Status(); st.Member && !st.Leading {
-		if err := n.store.MoveLeader(ctx, n.o.Name); err != nil {
-			n.log.Debug("the store's leader stays where it is", "err", err)
+	wg.Go(func() {
+		if st := n.store.Status(); st.Member && !st.Leading {
+			if err := n.store.MoveLeader(ctx, n.o.Name); err != nil {
+				n.log.Debug("the store's leader stays where it is", "err", err)
+			}
 		}
+	})
+	wg.Go(func() { n.govern(ctx, l) })
+	c := recovery.Conductor{
+		Store: n.store, Lead: l, Node: n.o.Name, Session: n.session.Load().(string), Log: n.log, //nolint:errcheck,forcetypeassert // only strings are stored
+		Planner: recovery.PlanWith(func(ctx context.Context, rev string) (*estate.Snapshot, error) {
+			return n.cache.snapshot(ctx, n.store, rev)
+		}, plan.Options{}),
 	}
-	conducted := make(chan error, 1)
-	go func() {
-		defer cancel()
-		c := recovery.Conductor{
-			Store: n.store, Lead: l, Node: n.o.Name, Session: n.session.Load().(string), Log: n.log, //nolint:errcheck,forcetypeassert // only strings are stored
-			Planner: recovery.PlanWith(func(ctx context.Context, rev string) (*estate.Snapshot, error) {
-				return n.cache.snapshot(ctx, n.store, rev)
-			}, plan.Options{}),
-		}
-		conducted <- c.Run(ctx)
-	}()
-	n.govern(ctx, l.Fence())
-	return <-conducted
+	return c.Run(ctx)
+}
+
+// under is a store in which every write carries a leader's fence: a leader that was
+// superseded without noticing changes nothing.
+type under struct {
+	kv.Store
+	fence *kv.Fence
+}
+
+func (u under) Commit(ctx context.Context, t kv.Txn) (int64, error) {
+	t.Fence = u.fence
+	return u.Store.Commit(ctx, t)
+}
+
+// A governor is what a leader has in mind in one reign.
+type governor struct {
+	*Node
+	lead    kv.Leadership
+	store   kv.Store          // under the leader's fence
+	began   time.Time         // of the reign
+	nothing map[string]string // incidents for which there is nothing to do, with what was lost by then
 }
 
 // govern turns verdicts into incidents and declared incidents into runs.
-func (n *Node) govern(ctx context.Context, fence *kv.Fence) {
+func (n *Node) govern(ctx context.Context, l kv.Leadership) {
+	g := &governor{Node: n, lead: l, store: under{n.store, l.Fence()}, began: time.Now(), nothing: map[string]string{}}
 	changes := n.cache.changes(ctx)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
@@ -114,49 +130,58 @@ func (n *Node) govern(ctx context.Context, fence *kv.Fence) {
 			continue
 		}
 		last = time.Now()
-		if err := n.step(ctx, fence); err != nil && ctx.Err() == nil {
+		if err := g.step(ctx); err != nil && ctx.Err() == nil {
 			n.log.Warn("the leader tries again", "err", err)
 		}
 	}
 }
 
 // step looks once at what is observed and what is declared, and writes what follows.
-func (n *Node) step(ctx context.Context, fence *kv.Fence) error {
-	k := n.cache.get()
-	if k.snapshot == nil {
+func (g *governor) step(ctx context.Context) error {
+	k := g.cache.get()
+	// A process that was stopped for a while wakes up with old observations, and
+	// perhaps before it is told that it leads no more.
+	if k.snapshot == nil || !g.lead.Alive() {
 		return nil
 	}
-	v := n.verdict(k)
-	open := slices.IndexFunc(k.incidents, func(i incident.Incident) bool { return i.Open() && !i.Drill })
-	if len(v.Losses) > 0 || open >= 0 {
-		if _, _, err := incident.Reconcile(ctx, n.store, v, incident.Rule{Auto: n.o.Declare, Estate: k.head.Rev}); err != nil {
+	v := g.verdict(k)
+	open := slices.ContainsFunc(k.incidents, func(i incident.Incident) bool { return i.Open() && !i.Drill })
+	if (len(v.Losses) > 0 || open) && time.Since(g.began) > g.o.Interval+g.o.Timeout {
+		if _, _, err := incident.Reconcile(ctx, g.store, v, incident.Rule{Auto: g.o.Declare, Estate: k.head.Rev}); err != nil {
 			return err
 		}
 	}
 	for i := range k.incidents {
-		if inc := &k.incidents[i]; inc.State == incident.Declared && !inc.Drill {
-			if err := n.ensureRun(ctx, fence, inc.ID, k); err != nil {
-				return err
-			}
+		inc := &k.incidents[i]
+		if inc.State != incident.Declared || inc.Drill || inc.Run != "" && !grown(k.runs, *inc) || g.nothing[inc.ID] == said(*inc) {
+			continue
+		}
+		if err := g.ensureRun(ctx, inc.ID, k); err != nil {
+			return err
 		}
 	}
 	return nil
 }
+
+// said is what an incident says is lost.
+func said(inc incident.Incident) string { return strings.Join(inc.Lost, " ") }
 
 // verdict judges what is observed now.
 func (n *Node) verdict(k known) detect.Verdict {
 	if k.snapshot == nil {
 		return detect.Verdict{Sites: []detect.Site{}, Losses: []detect.Loss{}}
 	}
-	return detect.Judge(detect.Input{
-		Snapshot: k.snapshot, Observations: n.views.Observations(), Policy: n.o.Detection, Now: time.Now(),
-	})
+	in := detect.Input{Snapshot: k.snapshot, Policy: n.o.Detection, Now: time.Now()}
+	if n.store.Status().Quorum { // without it the last that was told is of the past: unknown
+		in.Observations = n.views.Observations()
+	}
+	return detect.Judge(in)
 }
 
 // ensureRun makes the run of a declared incident, once the fencing lease of every
 // lost site has run out: before that its writers may still be writing.
-func (n *Node) ensureRun(ctx context.Context, fence *kv.Fence, id string, k known) error {
-	inc, err := incident.Show(ctx, n.store, id)
+func (g *governor) ensureRun(ctx context.Context, id string, k known) error {
+	inc, err := incident.Show(ctx, g.store, id)
 	if err != nil {
 		return err
 	}
@@ -169,27 +194,25 @@ func (n *Node) ensureRun(ctx context.Context, fence *kv.Fence, id string, k know
 	if inc.State != incident.Declared || inc.Run != "" && !grown(k.runs, inc) {
 		return nil
 	}
-	for _, d := range inc.Lost {
-		held, err := n.holdsFence(ctx, k.snapshot, d)
-		if err != nil {
-			return err
-		}
-		if held {
-			n.log.Info("waiting for the fencing lease of the lost site to run out", "site", d, "incident", id)
-			return nil
-		}
+	held, err := g.heldFence(ctx, k.snapshot, inc.Lost)
+	if err != nil {
+		return err
 	}
-	spec, err := n.planFor(k, inc.Lost, time.Since(inc.LostAt))
+	if held != "" {
+		g.log.Info("waiting for the fencing lease of the lost site to run out", "site", held, "incident", id)
+		return nil
+	}
+	spec, err := g.planFor(k, inc.Lost, time.Since(inc.LostAt))
 	if err != nil {
 		return fmt.Errorf("plan for incident %s: %w", id, err)
 	}
 	if len(spec.Steps) == 0 {
-		return n.nothingToDo(ctx, inc, spec)
+		return g.nothingToDo(ctx, inc, spec)
 	}
 	// One run for one incident, named after it: a second leader that comes to the
 	// same conclusion finds it there.
-	run, err := recovery.Create(ctx, n.store, recovery.NewRun{
-		ID: runID(id, number), Fence: fence, Spec: spec, Incident: id, LostAt: inc.LostAt, Approved: n.o.Approve,
+	run, err := recovery.Create(ctx, g.store, recovery.NewRun{
+		ID: runID(id, number), Spec: spec, Incident: id, LostAt: inc.LostAt, Approved: g.o.Approve,
 		By: recovery.By{Who: incident.ByPolicy, Why: "the incident was declared: " + inc.Why},
 	})
 	switch {
@@ -198,9 +221,9 @@ func (n *Node) ensureRun(ctx context.Context, fence *kv.Fence, id string, k know
 	case err != nil:
 		return err
 	default:
-		n.log.Info("run made", "incident", id, "run", run.ID, "steps", len(spec.Steps))
+		g.log.Info("run made", "incident", id, "run", run.ID, "steps", len(spec.Steps))
 	}
-	_, err = incident.AttachRun(ctx, n.store, id, run.ID, incident.ByPolicy)
+	_, err = incident.AttachRun(ctx, g.store, id, run.ID, incident.ByPolicy)
 	return err
 }
 
@@ -215,26 +238,34 @@ func grown(runs []recovery.Run, inc incident.Incident) bool {
 }
 
 // nothingToDo notes once that an incident needs no run, or that none would help.
-func (n *Node) nothingToDo(ctx context.Context, inc incident.Incident, spec recovery.Spec) error {
+func (g *governor) nothingToDo(ctx context.Context, inc incident.Incident, spec recovery.Spec) error {
 	text := "no step is needed: nothing that users use went down"
 	if len(spec.Blockers) > 0 {
 		text = fmt.Sprintf("no step would help: %d things cannot come back with what survives", len(spec.Blockers))
 	}
-	if slices.ContainsFunc(inc.Entries, func(e incident.Entry) bool { return e.Act == incident.ActNote && e.Why == text }) {
-		return nil
+	if !slices.ContainsFunc(inc.Entries, func(e incident.Entry) bool { return e.Act == incident.ActNote && e.Why == text }) {
+		if _, err := incident.Note(ctx, g.store, inc.ID, incident.ByPolicy, text); err != nil {
+			return err
+		}
 	}
-	_, err := incident.Note(ctx, n.store, inc.ID, incident.ByPolicy, text)
-	return err
+	g.nothing[inc.ID] = said(inc)
+	return nil
 }
 
-// holdsFence reports whether domain is a site whose fencing lease still runs.
-func (n *Node) holdsFence(ctx context.Context, snap *estate.Snapshot, domain string) (bool, error) {
-	ref, ok := snap.Lookup(estate.KindDomain, domain)
-	if !ok || snap.Domains[ref.Index].Site != ref.Index {
-		return false, nil
+// heldFence names a lost site whose fencing lease still runs; empty: there is none.
+func (g *governor) heldFence(ctx context.Context, snap *estate.Snapshot, lost []string) (string, error) {
+	var sites []string
+	for i := range snap.Domains {
+		if snap.Domains[i].Site == i {
+			sites = append(sites, snap.Domains[i].Name)
+		}
 	}
-	_, held, err := n.store.Get(ctx, recovery.FenceKey(domain))
-	return held, err
+	for _, site := range sitesIn(snap, lost, sites...) {
+		if _, held, err := g.store.Get(ctx, recovery.FenceKey(site)); held || err != nil {
+			return site, err
+		}
+	}
+	return "", nil
 }
 
 var errNoEstate = errors.New("no estate has been pushed yet: run bongsu estate push DIR")

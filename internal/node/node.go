@@ -70,6 +70,7 @@ type Node struct {
 	views detect.Views
 
 	session atomic.Value // string: of this node's worker, as far as there is one
+	lease   atomic.Int64 // of the node's presence; 0 while there is none
 }
 
 // Run runs one node until ctx ends. The error says what kept it from running.
@@ -98,6 +99,7 @@ func Run(ctx context.Context, o Options) error {
 		o.Ready(ln.Addr())
 	}
 
+	told := ctx // by its end we are told to stop
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -122,8 +124,7 @@ func Run(ctx context.Context, o Options) error {
 		cancel(errors.New("the store of this node stopped: it was removed from the cluster, or its disk failed"))
 	}
 	wg.Wait()
-	err = context.Cause(ctx)
-	if errors.Is(err, context.Canceled) {
+	if err = context.Cause(ctx); told.Err() != nil {
 		err = nil
 	}
 	if cerr := store.Close(); cerr != nil && err == nil {
@@ -179,11 +180,13 @@ func (n *Node) work(ctx context.Context) error {
 		}
 		n.log.Info("present", "session", session)
 		n.session.Store(session)
+		n.lease.Store(tenure.LeaseID())
 		w := recovery.Worker{
 			Store: n.store, Node: n.o.Name, Session: session, Tenure: tenure,
 			Actuators: n.o.Actuators, Log: n.log,
 		}
 		err = w.Run(ctx)
+		n.lease.Store(0)
 		n.leave(ctx, tenure)
 		if err != nil && ctx.Err() == nil {
 			n.log.Warn("stopped acting", "session", session, "err", err)

@@ -190,16 +190,15 @@ func (b *Backend) apply(c web.Command) (string, error) {
 			if inc.ID != c.Incident {
 				continue
 			}
-			if c.Verb == web.Confirm {
-				if inc.State != incident.Proposed {
-					return "", fmt.Errorf("confirm %s: %w: it is %s", inc.ID, incident.ErrState, inc.State)
-				}
-				inc.State, inc.Lost, inc.Proposed = incident.Declared, inc.Proposed, nil
-			} else if c.Verb == web.Withdraw {
-				inc.State = incident.Withdrawn
-			} else {
-				inc.State = incident.Closed
+			if c.Verb == web.Confirm && inc.State != incident.Proposed {
+				return "", fmt.Errorf("confirm %s: %w: it is %s", inc.ID, incident.ErrState, inc.State)
 			}
+			if c.Verb == web.Confirm {
+				inc.Lost, inc.Proposed = inc.Proposed, nil
+			}
+			inc.State = map[web.Verb]incident.State{
+				web.Confirm: incident.Declared, web.Withdraw: incident.Withdrawn, web.Close: incident.Closed,
+			}[c.Verb]
 			inc.By, inc.Why = c.Who, c.Why
 			return inc.ID, nil
 		}
@@ -220,16 +219,17 @@ func (b *Backend) control(v *recovery.RunView, c web.Command) error {
 	if !v.State.Live() {
 		return fmt.Errorf("%s %s: %w: it is %s", c.Verb, v.ID, recovery.ErrState, v.State)
 	}
-	if c.Verb == web.Approve || c.Verb == web.Resume {
-		v.State = recovery.RunRunning
+	v.State = map[web.Verb]recovery.RunState{
+		web.Approve: recovery.RunRunning, web.Resume: recovery.RunRunning, web.Pause: recovery.RunPaused, web.Abort: recovery.RunAborted,
+	}[c.Verb]
+	if v.State == recovery.RunRunning {
 		if v.Started.IsZero() {
 			v.Started = b.facts.At
 		}
-		v.Waiting = slices.DeleteFunc(v.Waiting, func(w recovery.Waiting) bool { return w.Kind == "approve" || w.Kind == "resume" })
-	} else if c.Verb == web.Pause {
-		v.State = recovery.RunPaused
-	} else {
-		v.State, v.Ended = recovery.RunAborted, b.facts.At
+		v.Waiting = slices.DeleteFunc(slices.Clone(v.Waiting), func(w recovery.Waiting) bool { return w.Kind == "approve" || w.Kind == "resume" })
+	}
+	if v.State == recovery.RunAborted {
+		v.Ended = b.facts.At
 	}
 	v.By = recovery.By{Who: c.Who, Why: c.Why}
 	v.Journal = append(slices.Clone(v.Journal), recovery.Entry{At: b.facts.At, Who: c.Who, What: string(c.Verb), Why: c.Why})
@@ -250,15 +250,12 @@ func (b *Backend) decide(v *recovery.RunView, c web.Command) error {
 	if !slices.Contains(s.Can, verb) {
 		return fmt.Errorf("%s %s: %w: it is %s", c.Verb, s.Step.ID, recovery.ErrState, s.State)
 	}
-	if c.Verb == web.Confirm {
+	s.State = map[web.Verb]recovery.StepState{
+		web.Confirm: recovery.StepDone, web.Skip: recovery.StepSkipped, web.Retry: recovery.StepPending, web.Fail: recovery.StepFailed,
+	}[c.Verb]
+	if s.State == recovery.StepDone {
 		ended := b.facts.At.Sub(v.LostAt)
-		s.State, s.Ended = recovery.StepDone, &ended
-	} else if c.Verb == web.Skip {
-		s.State = recovery.StepSkipped
-	} else if c.Verb == web.Retry {
-		s.State = recovery.StepPending
-	} else {
-		s.State = recovery.StepFailed
+		s.Ended = &ended
 	}
 	s.By, s.Can = c.Who, nil
 	v.Waiting = slices.DeleteFunc(slices.Clone(v.Waiting), func(w recovery.Waiting) bool { return w.Step == s.Step.ID })
