@@ -196,9 +196,9 @@ func (s *state) blockers(n node) []node {
 		}
 	}
 	if s.m.isComp(n) && !s.flag[n] {
-		first, end := s.m.actions(int32(n - s.m.compBase))
+		first, end := s.m.actions(n - s.m.compBase)
 		for a := first; a < end; a++ {
-			if i := int32(a - s.m.actBase); !s.val[a] && s.possible(i) {
+			if i := a - s.m.actBase; !s.val[a] && s.possible(i) {
 				b = append(b, a)
 			}
 		}

@@ -48,6 +48,14 @@ func BenchmarkOf(b *testing.B) {
 				}
 			}
 		})
+		if n == 1000 { // the design read aloud, to compare with; larger takes too long
+			ref, _ := s.Lookup(estate.KindDomain, site)
+			b.Run(fmt.Sprintf("naive/%d", n), func(b *testing.B) {
+				for b.Loop() {
+					newNaive(s, []int{ref.Index}).recover()
+				}
+			})
+		}
 		b.Run(fmt.Sprintf("json/%d", n), func(b *testing.B) {
 			im, err := e.Of([]string{site})
 			if err != nil {

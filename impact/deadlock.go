@@ -134,15 +134,15 @@ func (s *state) supported(n node, set map[node]bool) bool {
 	if !s.m.isComp(n) || s.flag[n] {
 		return true
 	}
-	c := int32(n - s.m.compBase)
+	c := n - s.m.compBase
 	comp := &s.m.snap.Components[c]
 	living := int(s.living[c])
 	first, end := s.m.actions(c)
 	for a := first; a < end; a++ {
-		if !set[a] || !s.possible(int32(a-s.m.actBase)) {
+		if !set[a] || !s.possible(a-s.m.actBase) {
 			continue
 		}
-		adds := s.action(int32(a - s.m.actBase)).Adds
+		adds := s.action(a - s.m.actBase).Adds
 		if comp.Mode != estate.ModeAny || adds == 0 {
 			return true
 		}
@@ -206,9 +206,9 @@ func (s *state) named(n node, set map[node]bool, actions bool) []node {
 		if !s.m.isComp(n) || s.flag[n] {
 			return nil
 		}
-		first, end := s.m.actions(int32(n - s.m.compBase))
+		first, end := s.m.actions(n - s.m.compBase)
 		for a := first; a < end; a++ {
-			if s.possible(int32(a - s.m.actBase)) {
+			if s.possible(a - s.m.actBase) {
 				push(a)
 			}
 		}

@@ -50,10 +50,10 @@ func (im *Impact) derive(n node) []ActionRef {
 		if !m.isComp(n) {
 			continue
 		}
-		for _, a := range s.revived(int32(n - m.compBase)) {
+		for _, a := range s.revived(n - m.compBase) {
 			if !runs[a] {
 				runs[a] = true
-				visit(m.actBase + node(a))
+				visit(m.actBase + a)
 			}
 		}
 	}
@@ -89,7 +89,7 @@ func (s *state) revived(c int32) []int32 {
 	var mine []int32
 	living := int(s.living[c])
 	for n := first; n < end; n++ {
-		a := int32(n - s.m.actBase)
+		a := n - s.m.actBase
 		if s.ran[a] == 0 {
 			continue
 		}

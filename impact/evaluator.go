@@ -43,7 +43,7 @@ func (e *Evaluator) Holds(component int) bool { return e.s.flag[e.s.m.compBase+n
 // are up. Whether its component holds already is not asked.
 func (e *Evaluator) CanRun(r ActionRef) bool {
 	a := e.s.m.actNode(r)
-	i := int32(a - e.s.m.actBase)
+	i := a - e.s.m.actBase
 	if e.s.ran[i] != 0 || !e.s.val[a] {
 		return false
 	}
@@ -62,7 +62,7 @@ func (m *model) actNode(r ActionRef) node {
 // running it once.
 func (e *Evaluator) Run(r ActionRef) []Change {
 	e.s.log = &trail{}
-	e.s.act(int32(e.s.m.actNode(r) - e.s.m.actBase))
+	e.s.act(e.s.m.actNode(r) - e.s.m.actBase)
 	e.s.raise()
 	e.s.ready = nil // whoever plays decides what runs next
 	rose := e.s.log.rose

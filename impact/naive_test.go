@@ -3,6 +3,7 @@ package impact_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -195,12 +196,7 @@ func (n *naive) within(d, outer int) bool {
 		if need.K != len(need.Of) {
 			return false
 		}
-		for _, o := range need.Of {
-			if outright(o) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(need.Of, outright)
 	}
 	return outright(n.s.Domains[d].Needs)
 }

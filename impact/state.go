@@ -96,7 +96,7 @@ func (s *state) lose(domains []int) {
 	s.spread()
 	for _, n := range s.log.unflagged {
 		if s.m.isComp(n) {
-			c := int32(n - s.m.compBase)
+			c := n - s.m.compBase
 			s.held[c] = false
 			s.log.unheld = append(s.log.unheld, c)
 		}
@@ -157,7 +157,7 @@ func (s *state) empty(domain int) {
 
 // rehold lets component c fall if it no longer holds.
 func (s *state) rehold(c int32) {
-	if n := s.m.compBase + node(c); !s.holds(c) {
+	if n := s.m.compBase + c; !s.holds(c) {
 		s.unflag(n)
 		s.fall(n)
 	}
@@ -199,7 +199,7 @@ func (s *state) recover() {
 
 // offer notes that the conditions of an action are met.
 func (s *state) offer(a node) {
-	i := int32(a - s.m.actBase)
+	i := a - s.m.actBase
 	if s.ran[i] == 0 && !s.held[s.m.actComp[i]] && s.possible(i) {
 		s.ready = append(s.ready, i)
 	}
@@ -242,7 +242,7 @@ func (s *state) act(a int32) {
 	if s.log != nil {
 		s.log.ran = append(s.log.ran, a)
 	}
-	n := s.m.compBase + node(c)
+	n := s.m.compBase + c
 	if !s.flag[n] && s.holds(c) {
 		s.flag[n] = true
 		if s.log != nil {

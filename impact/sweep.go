@@ -119,9 +119,9 @@ func (w *Sweep) missed(fell []node) []int32 {
 	var missed []int32
 	for _, n := range fell {
 		for _, i := range w.wanted[n] {
-			of := w.m.compBase + node(i)
+			of := w.m.compBase + i
 			if int(i) >= len(w.m.total) {
-				of = w.m.svcBase + node(i) - node(len(w.m.total))
+				of = w.m.svcBase + i - node(len(w.m.total))
 			}
 			if w.s.val[of] {
 				missed = append(missed, i)

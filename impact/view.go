@@ -52,7 +52,7 @@ type finish struct {
 	action int32
 }
 
-type finishes []finish
+type finishes []finish //nolint:recvcheck // the receivers that container/heap needs
 
 func (f finishes) Len() int      { return len(f) }
 func (f finishes) Swap(i, j int) { f[i], f[j] = f[j], f[i] }
@@ -221,7 +221,7 @@ func (s *state) unheldNow(nodes []node) []int32 {
 	var out []int32
 	for _, n := range nodes {
 		if s.m.isComp(n) && !s.held[n-s.m.compBase] {
-			out = append(out, int32(n-s.m.compBase))
+			out = append(out, n-s.m.compBase)
 		}
 	}
 	return out
