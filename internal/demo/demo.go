@@ -66,6 +66,7 @@ type demo struct {
 	loads    map[string]*group
 	token    string
 	leader   string // before the loss
+	asked    map[string]bool
 	user     string
 	password string
 	http     *http.Client
@@ -86,7 +87,7 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 	d := &demo{
 		o: o, speed: o.Speed, lostSite: map[string]bool{}, titles: map[string]*estate.Service{},
 		urls: map[string]string{}, consoles: map[string]string{}, nodes: map[string]*group{}, loads: map[string]*group{},
-		http: &http.Client{Timeout: 2 * time.Second},
+		http: &http.Client{Timeout: 2 * time.Second}, asked: map[string]bool{},
 	}
 	if d.speed <= 0 {
 		d.speed = AutoSpeed(p, aim)
@@ -199,7 +200,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // lose kills what is in the lost domains, as hard as a fire does.
 func (d *demo) lose(ctx context.Context) {
 	d.lostAt = time.Now()
-	d.screen.lost(d.o.Lose, d.lostAt)
+	killed := slices.ContainsFunc(d.sites, func(site string) bool { return d.lostSite[site] })
+	d.screen.lost(d.o.Lose, killed, d.lostAt)
 	for _, site := range d.sites {
 		if d.lostSite[site] {
 			d.nodes[site].kill()
@@ -316,6 +318,7 @@ func (d *demo) follow(ctx context.Context, im *impact.Impact) (*web.Run, error) 
 		n, c, err := d.now(ctx)
 		if err == nil {
 			d.screen.follow(n)
+			d.answer(ctx, n, c)
 			if n.Run != nil {
 				if r, err := c.Run(ctx, n.Run.ID); err == nil {
 					run = &r
@@ -344,6 +347,20 @@ func (d *demo) follow(ctx context.Context, im *impact.Impact) (*web.Run, error) 
 				return run, nil // the table says what is missing
 			}
 			return run, ctx.Err()
+		}
+	}
+}
+
+// answer stands in for the people whom a recovery asks: those who do a step by
+// hand, and those who decide where bongsu must not.
+func (d *demo) answer(ctx context.Context, n web.Now, c *web.Client) {
+	for _, w := range n.Waiting {
+		if w.Step == "" || d.asked[w.Step] || !slices.Contains(w.Can, web.Confirm) {
+			continue
+		}
+		d.asked[w.Step] = true
+		if _, err := c.Do(ctx, web.Command{Verb: web.Confirm, Run: w.Run, Step: w.Step, Why: "the demo stands in for the person on duty"}); err == nil {
+			d.screen.answered(w)
 		}
 	}
 }

@@ -56,18 +56,6 @@ func (g *group) kill() {
 	<-g.done
 }
 
-// stop asks the group to end, and kills what does not within a moment.
-func (g *group) stop() {
-	_ = syscall.Kill(-g.cmd.Process.Pid, syscall.SIGTERM)
-	t := time.NewTimer(3 * time.Second)
-	defer t.Stop()
-	select {
-	case <-g.done:
-	case <-t.C:
-	}
-	g.kill()
-}
-
 // died returns what the process said last, if it has ended.
 func (g *group) died() error {
 	select {

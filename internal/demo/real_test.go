@@ -74,8 +74,11 @@ func TestRealDemoConsole(t *testing.T) {
 	if err := demo.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- demo.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = demo.Wait() // its exit code is looked at below
+	}()
 	t.Cleanup(func() {
 		_ = demo.Process.Signal(syscall.SIGINT)
 		<-ended

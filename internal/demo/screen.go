@@ -75,7 +75,7 @@ func (s *screen) line(at time.Time, colour, sign, word, text string) {
 // wrap breaks a text into lines of at most n cells.
 func wrap(text string, n int) []string {
 	lines := []string{""}
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		last := &lines[len(lines)-1]
 		switch {
 		case *last == "":
@@ -113,11 +113,15 @@ func (s *screen) ready(d *demo, took time.Duration) {
 	fmt.Fprintf(s.out, "  log in as %s with %s\n\n", d.user, d.password)
 }
 
-func (s *screen) lost(domains []string, at time.Time) {
+func (s *screen) lost(domains []string, killed bool, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lostAt = at
-	s.line(at, red, "✖", "LOST", strings.Join(domains, ", ")+": killed with SIGKILL, node and workload alike")
+	what := ": its servers went dark"
+	if killed {
+		what = ": killed with SIGKILL, node and workload alike"
+	}
+	s.line(at, red, "✖", "LOST", strings.Join(domains, ", ")+what)
 }
 
 // name returns a subject for people.
@@ -175,6 +179,9 @@ func (s *screen) follow(n web.Now) {
 	}
 	if n.Incident != nil && n.Incident.ID != s.incident {
 		s.incident = n.Incident.ID
+		if len(s.detected) == 0 && n.Incident.Sentence != "" {
+			s.line(now, yellow, "◉", "detected", n.Incident.Sentence)
+		}
 		s.line(now, yellow, "◉", "incident", fmt.Sprintf("%s declared by %s", n.Incident.ID, n.Incident.By))
 	}
 }
@@ -195,6 +202,13 @@ func (s *screen) run(r *web.Run) {
 		s.line(now, blue, "▶", "plan", text)
 	}
 	s.done, s.total = r.Progress.Done, r.Progress.Total
+}
+
+// answered tells that the demo stood in for a person.
+func (s *screen) answered(w web.Waiting) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.line(time.Now(), yellow, "☎", "asked", w.Step+": "+w.Asks+" (the demo says yes)")
 }
 
 func (s *screen) keep(d *demo) {
@@ -244,11 +258,14 @@ func (d *demo) report(im *impact.Impact, run *web.Run, firstWrite time.Duration)
 			down, back := d.downFor(t)
 			if !t.Up {
 				down, back = "-", "never"
-				if state == impact.Unrecoverable {
+				switch {
+				case state == impact.Unrecoverable:
 					outcome = max(outcome, SomeUnrecoverable)
 					why := reason(im, i, j-1)
 					stuck[why] = append(stuck[why], s.name(x))
-				} else {
+				case planned[svc.Name] == nil:
+					outcome, back = NotBack, "NO ROOM"
+				default:
 					outcome, back = NotBack, "MISSING"
 				}
 			}
