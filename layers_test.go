@@ -53,7 +53,11 @@ var wiring = []string{"internal/node", "internal/demo", "cmd/bongsu"}
 // test, or one another, may import them.
 var suites = []string{"internal/kv/kvtest", "claim/claimtest", "cutset/cutsettest", "web/webtest", "web/gallery"}
 
-// examples holds nothing but tests, which try the whole product on the examples.
+// files hold embedded files and import nothing of ours, so that anybody may import
+// them.
+var files = []string{"docs/rules", examples}
+
+// examples also holds tests, which try the whole product on the examples.
 const examples = "examples"
 
 // alone lists packages that have their whole list of imports.
@@ -75,6 +79,10 @@ func illegal(from, to string, test bool) string {
 		return fmt.Sprintf("%s may import %s and nothing else of ours", from, strings.Join(only, ", "))
 	}
 	switch {
+	case slices.Contains(files, to):
+		return ""
+	case slices.Contains(files, from):
+		return from + " holds files and imports nothing of ours"
 	case slices.Contains(suites, to):
 		return to + " is for tests only"
 	case slices.Contains(technology, to) || alone[to] != nil || to == config:
@@ -107,7 +115,8 @@ func direction() string {
 }
 
 func known(pkg string) bool {
-	return row(pkg) >= 0 || alone[pkg] != nil || pkg == config || slices.Contains(technology, pkg) || slices.Contains(suites, pkg)
+	return row(pkg) >= 0 || alone[pkg] != nil || pkg == config || slices.Contains(technology, pkg) ||
+		slices.Contains(suites, pkg) || slices.Contains(files, pkg)
 }
 
 // source is one Go file of this module.
@@ -195,6 +204,9 @@ func TestIllegal(t *testing.T) {
 		{"internal/etcd", "internal/config", true, false},
 		{"recovery", "internal/config", false, true},
 		{"examples", "plan", true, false},
+		{"examples", "plan", false, true},
+		{"cmd/bongsu", "examples", false, false},
+		{"verify", "examples", false, true},
 		{"verify", "estate", false, false},
 		{"verify", "impact", false, true},
 		{"impact", "verify", true, true},

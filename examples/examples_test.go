@@ -49,16 +49,16 @@ func services(im *impact.Impact) string {
 	var b strings.Builder
 	b.WriteByte('\n')
 	for _, r := range im.Services {
-		line := fmt.Sprintf("%s %s", r.Ref.Name, r.State)
+		line := []string{fmt.Sprintf("%s %s", r.Ref.Name, r.State)}
 		touched := r.State != impact.Up
 		for _, p := range r.Parts {
 			if p.State != impact.Up {
 				touched = true
-				line += fmt.Sprintf(" %s=%s", p.Name, p.State)
+				line = append(line, fmt.Sprintf("%s=%s", p.Name, p.State))
 			}
 		}
 		if touched {
-			b.WriteString(line + "\n")
+			b.WriteString(strings.Join(line, " ") + "\n")
 		}
 	}
 	return b.String()

@@ -16,8 +16,7 @@ import (
 
 // NewRun is what [Create] needs.
 type NewRun struct {
-	ID       string    // empty picks one; creating the same ID twice is a kv.ErrConflict
-	Fence    *kv.Fence // of the leader that makes the run by policy; nil for a person
+	ID       string // empty picks one; creating the same ID twice is a kv.ErrConflict
 	Spec     Spec
 	Incident string
 	LostAt   time.Time // time zero of the plan
@@ -58,7 +57,7 @@ func Create(ctx context.Context, s kv.Store, n NewRun) (Run, error) {
 		return Run{}, err
 	}
 	for _, op := range ops {
-		if _, err := s.Commit(ctx, kv.Txn{Fence: n.Fence, Do: []kv.Op{op}}); err != nil {
+		if _, err := s.Commit(ctx, kv.Txn{Do: []kv.Op{op}}); err != nil {
 			return Run{}, fmt.Errorf("write the plan of run %s: %w", r.ID, err)
 		}
 	}
@@ -70,7 +69,7 @@ func Create(ctx context.Context, s kv.Store, n NewRun) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	t := kv.Txn{Fence: n.Fence, If: []kv.Cond{{Key: head.Key}}, Do: []kv.Op{head, log}}
+	t := kv.Txn{If: []kv.Cond{{Key: head.Key}}, Do: []kv.Op{head, log}}
 	if _, err := s.Commit(ctx, t); err != nil {
 		return Run{}, fmt.Errorf("write run %s: %w", r.ID, err)
 	}

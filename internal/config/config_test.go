@@ -127,7 +127,9 @@ func TestSecretPrintsAsStars(t *testing.T) {
 	s := config.NewSecret("hunter2")
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "secret", s)
-	inJSON, err := json.Marshal(struct{ S config.Secret }{s})
+	inJSON, err := json.Marshal(struct {
+		S config.Secret `json:"s"`
+	}{s})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -105,9 +106,7 @@ func fieldsOf(v reflect.Value) (names []string, known map[string]reflect.Value) 
 		if f.Anonymous {
 			inner, fields := fieldsOf(v.Field(i))
 			names = append(names, inner...)
-			for name, field := range fields {
-				known[name] = field
-			}
+			maps.Copy(known, fields)
 			continue
 		}
 		if tag := f.Tag.Get("yaml"); tag != "" {

@@ -78,7 +78,7 @@ func Init(dir string, o InitOptions) (*InitResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // the folders above are the operator's; ours is 0700
 		return nil, fmt.Errorf("make %s: %w", dir, err)
 	}
 	// Made beside it and renamed, so that it is there whole or not at all.

@@ -15,7 +15,7 @@ import (
 
 // Lease implements [kv.Store]. etcd counts leases in whole seconds and knows none
 // below one and a half elections; ttl is rounded up.
-func (n *Node) Lease(ctx context.Context, ttl time.Duration) (kv.Lease, error) {
+func (n *Node) Lease(ctx context.Context, ttl time.Duration) (kv.Lease, error) { //nolint:contextcheck // renewal lives on after this call, as long as the node at most
 	if ttl <= 0 {
 		return nil, fmt.Errorf("a lease of %v ends before it starts", ttl)
 	}

@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,7 +30,7 @@ type core struct {
 func (c core) Enabled(l zapcore.Level) bool { return l >= zapcore.WarnLevel }
 
 func (c core) With(fields []zapcore.Field) zapcore.Core {
-	return core{log: c.log, fields: append(c.fields[:len(c.fields):len(c.fields)], fields...)}
+	return core{log: c.log, fields: append(slices.Clip(c.fields), fields...)}
 }
 
 func (c core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
@@ -54,7 +55,7 @@ func (c core) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	for _, f := range fields {
 		f.AddTo(enc)
 	}
-	c.log.LogAttrs(context.Background(), level, "etcd reports", slog.String("message", e.Message), slog.Any("fields", enc.Fields))
+	c.log.Log(context.Background(), level, "etcd reports", "message", e.Message, "fields", enc.Fields)
 	return nil
 }
 

@@ -57,7 +57,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (*Node, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	background, stop := context.WithCancel(context.Background())
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n := &Node{
 		cfg: c, log: log, background: background, stop: stop, done: make(chan struct{}),
 		prefix: "bongsu/" + c.Cluster + "/k/",

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -127,7 +128,7 @@ func (n *Node) commitMarked(ctx context.Context, t kv.Txn, s *slot) (rev int64, 
 			s.known, s.modified = true, modified(r.Kvs)
 		}
 		mine := clientv3.Compare(clientv3.ModRevision(s.key), "=", s.modified)
-		r, err := n.client.Txn(ctx).If(append(compares[:len(compares):len(compares)], mine)...).Then(ops...).Else(probes...).Commit()
+		r, err := n.client.Txn(ctx).If(append(slices.Clip(compares), mine)...).Then(ops...).Else(probes...).Commit()
 		if err != nil {
 			return err
 		}
@@ -332,8 +333,7 @@ func classify(err error) error {
 	case errors.Is(err, rpctypes.ErrRequestTooLarge), errors.Is(err, rpctypes.ErrTooManyOps):
 		return fmt.Errorf("%w: %v", kv.ErrTooLarge, err)
 	}
-	var refused rpctypes.EtcdError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[rpctypes.EtcdError](err); ok {
 		switch refused.Code() {
 		case codes.InvalidArgument, codes.FailedPrecondition, codes.PermissionDenied, codes.Unauthenticated, codes.NotFound, codes.OutOfRange, codes.Unimplemented:
 			return fmt.Errorf("the store refused: %v", err)

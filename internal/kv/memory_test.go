@@ -101,6 +101,41 @@ func TestMemoryLeaseExpires(t *testing.T) {
 	})
 }
 
+// Who gave up its lease while cut off no longer renews it: healed, the lease runs
+// out all the same, or its keys would stay for good.
+func TestFaultyClosedWhileCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, ctx := kv.NewMemory(), t.Context()
+		way := kvtest.NewFaulty(m)
+		l, err := way.Lease(ctx, 3*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := way.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: "a", Lease: l.ID()}}}); err != nil {
+			t.Fatal(err)
+		}
+		way.Cut()
+		if err := l.Close(ctx); !errors.Is(err, kv.ErrUnavailable) {
+			t.Errorf("closed while cut: %v", err)
+		}
+		way.Heal()
+		last := l.Renewed()
+		pass(time.Until(last.Add(3*time.Second - time.Millisecond)))
+		if _, ok, err := m.Get(ctx, "a"); !ok || err != nil {
+			t.Errorf("gone before the lease ran out (%v)", err)
+		}
+		pass(2 * time.Millisecond)
+		if _, ok, err := m.Get(ctx, "a"); ok || err != nil {
+			t.Errorf("still there %v after the last renewal (%v)", time.Since(last), err)
+		}
+		select {
+		case <-l.Done():
+		default:
+			t.Error("the lease does not say that it is done")
+		}
+	})
+}
+
 // pass lets time pass in a synctest bubble.
 func pass(d time.Duration) {
 	<-time.NewTimer(d).C

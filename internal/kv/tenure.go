@@ -155,7 +155,7 @@ func attempt(ctx context.Context, s Store, c Claim, lease Lease, exclusive bool)
 		switch {
 		case e.Key != c.Key:
 		case e.Lease == lease.ID() && !over(lease, c):
-			return begin(s, c, lease, e), lease, nil
+			return begin(ctx, s, c, lease, e), lease, nil
 		case exclusive && e.Lease != lease.ID():
 			return nil, lease, awaitDeletion(ctx, s, c.Key, rev)
 		default:
@@ -183,8 +183,8 @@ func awaitDeletion(ctx context.Context, s Store, key string, after int64) error 
 	return ctx.Err()
 }
 
-func begin(s Store, c Claim, lease Lease, e Entry) *Tenure {
-	ctx, cancel := context.WithCancel(context.Background())
+func begin(ctx context.Context, s Store, c Claim, lease Lease, e Entry) *Tenure {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it outlives the campaign
 	t := &Tenure{
 		claim: c, store: s, lease: lease, created: e.Created, written: e.Modified,
 		done: make(chan struct{}), stop: cancel, ended: make(chan struct{}),

@@ -110,7 +110,7 @@ func (f *Faulty) Cut() {
 	}
 }
 
-// Heal ends a cut. Leases that have not run out are renewed again.
+// Heal ends a cut. Leases that neither ran out nor were closed are renewed again.
 func (f *Faulty) Heal() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -275,6 +275,10 @@ func (f *Faulty) Lease(ctx context.Context, ttl time.Duration) (kv.Lease, error)
 	inner, err := f.inner.Lease(ctx, ttl)
 	granted := err == nil
 	l := &faultyLease{faulty: f, inner: inner, ttl: ttl, done: make(chan struct{})}
+	l.lapse = func() {
+		l.end()
+		_ = l.inner.Close(context.WithoutCancel(ctx)) // it outlives this call
+	}
 	if err := leave(err); err != nil {
 		if granted { // who does not know of a lease does not renew it
 			f.mu.Lock()
@@ -302,8 +306,10 @@ type faultyLease struct {
 	faulty *Faulty
 	inner  kv.Lease
 	ttl    time.Duration
+	lapse  func()      // what happens when it has run out
 	frozen time.Time   // of the last renewal before the cut; zero: not cut
 	expiry *time.Timer // set while frozen
+	closed bool        // nobody renews it any more, whether the store heard of it or not
 	ended  bool
 	done   chan struct{}
 }
@@ -314,14 +320,11 @@ func (l *faultyLease) freeze() {
 		return
 	}
 	l.frozen = l.inner.Renewed()
-	l.expiry = time.AfterFunc(time.Until(l.frozen.Add(l.ttl)), func() {
-		l.end()
-		_ = l.inner.Close(context.Background())
-	})
+	l.expiry = time.AfterFunc(time.Until(l.frozen.Add(l.ttl)), l.lapse)
 }
 
 func (l *faultyLease) resume() {
-	if !l.ended && !l.frozen.IsZero() && l.expiry.Stop() {
+	if !l.ended && !l.closed && !l.frozen.IsZero() && l.expiry.Stop() {
 		l.frozen = time.Time{}
 	}
 }
@@ -351,10 +354,13 @@ func (l *faultyLease) Done() <-chan struct{} { return l.done }
 // Close revokes the lease, or lets it run out when the store cannot be reached.
 func (l *faultyLease) Close(ctx context.Context) error {
 	leave, err := l.faulty.enter("close lease")
+	l.faulty.mu.Lock()
+	l.closed = true
 	if err != nil {
-		l.faulty.mu.Lock()
 		l.freeze()
-		l.faulty.mu.Unlock()
+	}
+	l.faulty.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	err = l.inner.Close(ctx)

@@ -297,7 +297,7 @@ func listed(t *testing.T, b box) {
 	for w := range 2 {
 		writers.Go(func() {
 			for i := 0; ctx.Err() == nil && i < 200; i++ {
-				v := []byte(fmt.Sprint(w, "-", i))
+				v := fmt.Append(nil, w, "-", i)
 				_, _ = b.store.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: b.key("pair/x"), Value: v}, {Key: b.key("pair/y"), Value: v}}})
 			}
 		})
@@ -749,7 +749,9 @@ func RunBackup(t *testing.T, from, to kv.Store) {
 	b := box{ctx, from, ""}
 	l := b.lease(t, 10*time.Second)
 	b.commit(t, kv.Txn{Do: []kv.Op{
-		{Key: "\xff\x00", Value: []byte{0, 255}}, {Key: "empty"}, {Key: "한글", Value: []byte("봉수\n")},
+		{Key: "\xff\x00", Value: []byte{0, 255}},
+		{Key: "empty"},
+		{Key: "한글", Value: []byte("봉수\n")},
 		{Key: "alive", Value: []byte("1"), Lease: l.ID()},
 	}})
 	big := kv.Txn{}
