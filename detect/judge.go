@@ -237,7 +237,9 @@ func (j *judge) part(site, domain string, silent []int) (Loss, bool) {
 		t := &j.targets[i]
 		names = append(names, t.name)
 		for _, o := range t.seen {
-			from[o.Observer] = struct{}{}
+			if o.Observer != site { // it takes as many other sites as for a whole site
+				from[o.Observer] = struct{}{}
+			}
 			age := j.age(o)
 			longest = max(longest, age)
 			if held < 0 || age < held {

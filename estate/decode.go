@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -121,8 +123,19 @@ func (d *decoder) scalar(n *yaml.Node, what, want string) (string, *yaml.Node, b
 }
 
 func (d *decoder) text(n *yaml.Node, what string) string {
-	s, _, _ := d.scalar(n, what, "text")
+	s, n, _ := d.scalar(n, what, "text")
+	// Text is shown on terminals, where a control character is a command.
+	command := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
+	if i := strings.IndexFunc(s, command); i >= 0 {
+		d.fail(n, "text without control characters", "", "%s has %q in it", what, firstRune(s[i:]))
+		return ""
+	}
 	return s
+}
+
+func firstRune(s string) string {
+	_, size := utf8.DecodeRuneInString(s)
+	return s[:size]
 }
 
 func (d *decoder) name(n *yaml.Node, what string) string {

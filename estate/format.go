@@ -456,7 +456,7 @@ func newFormat() *format {
 	)...)
 	f.service = newTable("Service", "What users use.", docFields(KindService, func(v *Service) *Doc { return &v.Doc },
 		wholeField("users", "How many people use it.", 0, maxUsers, 0, func(v *Service) *int64 { return &v.Users }),
-		numberField("weight", "Its closeness to daily life.", 0, math.MaxFloat64, 1, func(v *Service) *float64 { return &v.Weight }),
+		numberField("weight", "Its closeness to daily life, at most a million.", 0, 1e6, 1, func(v *Service) *float64 { return &v.Weight }),
 		boolField("paid", "Whether users pay for it.", func(v *Service) *bool { return &v.Paid }),
 		field[Service]{
 			name: "tier", doc: "Its rank; 1 is highest.", schema: schema{"type": "integer", "minimum": 1},

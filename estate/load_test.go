@@ -372,7 +372,7 @@ func randomEstate(r *rand.Rand) string {
 	}
 	quoted := func(s string) string { return `"` + s + `"` }
 	title := func() string {
-		return one(`판교`, `"a: b"`, `'it''s'`, `"tab\tline\nend"`, `yes`, `"5"`, `" lead"`, `"\u0007\U0001F525"`, `"#x"`, `"\uFEFF"`)
+		return one(`판교`, `"a: b"`, `'it''s'`, `"tab\tline\nend"`, `yes`, `"5"`, `" lead"`, `"\U0001F525"`, `"#x"`, `"\uFEFF"`)
 	}
 	duration := func() string {
 		return one("0s", "1s", "90m", "1h30m", "7d", "1.5s", "0.25h", "250ms", "{likely: 1m, worst: 90s}", "{likely: 2m}")

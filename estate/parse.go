@@ -57,6 +57,12 @@ func ReadFiles(fsys fs.FS) ([]File, error) {
 		if ext := path.Ext(p); e.IsDir() || ext != ".yaml" && ext != ".yml" {
 			return nil
 		}
+		// A pipe or a device would be read for ever; a link to a file is a file.
+		if info, err := fs.Stat(fsys, p); err != nil {
+			return err
+		} else if !info.Mode().IsRegular() {
+			return &Error{File: p, Msg: "this is no file", Want: "a regular file, or another name than *.yaml"}
+		}
 		data, err := fs.ReadFile(fsys, p)
 		if err != nil {
 			return err

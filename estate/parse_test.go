@@ -83,6 +83,8 @@ func TestErrors(t *testing.T) {
 		{"wrong truth value", "kind: Component\nname: x\ntool: yes", `3:7: tool is "yes"; expected true or false; did you mean "true"?`},
 		{"number in quotes", "kind: Service\nname: x\nusers: \"5\"", `3:8: users is text ("5" in quotes); expected a whole number of at least 0`},
 		{"number is text", "kind: Service\nname: x\nusers: many", `3:8: users is "many"; expected a whole number of at least 0`},
+		{"terminal escape", "kind: Service\nname: x\ntitle: \"\\e[2J\"", `3:8: title has "\x1b" in it; expected text without control characters`},
+		{"weight beyond sense", "kind: Service\nname: x\nweight: 1e300", `3:9: weight is 1e300; expected a number from 0 to 1e+06`},
 		{"not whole", "kind: Service\nname: x\nusers: 1.5", `3:8: users is 1.5; expected a whole number of at least 0`},
 		{"count below zero", "kind: Component\nname: x\nreplicas: [{in: north, count: -1}]", `3:31: count is -1; expected a whole number of at least 0`},
 		{"atLeast below one", "kind: Component\nname: x\natLeast: 0", `3:10: atLeast is 0; expected a whole number of at least 1`},

@@ -207,7 +207,7 @@ func (s *state) blockers(n node) []node {
 }
 
 // lostUnder returns the lost domains that held a component's replicas and data,
-// and those that the node itself needs.
+// and those that the node itself needs; where there are none, the thing itself.
 func (im *Impact) lostUnder(n node) []estate.Ref {
 	m := im.back.m
 	lost := map[int]bool{}
@@ -228,6 +228,9 @@ func (im *Impact) lostUnder(n node) []estate.Ref {
 		}
 	}
 	stack := []node{n}
+	if n >= m.partBase && n < m.actBase { // a part waits for its core too
+		stack = append(stack, m.svcBase+m.partService[n-m.partBase])
+	}
 	for len(stack) > 0 {
 		v := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
@@ -242,6 +245,14 @@ func (im *Impact) lostUnder(n node) []estate.Ref {
 	refs := []estate.Ref{}
 	for d := range lost {
 		ref, _ := m.refOf(node(d))
+		refs = append(refs, ref)
+	}
+	if len(refs) == 0 { // nothing was lost: it could not run before either
+		v := n
+		if v >= m.partBase && v < m.actBase {
+			v = m.svcBase + m.partService[v-m.partBase]
+		}
+		ref, _ := m.refOf(v)
 		refs = append(refs, ref)
 	}
 	slices.SortFunc(refs, compareRefs)

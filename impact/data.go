@@ -15,7 +15,7 @@ func (s *state) dataLost(c int) DataLoss {
 	loss := DataLoss{Known: true, All: true}
 	for i := range comp.Replicas {
 		r := &comp.Replicas[i]
-		if !s.val[r.In] {
+		if !s.lives(r) {
 			continue
 		}
 		switch {

@@ -145,7 +145,8 @@ func minimal(fail func(string, ...any), s *estate.Snapshot, lost []int, ref esta
 		n.recover()
 		return n.up[ref]
 	}
-	if len(set) == 0 || set[0].Kind == estate.KindDomain {
+	itself := len(set) == 1 && set[0] == ref // it could not run before the loss either
+	if itself || set[0].Kind == estate.KindDomain {
 		var all []estate.Ref
 		for r := range newNaive(s, lost).refs() {
 			if r != ref && r.Kind != estate.KindService {
@@ -157,7 +158,7 @@ func minimal(fail func(string, ...any), s *estate.Snapshot, lost []int, ref esta
 		}
 		at := newNaive(s, lost)
 		for _, d := range set {
-			if at.alive(d.Index) {
+			if !itself && at.alive(d.Index) {
 				fail("%s is said to be blocked by %s, which lives", ref, d)
 			}
 		}

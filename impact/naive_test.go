@@ -65,7 +65,7 @@ func (n *naive) holds(c int) bool {
 	living, total, primary, standby, added, direct := 0, 0, false, false, 0, false
 	for _, r := range comp.Replicas {
 		total += r.Count
-		if n.alive(r.In) {
+		if n.alive(r.In) && r.Count > 0 {
 			living += r.Count
 			primary = primary || r.Role == estate.RolePrimary
 			standby = standby || r.Role == estate.RoleStandby
@@ -161,7 +161,7 @@ func (n *naive) canRun(r impact.ActionRef) bool {
 			}
 		}
 		for _, rep := range c.Replicas {
-			lives = lives || rep.Role == estate.RoleStandby && n.alive(rep.In)
+			lives = lives || (rep.Role == estate.RoleStandby || c.Mode == estate.ModeQuorum) && rep.Count > 0 && n.alive(rep.In)
 		}
 		return lives
 	}
@@ -176,7 +176,7 @@ func (n *naive) placeOK(c *estate.Component, a *estate.Action, at int) bool {
 		return true
 	}
 	for _, r := range c.Replicas {
-		if r.Role == estate.RoleStandby && n.alive(r.In) && (at < 0 || n.within(r.In, at)) {
+		if r.Role == estate.RoleStandby && r.Count > 0 && n.alive(r.In) && (at < 0 || n.within(r.In, at)) {
 			return true
 		}
 	}
@@ -269,7 +269,7 @@ func randomEstate(rng *rand.Rand) string {
 				fmt.Fprintf(&b, "  - {in: %s, role: primary}\n", pick(domains))
 				total++
 			case mode == "primary":
-				fmt.Fprintf(&b, "  - {in: %s, role: standby, sync: %v}\n", pick(domains), rng.IntN(2) == 0)
+				fmt.Fprintf(&b, "  - {in: %s, role: standby, sync: %v, count: %d}\n", pick(domains), rng.IntN(2) == 0, (rng.IntN(8)+6)/7)
 			default:
 				k := 1 + rng.IntN(3)
 				total += k

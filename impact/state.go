@@ -175,7 +175,7 @@ func (s *state) holds(c int32) bool {
 		return 2*s.living[c] > s.m.total[c]
 	case estate.ModePrimary:
 		return slices.ContainsFunc(comp.Replicas, func(r estate.Replica) bool {
-			return s.val[r.In] && (r.Role == estate.RolePrimary || comp.Auto && r.Role == estate.RoleStandby)
+			return s.lives(&r) && (r.Role == estate.RolePrimary || comp.Auto && r.Role == estate.RoleStandby)
 		})
 	default:
 		return int(s.living[c]) >= comp.AtLeast
@@ -433,7 +433,7 @@ func (s *state) fits(a int32, at int) bool {
 	}
 	snap := s.m.snap
 	return slices.ContainsFunc(snap.Components[s.m.actComp[a]].Replicas, func(r estate.Replica) bool {
-		return r.Role == estate.RoleStandby && s.val[r.In] && (at < 0 || inside(snap, r.In, at))
+		return r.Role == estate.RoleStandby && s.lives(&r) && (at < 0 || inside(snap, r.In, at))
 	})
 }
 
@@ -446,14 +446,18 @@ func inside(snap *estate.Snapshot, d, outer int) bool {
 	return found
 }
 
+// lives reports whether a replica is there, and its domain lives: a count of 0
+// names a place that has none yet.
+func (s *state) lives(r *estate.Replica) bool { return r.Count > 0 && s.val[r.In] }
+
 // copyLives reports whether a copy of the component's data is left to restore
-// from: a stated copy, or a standby.
+// from: a stated copy, a standby, or a member of a quorum.
 func (s *state) copyLives(c *estate.Component) bool {
 	if c.Data != nil && slices.ContainsFunc(c.Data.Copies, func(k estate.Copy) bool { return s.val[k.In] }) {
 		return true
 	}
 	return slices.ContainsFunc(c.Replicas, func(r estate.Replica) bool {
-		return r.Role == estate.RoleStandby && s.val[r.In]
+		return s.lives(&r) && (r.Role == estate.RoleStandby || c.Mode == estate.ModeQuorum)
 	})
 }
 
