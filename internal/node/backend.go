@@ -38,7 +38,7 @@ func (n *Node) Facts(context.Context) (web.Facts, error) {
 	for _, p := range n.o.Cluster {
 		site, judged := f.Verdict.Site(p.Site)
 		f.Members = append(f.Members, web.Member{
-			Site: p.Site, ID: p.Site, Voter: voters[p.Site] || p.Voter, Witness: p.Witness, Leader: p.Site == f.Leader,
+			Site: p.Site, ID: p.Site, Voter: voters[p.Site] || len(voters) == 0 && p.Voter, Witness: p.Witness, Leader: p.Site == f.Leader,
 			Healthy: p.Site == n.o.Site || judged && site.OwnNode, Peer: p.URL,
 		})
 	}
@@ -187,13 +187,12 @@ func explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, recovery.ErrNotFound), errors.Is(err, incident.ErrNotFound), errors.Is(err, estate.ErrNoRevision):
+	case errors.Is(err, estate.ErrNoRevision):
 		return fmt.Errorf("%w: %w", web.ErrNotFound, err)
-	case errors.Is(err, recovery.ErrState), errors.Is(err, incident.ErrState), errors.Is(err, errNoEstate):
+	case errors.Is(err, errNoEstate):
 		return fmt.Errorf("%w: %w", web.ErrRefused, err)
 	}
-	var bad estate.Errors
-	if errors.As(err, &bad) {
+	if _, ok := errors.AsType[estate.Errors](err); ok {
 		return fmt.Errorf("%w: %w", web.ErrBadInput, err)
 	}
 	return err
@@ -288,10 +287,13 @@ func (n *Node) Backup(ctx context.Context, w io.Writer) error { return n.store.B
 func (n *Node) Restore(ctx context.Context, r io.Reader, by string) error {
 	info, err := kv.Restore(ctx, r, n.store)
 	switch {
+	case err == nil:
 	case errors.Is(err, kv.ErrBadBackup):
 		return fmt.Errorf("%w: %w", web.ErrBadInput, err)
-	case err != nil:
+	case errors.Is(err, kv.ErrUnavailable), errors.Is(err, kv.ErrFull), ctx.Err() != nil:
 		return err
+	default: // it holds something
+		return fmt.Errorf("%w: %w", web.ErrRefused, err)
 	}
 	n.log.Warn("restored a backup", "by", by, "from", info.Cluster)
 	return nil

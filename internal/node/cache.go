@@ -57,7 +57,7 @@ func (c *cache) run(ctx context.Context) error {
 		err := c.follow(follow)
 		cancel()
 		if ctx.Err() != nil {
-			break
+			return nil //nolint:nilerr // it was told to end
 		}
 		level := slog.LevelWarn
 		if errors.Is(err, kv.ErrUnavailable) {
@@ -87,7 +87,7 @@ func (c *cache) follow(ctx context.Context) error {
 	}
 	due := time.NewTimer(refreshEvery)
 	defer due.Stop()
-	waiting := false
+	waiting, took := false, time.Duration(0)
 	// A member without quorum keeps its watch and hears nothing.
 	quorum := time.NewTicker(2 * refreshEvery)
 	defer quorum.Stop()
@@ -100,7 +100,7 @@ func (c *cache) follow(ctx context.Context) error {
 			}
 			if !waiting {
 				waiting = true
-				due.Reset(refreshEvery)
+				due.Reset(max(refreshEvery, 4*took)) // a large run must not keep the node busy reading it
 			}
 		case <-c.poked: // a view of another site: nothing to read
 			c.tell()
@@ -111,9 +111,11 @@ func (c *cache) follow(ctx context.Context) error {
 			}
 		case <-due.C:
 			waiting = false
+			began := time.Now()
 			if err := c.fill(ctx, c.store); err != nil {
 				return err
 			}
+			took = time.Since(began)
 		}
 	}
 }

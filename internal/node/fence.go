@@ -43,7 +43,7 @@ func (n *Node) holdFence(ctx context.Context) error {
 		tenure, err := n.takeFence(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // it was told to end
 		case errors.Is(err, context.DeadlineExceeded):
 			n.fence(ctx, "this node was started again and cannot have the site's lease")
 			continue

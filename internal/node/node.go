@@ -141,7 +141,7 @@ func (n *Node) serve(ctx context.Context, ln net.Listener) error {
 	}
 	// Streams end with ctx, so that a browser that stays open does not keep the
 	// node from stopping.
-	srv := &http.Server{BaseContext: func(net.Listener) context.Context { return ctx }, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
+	srv := &http.Server{BaseContext: func(net.Listener) context.Context { return ctx }, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)} //nolint:gosec // Configure sets the time limits
 	console.Configure(srv)
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
