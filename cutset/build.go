@@ -1,0 +1,221 @@
+package cutset
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A method is a way from a part to its family of minimal solutions.
+type method uint8
+
+const (
+	byFunction method = iota // the function as a decision diagram, then its minimal solutions
+	byFamily                 // families all the way, bounded in weight if asked
+)
+
+// An attempt solves a part in one variable order by one method.
+type attempt struct {
+	order  *ordering
+	level  []int32
+	how    method
+	bound  int32 // on the weight of a solution
+	gates  int   // how many gates it got through before it burst
+	root   node
+	passed bool
+}
+
+// compactFrom is the size below which dead nodes are not worth collecting.
+const compactFrom = 1 << 15
+
+// run builds the part's family in the diagram, or bursts.
+func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
+	n := len(p.vars)
+	weight := make([]int32, n)
+	for i, l := range a.level {
+		weight[l] = min(p.weight[i], heavy)
+	}
+	d.reset(weight, limit, steps)
+	value := make([]node, n+len(p.gates))
+	for i, l := range a.level {
+		if a.how == byFunction || p.weight[i] <= a.bound {
+			value[i] = d.make(l, zero, one)
+		}
+	}
+	b := builder{a: a, p: p, d: d, value: value}
+	a.gates, a.passed = 0, false
+	threshold := compactFrom
+	for u, unit := range p.units {
+		if len(unit) == 1 {
+			value[n+int(unit[0])] = b.gate(&p.gates[unit[0]])
+		} else {
+			b.knot(unit)
+		}
+		if d.burst && a.how == byFunction && unit[0] == p.root && p.gates[p.root].kind == kindOr && len(unit) == 1 {
+			d.revive(b.alive(u - 1))
+			a.root = b.union()
+			a.passed = !d.burst
+			return
+		}
+		if d.burst {
+			return
+		}
+		a.gates += len(unit)
+		if len(d.level) > threshold {
+			d.compact(b.alive(u))
+			threshold = max(compactFrom, 2*len(d.level))
+		}
+	}
+	root := value[n+int(p.root)]
+	if a.how == byFunction {
+		d.compact([]*node{&root})
+		root = d.minimal(root)
+	}
+	a.root, a.passed = root, !d.burst
+}
+
+type builder struct {
+	a     *attempt
+	p     *part
+	d     *diagram
+	value []node
+}
+
+// alive returns the values that gates after unit u still read.
+func (b *builder) alive(u int) []*node {
+	n := len(b.p.vars)
+	var roots []*node
+	for i := range b.value {
+		if i < n || int(b.p.last[i-n]) > u || i-n == int(b.p.root) {
+			roots = append(roots, &b.value[i])
+		} else {
+			b.value[i] = zero
+		}
+	}
+	return roots
+}
+
+// union is the way out where the inputs of an or on top fit but their
+// disjunction does not: the minimal solutions of the inputs one by one, joined as families.
+func (b *builder) union() node {
+	in := b.p.gates[b.p.root].in
+	f := make([]node, len(in))
+	for i, c := range in {
+		f[i] = b.value[c]
+	}
+	slices.SortFunc(f, func(x, y node) int { return cmp.Or(cmp.Compare(b.d.level[y], b.d.level[x]), cmp.Compare(x, y)) })
+	return fold(f, b.d.minimal, b.d.join)
+}
+
+// fold combines values by halves: one large operand taken up with many small ones,
+// one after the other, would be walked as often as there are small ones.
+func fold[T any](in []T, value func(T) node, combine func(f, g node) node) node {
+	if len(in) == 1 {
+		return value(in[0])
+	}
+	half := len(in) / 2
+	f := fold(in[:half], value, combine)
+	return combine(f, fold(in[half:], value, combine))
+}
+
+func (b *builder) and(f, g node) node {
+	if b.a.how == byFunction {
+		return b.d.and(f, g)
+	}
+	return b.d.meet(f, g, b.a.bound)
+}
+
+func (b *builder) or(f, g node) node {
+	if b.a.how == byFunction {
+		return b.d.or(f, g)
+	}
+	return b.d.join(f, g)
+}
+
+// knot computes the least fixpoint of gates that feed each other: from never
+// failing, upwards, until no value changes. There are finitely many monotone functions
+// and every round only grows them, so it ends; it is exact at its end.
+func (b *builder) knot(unit []int32) {
+	n := len(b.p.vars)
+	for {
+		changed := false
+		for _, x := range unit {
+			v := b.gate(&b.p.gates[x])
+			if b.d.burst {
+				return
+			}
+			if v != b.value[n+int(x)] {
+				b.value[n+int(x)] = v
+				changed = true
+			}
+		}
+		if !changed {
+			return
+		}
+	}
+}
+
+func (b *builder) gate(g *partGate) node {
+	type input struct {
+		f node
+		w int32
+	}
+	in := make([]input, len(g.in))
+	for i, c := range g.in {
+		in[i] = input{b.value[c], 1}
+		if g.kind == kindThreshold {
+			in[i].w = g.weight[i]
+		}
+	}
+	// From the last level upwards every step only adds on top.
+	slices.SortStableFunc(in, func(x, y input) int {
+		return cmp.Or(cmp.Compare(b.d.level[y.f], b.d.level[x.f]), cmp.Compare(x.f, y.f))
+	})
+	switch g.kind {
+	case kindOr:
+		return fold(in, func(x input) node { return x.f }, b.or)
+	case kindAnd:
+		return fold(in, func(x input) node { return x.f }, b.and)
+	}
+	slices.Reverse(in)
+	t := threshold{b: b, f: make([]node, len(in)), w: make([]int32, len(in)), rest: make([]int64, len(in)+1), known: map[goal]node{}}
+	for i := len(in) - 1; i >= 0; i-- {
+		t.f[i], t.w[i] = in[i].f, in[i].w
+		t.rest[i] = t.rest[i+1] + int64(in[i].w)
+	}
+	return t.from(goal{0, g.k})
+}
+
+// A goal is a weight that the inputs from the i-th on are to reach.
+type goal struct {
+	i int
+	k int32
+}
+
+// A threshold is worked out by goals: a weight of at least k from input i on is
+// that of those after it, or input i and at least k less its weight of those after it. Only
+// goals that can come up are, however large the weights.
+type threshold struct {
+	b     *builder
+	f     []node
+	w     []int32
+	rest  []int64 // weight of the inputs from i on
+	known map[goal]node
+}
+
+func (t *threshold) from(g goal) node {
+	switch {
+	case g.k <= 0:
+		return one
+	case t.rest[g.i] < int64(g.k) || t.b.d.burst:
+		return zero
+	}
+	if r, ok := t.known[g]; ok {
+		return r
+	}
+	t.b.d.step()
+	without := t.from(goal{g.i + 1, g.k})
+	with := t.from(goal{g.i + 1, g.k - t.w[g.i]})
+	r := t.b.or(without, t.b.and(t.f[g.i], with))
+	t.known[g] = r
+	return r
+}

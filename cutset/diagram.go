@@ -1,0 +1,466 @@
+package cutset
+
+import "math"
+
+// node is an index into a diagram's table. The two terminals are shared by both
+// readings of the table: as a binary decision diagram 0 and 1 are the constants,
+// as a zero-suppressed one they are the empty family and the family of the empty set.
+type node = int32
+
+const (
+	zero node = 0
+	one  node = 1
+)
+
+const (
+	terminalLevel = math.MaxInt32
+	heavy         = maxNodes  // weight of the lightest set of the empty family
+	unbounded     = heavy - 1 // a weight bound that bounds nothing
+)
+
+// The operations that the cache tells apart. A weight bound is added above bit 8.
+const (
+	opAnd int32 = iota + 1
+	opOr
+	opMinimal
+	opWithout
+	opJoin
+	opMeet
+	opSubtract
+	opTrim
+)
+
+type cached struct{ a, b, op, r int32 }
+
+// A diagram is one node table in flat arrays without pointers, so that the
+// garbage collector never looks into it. It holds binary decision diagrams of
+// monotone functions (Bryant 1986; op names and, or) and zero-suppressed diagrams of
+// families of sets (Minato 1993; join, meet, subtract) side by side: a node means the
+// one or the other by the operation that made it.
+//
+// When a limit is reached the diagram bursts: every operation then returns
+// zero at once, and the caller drops the diagram's contents.
+type diagram struct {
+	level, lo, hi []int32
+	least         []int32 // weight of the lightest set in a family; of the lightest true point of a function
+	weight        []int32 // of a set member, by level
+	slots         []int32 // open addressing over nodes, 0 is free
+	cache         []cached
+
+	maxNodes int
+	steps    int64
+	maxSteps int64
+	burst    bool
+}
+
+func newDiagram() *diagram {
+	d := &diagram{slots: make([]int32, 1<<10), cache: make([]cached, 1<<10)}
+	d.reset(nil, 0, 0)
+	return d
+}
+
+// reset empties the diagram for a problem whose variables weigh as given, by level.
+func (d *diagram) reset(weight []int32, limit int, maxSteps int64) {
+	d.level = append(d.level[:0], terminalLevel, terminalLevel)
+	d.lo = append(d.lo[:0], 0, 1)
+	d.hi = append(d.hi[:0], 0, 1)
+	d.least = append(d.least[:0], heavy, 0)
+	d.weight = weight
+	// A small problem after a large one must not pay for clearing large tables.
+	if len(d.slots) > 1<<14 {
+		d.slots = make([]int32, 1<<10)
+		d.cache = make([]cached, 1<<10)
+	} else {
+		clear(d.slots)
+		clear(d.cache)
+	}
+	d.maxNodes, d.maxSteps, d.steps, d.burst = limit, maxSteps, 0, false
+}
+
+func mix(a, b, c int32) uint64 {
+	h := uint64(uint32(a))*0x9E3779B97F4A7C15 ^ uint64(uint32(b))*0xC2B2AE3D27D4EB4F ^ uint64(uint32(c))*0x165667B19E3779F9 //nolint:gosec // a hash may wrap
+	h ^= h >> 29
+	h *= 0xBF58476D1CE4E5B9
+	return h ^ h>>32
+}
+
+// mask takes a hash to a place in a table, whose size is a power of two.
+func mask[T any](table []T) uint64 { return uint64(len(table)) - 1 }
+
+// make returns the node with the given branches, which the caller has reduced.
+func (d *diagram) make(level, lo, hi int32) node {
+	if d.burst {
+		return zero
+	}
+	bits := mask(d.slots)
+	h := mix(level, lo, hi) & bits
+	for {
+		n := d.slots[h]
+		if n == 0 {
+			break
+		}
+		if d.level[n] == level && d.lo[n] == lo && d.hi[n] == hi {
+			return n
+		}
+		h = (h + 1) & bits
+	}
+	if len(d.level) >= d.maxNodes {
+		d.burst = true
+		return zero
+	}
+	n := narrow(len(d.level))
+	d.level = append(d.level, level)
+	d.lo = append(d.lo, lo)
+	d.hi = append(d.hi, hi)
+	d.least = append(d.least, min(d.least[lo], saturate(d.least[hi]+d.weight[level])))
+	d.slots[h] = n
+	if len(d.level)*2 > len(d.slots) {
+		d.grow()
+	}
+	return n
+}
+
+func saturate(w int32) int32 { return min(w, heavy) }
+
+// binary returns the decision node, zeroSuppressed the family node: they differ
+// in the branch that makes a node redundant.
+func (d *diagram) binary(level int32, lo, hi node) node {
+	if lo == hi {
+		return lo
+	}
+	return d.make(level, lo, hi)
+}
+
+func (d *diagram) zeroSuppressed(level int32, lo, hi node) node {
+	if hi == zero {
+		return lo
+	}
+	return d.make(level, lo, hi)
+}
+
+func (d *diagram) grow() {
+	d.rehash(len(d.slots) * 2)
+	if len(d.cache) < 1<<22 {
+		old := d.cache
+		d.cache = make([]cached, len(d.slots))
+		bits := mask(d.cache)
+		for _, c := range old {
+			if c.op != 0 {
+				d.cache[mix(c.a, c.b, c.op)&bits] = c
+			}
+		}
+	}
+}
+
+func (d *diagram) rehash(size int) {
+	d.slots = make([]int32, size)
+	bits := mask(d.slots)
+	for n := 2; n < len(d.level); n++ {
+		h := mix(d.level[n], d.lo[n], d.hi[n]) & bits
+		for d.slots[h] != 0 {
+			h = (h + 1) & bits
+		}
+		d.slots[h] = narrow(n)
+	}
+}
+
+func (d *diagram) look(a, b, op int32) (node, *cached) {
+	c := &d.cache[mix(a, b, op)&mask(d.cache)]
+	if c.a == a && c.b == b && c.op == op {
+		return c.r, nil
+	}
+	d.step()
+	return 0, c
+}
+
+func (d *diagram) step() {
+	if d.steps++; d.steps > d.maxSteps {
+		d.burst = true
+	}
+}
+
+// store puts a result into the cache. The table may have grown since the look-up.
+func (d *diagram) store(a, b, op int32, r node) node {
+	if !d.burst {
+		d.cache[mix(a, b, op)&mask(d.cache)] = cached{a, b, op, r}
+	}
+	return r
+}
+
+// compact drops every node that no root reaches and returns what became of
+// the roots, in place. Branches have smaller numbers than the node above them, so that one
+// pass down marks and one pass up moves.
+func (d *diagram) compact(roots []*node) {
+	keep := make([]int32, len(d.level))
+	keep[0], keep[1] = 1, 1
+	for _, r := range roots {
+		keep[*r] = 1
+	}
+	for n := len(d.level) - 1; n > 1; n-- {
+		if keep[n] != 0 {
+			keep[d.lo[n]], keep[d.hi[n]] = 1, 1
+		}
+	}
+	next := int32(0)
+	for n := range d.level {
+		if keep[n] == 0 {
+			continue
+		}
+		keep[n] = next
+		d.level[next], d.least[next] = d.level[n], d.least[n]
+		d.lo[next], d.hi[next] = keep[d.lo[n]], keep[d.hi[n]]
+		next++
+	}
+	d.level, d.least, d.lo, d.hi = d.level[:next], d.least[:next], d.lo[:next], d.hi[:next]
+	for _, r := range roots {
+		*r = keep[*r]
+	}
+	clear(d.cache)
+	d.rehash(len(d.slots))
+}
+
+// revive takes up after a burst with what the roots reach, and half of the steps.
+func (d *diagram) revive(roots []*node) {
+	d.burst = false
+	d.compact(roots)
+	d.maxSteps = d.steps + d.maxSteps/2
+}
+
+// and is the conjunction of two functions.
+func (d *diagram) and(f, g node) node {
+	switch {
+	case f == zero || g == zero || d.burst:
+		return zero
+	case f == one || f == g:
+		return g
+	case g == one:
+		return f
+	case f > g:
+		f, g = g, f
+	}
+	r, c := d.look(f, g, opAnd)
+	if c == nil {
+		return r
+	}
+	lf, lg := d.level[f], d.level[g]
+	l := min(lf, lg)
+	f0, f1, g0, g1 := f, f, g, g
+	if lf == l {
+		f0, f1 = d.lo[f], d.hi[f]
+	}
+	if lg == l {
+		g0, g1 = d.lo[g], d.hi[g]
+	}
+	r0 := d.and(f0, g0)
+	r1 := d.and(f1, g1)
+	return d.store(f, g, opAnd, d.binary(l, r0, r1))
+}
+
+// or is the disjunction of two functions.
+func (d *diagram) or(f, g node) node {
+	switch {
+	case f == one || g == one:
+		return one
+	case d.burst:
+		return zero
+	case f == zero || f == g:
+		return g
+	case g == zero:
+		return f
+	case f > g:
+		f, g = g, f
+	}
+	r, c := d.look(f, g, opOr)
+	if c == nil {
+		return r
+	}
+	lf, lg := d.level[f], d.level[g]
+	l := min(lf, lg)
+	f0, f1, g0, g1 := f, f, g, g
+	if lf == l {
+		f0, f1 = d.lo[f], d.hi[f]
+	}
+	if lg == l {
+		g0, g1 = d.lo[g], d.hi[g]
+	}
+	r0 := d.or(f0, g0)
+	r1 := d.or(f1, g1)
+	return d.store(f, g, opOr, d.binary(l, r0, r1))
+}
+
+// minimal turns a monotone function into the family of its minimal solutions
+// (Rauzy 1993, "New algorithms for fault trees analysis", section 5): those
+// without the variable, and with it those of the high branch that do not already
+// satisfy the low one.
+func (d *diagram) minimal(f node) node {
+	if f <= one || d.burst {
+		return f
+	}
+	r, c := d.look(f, 0, opMinimal)
+	if c == nil {
+		return r
+	}
+	lo := d.lo[f]
+	r0 := d.minimal(lo)
+	r1 := d.without(d.minimal(d.hi[f]), lo)
+	return d.store(f, 0, opMinimal, d.zeroSuppressed(d.level[f], r0, r1))
+}
+
+// without drops from a family the sets that satisfy the monotone function f.
+func (d *diagram) without(a, f node) node {
+	switch {
+	case f == zero || a == zero:
+		return a
+	case f == one || d.burst:
+		return zero
+	}
+	for d.level[f] < d.level[a] { // no set here has these variables
+		if f = d.lo[f]; f == zero {
+			return a
+		}
+	}
+	if f == one {
+		return zero
+	}
+	r, c := d.look(a, f, opWithout)
+	if c == nil {
+		return r
+	}
+	f0, f1 := f, f
+	l := d.level[a]
+	if d.level[f] == l {
+		f0, f1 = d.lo[f], d.hi[f]
+	}
+	r0 := d.without(d.lo[a], f0)
+	r1 := d.without(d.hi[a], f1)
+	return d.store(a, f, opWithout, d.zeroSuppressed(l, r0, r1))
+}
+
+// join is the union of two families of minimal sets, made minimal.
+func (d *diagram) join(a, b node) node {
+	switch {
+	case a == one || b == one:
+		return one
+	case d.burst:
+		return zero
+	case a == zero || a == b:
+		return b
+	case b == zero:
+		return a
+	case a > b:
+		a, b = b, a
+	}
+	r, c := d.look(a, b, opJoin)
+	if c == nil {
+		return r
+	}
+	la, lb := d.level[a], d.level[b]
+	l := min(la, lb)
+	a0, a1, b0, b1 := a, zero, b, zero
+	if la == l {
+		a0, a1 = d.lo[a], d.hi[a]
+	}
+	if lb == l {
+		b0, b1 = d.lo[b], d.hi[b]
+	}
+	r0 := d.join(a0, b0)
+	r1 := d.subtract(d.join(a1, b1), r0)
+	return d.store(a, b, opJoin, d.zeroSuppressed(l, r0, r1))
+}
+
+// meet is the family of the minimal unions of a set of one family with a set of
+// the other, of a weight of at most k. Leaving out heavier sets early is sound:
+// what is inside a light set is light.
+func (d *diagram) meet(a, b node, k int32) node {
+	switch {
+	case a == zero || b == zero || d.burst:
+		return zero
+	case d.least[a] > k || d.least[b] > k:
+		return zero
+	case a == one || a == b:
+		return d.trim(b, k)
+	case b == one:
+		return d.trim(a, k)
+	case a > b:
+		a, b = b, a
+	}
+	r, c := d.look(a, b, opMeet|k<<8)
+	if c == nil {
+		return r
+	}
+	la, lb := d.level[a], d.level[b]
+	l := min(la, lb)
+	under := k
+	if k < unbounded {
+		under -= d.weight[l]
+	}
+	var r0, r1 node
+	switch {
+	case la < lb:
+		r0 = d.meet(d.lo[a], b, k)
+		r1 = d.meet(d.hi[a], b, under)
+	case lb < la:
+		r0 = d.meet(a, d.lo[b], k)
+		r1 = d.meet(a, d.hi[b], under)
+	default:
+		r0 = d.meet(d.lo[a], d.lo[b], k)
+		r1 = d.join(
+			d.meet(d.hi[a], d.join(d.lo[b], d.hi[b]), under),
+			d.meet(d.lo[a], d.hi[b], under),
+		)
+	}
+	r1 = d.subtract(r1, r0)
+	return d.store(a, b, opMeet|k<<8, d.zeroSuppressed(l, r0, r1))
+}
+
+// subtract drops from family a the sets that contain, or are, a set of family b.
+func (d *diagram) subtract(a, b node) node {
+	switch {
+	case a == zero || b == zero:
+		return a
+	case b == one || a == b || d.burst:
+		return zero
+	case a == one:
+		return a
+	}
+	for d.level[b] < d.level[a] { // no set of a has these members
+		b = d.lo[b]
+		if b == zero {
+			return a
+		}
+	}
+	if b == one {
+		return zero
+	}
+	r, c := d.look(a, b, opSubtract)
+	if c == nil {
+		return r
+	}
+	l := d.level[a]
+	var r0, r1 node
+	if d.level[b] == l {
+		r0 = d.subtract(d.lo[a], d.lo[b])
+		r1 = d.subtract(d.subtract(d.hi[a], d.hi[b]), d.lo[b])
+	} else {
+		r0 = d.subtract(d.lo[a], b)
+		r1 = d.subtract(d.hi[a], b)
+	}
+	return d.store(a, b, opSubtract, d.zeroSuppressed(l, r0, r1))
+}
+
+// trim drops the sets heavier than k.
+func (d *diagram) trim(a node, k int32) node {
+	switch {
+	case d.burst || d.least[a] > k:
+		return zero
+	case a <= one || k >= unbounded:
+		return a
+	}
+	r, c := d.look(a, k, opTrim)
+	if c == nil {
+		return r
+	}
+	r0 := d.trim(d.lo[a], k)
+	r1 := d.trim(d.hi[a], k-d.weight[d.level[a]])
+	return d.store(a, k, opTrim, d.zeroSuppressed(d.level[a], r0, r1))
+}

@@ -1,0 +1,302 @@
+//go:build real
+
+package cutset_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"bongsu/cutset"
+	"bongsu/cutset/cutsettest"
+)
+
+// A scramRun is what SCRAM said about a model. Order 0 bounds nothing.
+type scramRun struct {
+	solved  bool
+	count   *big.Int
+	byOrder []int64
+	cpu     time.Duration // of the process
+	seconds string        // that it says it needed for the products
+}
+
+var (
+	sumPattern      = regexp.MustCompile(`<sum-of-products[^>]*? products="(\d+)"(?: distribution="([\d ]+)")?`)
+	productsPattern = regexp.MustCompile(`<products>([^<]*)</products>`)
+)
+
+// scram counts with SCRAM. Its report lists every product, so only the head is
+// read, and SCRAM stops as soon as it finds nobody listening: its CPU time is for the answer, not the listing.
+func scram(t *testing.T, file string, order int, limit time.Duration) scramRun {
+	t.Helper()
+	if order == 0 {
+		order = 100
+	}
+	// Memory and time are bounded from outside: SCRAM has no limits of its own and the machine is shared.
+	cmd := exec.CommandContext(t.Context(), "prlimit", "--as=3000000000", fmt.Sprintf("--cpu=%d", int(limit.Seconds())), "scram",
+		"--bdd", "-l", strconv.Itoa(order), "--no-indent", file)
+	head := &headWriter{}
+	cmd.Stdout = head
+	err := cmd.Run()
+	run := scramRun{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
+	m := sumPattern.FindSubmatch(head.b)
+	if m == nil {
+		if err == nil {
+			t.Fatalf("scram said nothing about %s: %s", file, head.b)
+		}
+		return run
+	}
+	run.solved = true
+	run.count, _ = new(big.Int).SetString(string(m[1]), 10)
+	for _, f := range strings.Fields(string(m[2])) {
+		n, _ := strconv.ParseInt(f, 10, 64)
+		run.byOrder = append(run.byOrder, n)
+	}
+	if m := productsPattern.FindSubmatch(head.b); m != nil {
+		run.seconds = string(m[1])
+	}
+	return run
+}
+
+var errHead = errors.New("the head has been read")
+
+type headWriter struct{ b []byte }
+
+func (w *headWriter) Write(p []byte) (int, error) {
+	w.b = append(w.b, p[:min(len(p), 6000-len(w.b))]...)
+	if len(w.b) == 6000 {
+		return 0, errHead
+	}
+	return len(p), nil
+}
+
+// wrong returns what SCRAM lists although it is no minimal cut set of the tree.
+// Its preprocessor is known to err on some trees; a plain simulation decides who is right.
+func wrong(t *testing.T, tree *cutset.Tree, order int) (string, int) {
+	t.Helper()
+	if order == 0 {
+		order = 100
+	}
+	out, err := exec.CommandContext(t.Context(), "scram", "--bdd", "-l", strconv.Itoa(order), "--no-indent", model(t, *tree)).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report struct {
+		Products []struct {
+			Events []struct {
+				Name string `xml:"name,attr"`
+			} `xml:"basic-event"`
+		} `xml:"results>sum-of-products>product"`
+	}
+	if err := xml.Unmarshal(out, &report); err != nil {
+		t.Fatal(err)
+	}
+	number := map[string]int{}
+	for i, l := range tree.Leaves {
+		number[l.Name] = i
+	}
+	first, n := "", 0
+	for _, p := range report.Products {
+		set := []int{}
+		for _, e := range p.Events {
+			set = append(set, number[e.Name])
+		}
+		slices.Sort(set)
+		if err := cutsettest.Check(tree, [][]int{set}); err != nil {
+			if n == 0 {
+				first = err.Error()
+			}
+			n++
+		}
+	}
+	return first, n
+}
+
+func model(t *testing.T, tree cutset.Tree) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := cutset.WriteOpenPSA(&b, tree); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "model.xml")
+	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func cpu(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func envInt(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+func TestRealCountsLikeSCRAM(t *testing.T) {
+	for _, family := range cutsettest.Families() {
+		for seed := range uint64(6) {
+			for _, gates := range []int{20, 60} {
+				tree, err := cutsettest.GenerateTree(seed, family, gates)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, order := range []int{0, 3} {
+					res, err := cutset.Solve(tree, cutset.Options{MaxOrder: order})
+					if err != nil || !res.Complete {
+						t.Fatalf("%s: %v", tree.Name, err)
+					}
+					got := scram(t, model(t, tree), order, 20*time.Second)
+					if !got.solved {
+						continue
+					}
+					if got.count.Cmp(res.Count) != 0 {
+						first, n := wrong(t, &tree, order)
+						ours, err := cutset.Solve(tree, cutset.Options{MaxOrder: order, List: true})
+						if err != nil {
+							t.Fatal(err)
+						}
+						if err := cutsettest.Check(&tree, ours.Sets); err != nil || n == 0 {
+							t.Errorf("%s, order %d: we count %v (%v), SCRAM %v (%v); ours: %v", tree.Name, order, res.Count, res.ByOrder, got.count, got.byOrder, err)
+							continue
+						}
+						t.Logf("%s, order %d: SCRAM counts %v and we %v; %d of its sets are wrong (%s), and none of ours", tree.Name, order, got.count, res.Count, n, first)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestRealMeasureSCRAM prints CPU time against CPU time. BONGSU_SCRAM_LIMIT is
+// SCRAM's seconds for each model, BONGSU_SEEDS how many trees of each kind, BONGSU_FAMILY
+// and BONGSU_GATES choose. SCRAM's figure is that of its process, ours that of Solve.
+func TestRealMeasureSCRAM(t *testing.T) {
+	limit := time.Duration(envInt("BONGSU_SCRAM_LIMIT", 10)) * time.Second
+	var ours, theirs time.Duration
+	unsolved, solved := 0, 0
+	for _, family := range cutsettest.Families() {
+		if f := os.Getenv("BONGSU_FAMILY"); f != "" && f != family {
+			continue
+		}
+		for _, gates := range []int{50, 120, 300, 700, 2000} {
+			if n := envInt("BONGSU_GATES", gates); n != gates {
+				continue
+			}
+			for seed := range uint64(envInt("BONGSU_SEEDS", 1)) {
+				tree, err := cutsettest.GenerateTree(seed, family, gates)
+				if err != nil {
+					t.Fatal(err)
+				}
+				from := cpu(t)
+				res, err := cutset.Solve(tree, cutset.Options{})
+				took := cpu(t) - from
+				if err != nil {
+					t.Fatal(err)
+				}
+				from = cpu(t)
+				three, err := cutset.Solve(tree, cutset.Options{MaxOrder: 3})
+				if err != nil {
+					t.Fatal(err)
+				}
+				took3 := cpu(t) - from
+				line := fmt.Sprintf("%-20s %5d gates: %9.3fs %-12s complete=%v upto=%d order3 %7.3fs %-8s %v  %s", tree.Name, len(tree.Gates), took.Seconds(), short(res.Count), res.Complete, res.UpTo, took3.Seconds(), short(three.Count), three.Complete, fmt.Sprintf("%+v", res.Stats))
+				if limit > 0 {
+					s := scram(t, model(t, tree), 0, limit)
+					line += fmt.Sprintf(" | scram %8.3fs solved=%v %v", s.cpu.Seconds(), s.solved, s.seconds)
+					if s.solved {
+						solved++
+						ours, theirs = ours+took, theirs+s.cpu
+						if len(s.byOrder) < 100 && s.count.Cmp(res.Count) != 0 {
+							line += fmt.Sprintf(" COUNTS DIFFER: %v", s.count)
+						}
+					} else if unsolved++; !res.Complete {
+						line += " (nor we)"
+					}
+				}
+				fmt.Println(line)
+			}
+		}
+	}
+	fmt.Printf("over the %d models that SCRAM solved: ours %.3fs, SCRAM %.3fs CPU; %d it did not solve\n", solved, ours.Seconds(), theirs.Seconds(), unsolved)
+}
+
+func short(n *big.Int) string {
+	if n.BitLen() < 40 {
+		return n.String()
+	}
+	return new(big.Float).SetInt(n).Text('e', 3)
+}
+
+var errNoModel = errors.New("no model")
+
+// TestRealMeasureModels does the same for Open-PSA files named in BONGSU_MODELS, separated by spaces.
+func TestRealMeasureModels(t *testing.T) {
+	for _, file := range strings.Fields(os.Getenv("BONGSU_MODELS")) {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(errors.Join(errNoModel, err))
+		}
+		tree, err := cutset.ReadOpenPSA(f)
+		f.Close()
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		from := cpu(t)
+		res, err := cutset.Solve(tree, cutset.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		took := cpu(t) - from
+		from = cpu(t)
+		three, err := cutset.Solve(tree, cutset.Options{MaxOrder: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Printf("%s: %d gates %.3fs %v complete=%v upto=%d %v order 3 %.3fs %v %+v\n", file, len(tree.Gates), took.Seconds(), res.Count, res.Complete, res.UpTo, res.ByOrder, (cpu(t) - from).Seconds(), three.Count, res.Stats)
+	}
+}
+
+// TestRealMeasureDataCentre prints the time to the first 20 risk groups of a
+// service in a fat tree, for few and for very many shards.
+func TestRealMeasureDataCentre(t *testing.T) {
+	for _, ports := range []int{48, 64} {
+		for _, service := range [][2]int{{1, 3}, {1, 5}, {1, 7}, {200, 3}, {2000, 3}, {20_000, 3}} {
+			tree := cutsettest.GenerateDataCentre(1, ports, service[0], service[1])
+			for _, by := range []cutset.By{cutset.ByCost, cutset.ByProbability} {
+				from, start := cpu(t), time.Now()
+				res, err := cutset.Solve(tree, cutset.Options{Top: 20, RankOnly: true, By: by})
+				if err != nil {
+					t.Fatal(err)
+				}
+				took, wall := cpu(t)-from, time.Since(start)
+				if err := cutsettest.Check(&tree, res.Sets); err != nil || !res.Ranked || len(res.Sets) != 20 {
+					t.Errorf("%d ports, %v: %d sets, ranked %v: %v", ports, service, len(res.Sets), res.Ranked, err)
+				}
+				fmt.Printf("%d devices, %d gates, %5d shards on %d hosts, by %d: %.3fs CPU, %.3fs; up to order %d\n",
+					len(tree.Leaves)-8, len(tree.Gates), service[0], service[1], by, took.Seconds(), wall.Seconds(), res.UpTo)
+			}
+		}
+	}
+}

@@ -1,0 +1,546 @@
+package cutset
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+)
+
+// By says what makes one cut set come before another.
+type By uint8
+
+// The rankings of [Options.Top].
+const (
+	ByCost        By = iota // the cheapest first
+	ByProbability           // the likeliest first
+)
+
+// Options say what [Solve] is asked. The zero value counts all minimal cut sets.
+type Options struct {
+	// MaxOrder bounds the number of members of a set; 0 asks for all orders.
+	MaxOrder int
+	// NodeBudget bounds the nodes that the diagrams may hold at any one time, at about 50 bytes
+	// each; 0 stands for [DefaultNodeBudget].
+	NodeBudget int
+	// List asks for the sets themselves, small ones first. More than ListLimit are
+	// refused with [ErrTooMany]; 0 stands for [DefaultListLimit].
+	List      bool
+	ListLimit int
+	// Top asks for the first so many sets by rank instead of a list.
+	Top int
+	By  By
+	// RankOnly stops as soon as the Top sets are proved to be the first; the count then
+	// covers only what that took.
+	RankOnly bool
+}
+
+// The limits that a zero in [Options] stands for.
+const (
+	DefaultNodeBudget = 12_000_000
+	DefaultListLimit  = 1_000_000
+)
+
+// Steps that all tries together may take, for each node of the budget: the
+// nodes bound the memory, these the time.
+const (
+	wholeEffort   = 10
+	boundedEffort = 3
+)
+
+// A Result is the answer of [Solve]. It holds exactly the minimal cut sets of
+// up to UpTo members.
+type Result struct {
+	// Count is the number of sets found, ByOrder the same by number of members.
+	Count   *big.Int
+	ByOrder []*big.Int
+	// Complete says that the answer covers all that was asked: every order, or all up to
+	// MaxOrder. It is false if the node budget burst before.
+	Complete bool
+	// UpTo is the order up to which the answer is complete. Where all orders are covered it is the largest there is.
+	UpTo int
+	// Sets holds leaf numbers, each set in ascending order.
+	Sets [][]int
+	// Ranked says that no set outside of Sets comes before one of them, of whatever order.
+	Ranked bool
+	// Stats say what it took.
+	Stats Stats
+}
+
+// Stats tell how a result came about. They are the same for the same input.
+type Stats struct {
+	Gates, Leaves int // left after simplification
+	Modules       int
+	Nodes         int // of the families found, in all
+	Attempts      int // tries at modules, over all variable orders
+	Steps         int64
+}
+
+// ErrTooMany is returned where more sets would have to be listed than the limit allows.
+var ErrTooMany = errors.New("too many sets to list")
+
+// Solve finds the minimal cut sets of a tree: the smallest sets of leaves whose
+// failure fails the top. The tree is simplified, cut into modules, and each module
+// solved by decision diagrams; sets are counted by polynomials over the result, never by
+// listing. If that takes more nodes than allowed, small sets are found exactly by
+// families bounded in order, and the result says up to which order it is complete.
+// The same input gives the same result.
+func Solve(t Tree, o Options) (*Result, error) {
+	if err := o.check(&t); err != nil {
+		return nil, err
+	}
+	s := solver{t: &t, o: o, g: newGraph(&t)}
+	if t.Cyclic {
+		s.g.tidy()
+		s.g.untie()
+	}
+	s.g.simplify()
+	if t.Cyclic && s.g.cyclic && s.g.untie() {
+		s.g.simplify()
+	}
+	s.g = s.g.shrink()
+	cost, err := s.costs()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case o.MaxOrder > 0:
+		s.upTo(o.MaxOrder)
+		if s.r.Complete = s.all || s.r.UpTo == o.MaxOrder; s.r.Complete {
+			s.r.UpTo = o.MaxOrder
+		}
+	case o.RankOnly && o.Top > 0:
+		s.first(cost)
+		s.r.Complete = s.all
+	default:
+		s.effort = wholeEffort * int64(o.NodeBudget)
+		if !s.attempt() {
+			s.nothing()
+			s.deepen(unbounded)
+		}
+		s.r.Complete = s.all
+	}
+	if err := s.show(cost); err != nil {
+		return nil, err
+	}
+	s.r.Stats = s.st
+	s.r.Stats.Nodes = len(s.f.leaf) - 2
+	return s.r, nil
+}
+
+func (o *Options) check(t *Tree) error {
+	if o.NodeBudget == 0 {
+		o.NodeBudget = DefaultNodeBudget
+	}
+	if o.ListLimit == 0 {
+		o.ListLimit = DefaultListLimit
+	}
+	switch {
+	case o.MaxOrder < 0 || o.NodeBudget < 0 || o.ListLimit < 0 || o.Top < 0:
+		return fmt.Errorf("%w: an option is negative", ErrInput)
+	case o.NodeBudget > math.MaxInt32/4:
+		return fmt.Errorf("%w: a node budget of %d; at most %d nodes are handled", ErrInput, o.NodeBudget, math.MaxInt32/4)
+	case o.By > ByProbability:
+		return fmt.Errorf("%w: unknown ranking %d", ErrInput, o.By)
+	case o.MaxOrder > unbounded:
+		o.MaxOrder = unbounded
+	}
+	return t.Check()
+}
+
+type solver struct {
+	t   *Tree
+	o   Options
+	g   *graph
+	r   *Result
+	st  Stats
+	f   *forest // the families of the result
+	top node
+	all bool // the result covers all orders
+
+	effort int64 // steps that are left
+}
+
+// costs returns what ranks a leaf: its cost, or the logarithm of its probability.
+func (s *solver) costs() ([]float64, error) {
+	cost := make([]float64, len(s.t.Leaves))
+	for i := range s.t.Leaves {
+		l := &s.t.Leaves[i]
+		switch {
+		case s.o.Top > 0 && s.o.By == ByProbability && l.Probability == nil:
+			return nil, fmt.Errorf("%w: leaf %q has no probability, so sets cannot be ranked by it; give it one or rank by cost", ErrInput, l.Name)
+		case s.o.By == ByProbability && l.Probability != nil:
+			cost[i] = -math.Log(*l.Probability)
+		case l.Cost == 0:
+			cost[i] = 1
+		default:
+			cost[i] = l.Cost
+		}
+	}
+	return cost, nil
+}
+
+// keep makes the families of f the result, complete up to order k.
+func (s *solver) keep(f *forest, top node, k int, all bool) {
+	s.f, s.top, s.all = f, top, all
+	r := &Result{ByOrder: f.count(top, k), Count: new(big.Int), UpTo: k}
+	for _, n := range r.ByOrder {
+		r.Count.Add(r.Count, n)
+	}
+	if all {
+		r.UpTo = max(0, len(r.ByOrder)-1)
+	}
+	s.r = r
+}
+
+// attempt solves all orders at once and reports whether the budget sufficed.
+func (s *solver) attempt() bool {
+	f, top, ok := s.solve(s.g.clone(), unbounded)
+	if ok {
+		s.keep(f, top, unbounded, true)
+	}
+	return ok
+}
+
+// nothing is what is known before anything was solved: whether the empty set is a cut set.
+func (s *solver) nothing() {
+	top := s.g.find(s.g.top)
+	s.keep(newForest(), boolNode(top == 1), 0, !s.g.isGate(top) && top <= 1)
+	s.effort = boundedEffort * int64(s.o.NodeBudget)
+}
+
+// upTo solves orders up to k at once if it can, else up to 1, 2, 3, … as far as it gets.
+func (s *solver) upTo(k int) {
+	s.nothing()
+	if s.all || s.bounded(k) {
+		return
+	}
+	s.effort = boundedEffort * int64(s.o.NodeBudget)
+	s.deepen(k)
+}
+
+// deepen solves order after order until the budget bursts.
+func (s *solver) deepen(most int) {
+	for k := 1; k <= most && !s.all && s.bounded(k); k += max(1, k/8) {
+	}
+}
+
+// first solves no more than it takes to know the first sets by rank: small
+// orders, as long as they are few, then all if that is easy, then ever larger ones.
+func (s *solver) first(cost []float64) {
+	s.nothing()
+	for k := 1; !s.all && !s.rank(cost); k += max(1, k/3) {
+		if k == 4 {
+			left := s.effort
+			s.effort = int64(s.o.NodeBudget) / 8
+			if s.attempt() {
+				return
+			}
+			s.effort = left
+		}
+		if !s.bounded(k) {
+			return
+		}
+	}
+}
+
+func boolNode(b bool) node {
+	if b {
+		return one
+	}
+	return zero
+}
+
+// bounded solves up to order k.
+func (s *solver) bounded(k int) bool {
+	g := s.g.clone()
+	g.cut(k)
+	f, top, ok := s.solve(g, k)
+	if !ok {
+		return false
+	}
+	s.keep(f, top, k, k >= s.g.leaves)
+	return true
+}
+
+// rank reports whether the first sets by rank are known whatever larger sets
+// there are: a set of more than UpTo members costs at least as much as the cheapest so many leaves.
+func (s *solver) rank(cost []float64) bool {
+	if s.all {
+		return true
+	}
+	if s.r.UpTo >= len(s.g.origin) {
+		return true
+	}
+	_, costs := s.f.best(s.top, s.o.Top, s.r.UpTo, cost)
+	if len(costs) < s.o.Top {
+		return false
+	}
+	sorted := make([]float64, len(s.g.origin))
+	for i, l := range s.g.origin {
+		sorted[i] = cost[l]
+	}
+	slices.Sort(sorted)
+	least := 0.0
+	for _, c := range sorted[:s.r.UpTo+1] {
+		least += c
+	}
+	return costs[len(costs)-1] <= least
+}
+
+// show adds the sets that were asked for.
+func (s *solver) show(cost []float64) error {
+	switch {
+	case s.o.Top > 0:
+		s.r.Sets, _ = s.f.best(s.top, s.o.Top, s.r.UpTo, cost)
+		s.r.Ranked = s.rank(cost)
+	case s.o.List:
+		if s.r.Count.Cmp(big.NewInt(int64(s.o.ListLimit))) > 0 {
+			return fmt.Errorf("%w: there are %v of them and the limit is %d; bound their order, or ask for the first ones by rank", ErrTooMany, s.r.Count, s.o.ListLimit)
+		}
+		s.r.Sets = s.f.list(s.top, s.r.UpTo)
+	}
+	return nil
+}
+
+// solve finds the families of all modules of a simplified graph, bounded in order by k.
+func (s *solver) solve(g *graph, k int) (*forest, node, bool) {
+	f := newForest()
+	if top := g.find(g.top); !g.isGate(top) {
+		switch top {
+		case 0, 1:
+			return f, top, true
+		}
+		n := f.node(g.origin[top-2], 0, zero, one)
+		f.bounds = append(f.bounds, span{n, n + 1, n})
+		return f, n, true
+	}
+	modules := g.split()
+	is := make([]bool, len(g.kind))
+	for _, m := range modules {
+		is[m] = true
+	}
+	least := make([]int32, len(g.kind))
+	for i := range g.leaves {
+		least[g.leaf(i)] = 1
+	}
+	gates := g.gates()
+	s.st.Gates, s.st.Modules, s.st.Leaves = len(gates), len(modules), 0
+	for v, n := range g.parents(gates) {
+		if n > 0 && g.kind[v] == kindLeaf {
+			s.st.Leaves++
+		}
+	}
+	d := newDiagram()
+	var root node
+	for _, m := range modules {
+		p := g.extract(m, is, least)
+		var ok bool
+		if root, ok = s.part(f, p, d, k); !ok {
+			return nil, zero, false
+		}
+		f.roots[m] = root
+		least[m] = f.least[root]
+	}
+	return f, root, true
+}
+
+// part solves one module and adds its family to the forest.
+func (s *solver) part(f *forest, p *part, d *diagram, k int) (node, bool) {
+	from := narrow(len(f.leaf))
+	root, ok := node(0), false
+	if p.plain() {
+		root, ok = s.chain(f, p)
+	}
+	if !ok && k <= listBound {
+		root, ok = s.enlist(f, p, k, 1<<18+512*(len(p.vars)+len(p.gates)))
+	}
+	if !ok {
+		a := s.race(p, d, k)
+		if a == nil {
+			return zero, false
+		}
+		root = f.copy(p, d, a, s.g.origin)
+	}
+	f.bounds = append(f.bounds, span{from, narrow(len(f.leaf)), root})
+	return root, true
+}
+
+// enlist solves a part by lists of small sets, if that takes little effort.
+func (s *solver) enlist(f *forest, p *part, k, effort int) (node, bool) {
+	const most = 40_000_000
+	effort = min(effort, most)
+	l := lister{p: p, bound: narrow(k), effort: effort, limit: s.o.NodeBudget / 2}
+	sets, ok := l.run()
+	s.st.Attempts++
+	s.st.Steps += int64(effort - max(l.effort, 0))
+	if !ok {
+		return zero, false
+	}
+	return f.plant(p, s.g.origin, sets), true
+}
+
+// variable adds a node for a variable of the part. One that never fails adds nothing.
+func (f *forest) variable(v int32, origin []int32, lo, hi node) node {
+	if int(v) < len(origin)+2 {
+		return f.node(origin[v-2], 0, lo, hi)
+	}
+	return f.node(-1, f.roots[v], lo, hi)
+}
+
+// chain solves a single gate over variables that share nothing.
+func (s *solver) chain(f *forest, p *part) (node, bool) {
+	g := &p.gates[0]
+	k := int(g.k)
+	switch g.kind {
+	case kindOr:
+		k = 1
+	case kindAnd:
+		k = len(p.vars)
+	}
+	vars := slices.Clone(p.vars)
+	if g.kind != kindThreshold {
+		slices.SortStableFunc(vars, func(a, b int32) int {
+			return cmp.Compare(boolInt(int(a) >= s.g.leaves+2), boolInt(int(b) >= s.g.leaves+2))
+		})
+	}
+	// A variable whose family is empty within the bound cannot be a node.
+	vars = slices.DeleteFunc(vars, func(v int32) bool { return int(v) >= s.g.leaves+2 && f.roots[v] == zero })
+	if len(vars) < k {
+		return zero, true
+	}
+	if k*(len(vars)-k+1) > s.o.NodeBudget-len(f.leaf) {
+		return zero, false
+	}
+	// row[j]: at least j more of the variables from here on.
+	row := make([]node, k+1)
+	row[0] = one
+	for i, v := range slices.Backward(vars) {
+		after := len(vars) - i
+		for j := min(k, after); j >= max(1, k-i); j-- {
+			if row[j-1] == zero {
+				continue
+			}
+			row[j] = f.variable(v, s.g.origin, row[j], row[j-1])
+		}
+	}
+	return row[k], true
+}
+
+// copy moves the family that an attempt found from the diagram to the forest.
+func (f *forest) copy(p *part, d *diagram, a *attempt, origin []int32) node {
+	root := a.root
+	d.compact([]*node{&root})
+	at := make([]int32, len(p.vars)) // variable of a level
+	for v, l := range a.level {
+		at[l] = narrow(v)
+	}
+	moved := make([]node, len(d.level))
+	moved[one] = one
+	for n := 2; n < len(d.level); n++ {
+		moved[n] = f.variable(p.vars[at[d.level[n]]], origin, moved[d.lo[n]], moved[d.hi[n]])
+	}
+	return moved[root]
+}
+
+// race tries variable orders and methods under a budget that grows until one of
+// them gets through or all has been spent. Which order is good shows only in the
+// trying, but it shows early: those that got further go first, and the larger the budget the fewer are
+// left. Both methods stay in as long as possible, as each is at times out of reach for the other.
+func (s *solver) race(p *part, d *diagram, k int) *attempt {
+	var fields [2][]*attempt
+	orders := p.orders()
+	for _, o := range orders {
+		bound := narrow(k)
+		fields[byFamily] = append(fields[byFamily], &attempt{order: o, how: byFamily, bound: bound})
+		if k == unbounded {
+			fields[byFunction] = append(fields[byFunction], &attempt{order: o, how: byFunction, bound: bound})
+		}
+	}
+	least := 8 * (len(p.vars) + len(p.gates)) // less would not hold the inputs
+	all := len(orders)
+	rounds := []struct {
+		limit int
+		each  [2]int // by method: families take more steps for each node, and depend less on the order
+	}{
+		{1 << 11, [2]int{all, all}},
+		{1 << 14, [2]int{all, 6}},
+		{1 << 16, [2]int{6, 3}},
+		{1 << 18, [2]int{4, 2}},
+		{1 << 20, [2]int{2, 1}},
+		{1 << 22, [2]int{2, 1}},
+		{1 << 30, [2]int{1, 1}},
+	}
+	for i, round := range rounds {
+		if i+1 < len(rounds) && rounds[i+1].limit < least {
+			continue
+		}
+		limit := min(max(round.limit, least), s.o.NodeBudget)
+		if a := s.round(p, d, fields[:], limit, round.each); a != nil {
+			return a
+		}
+		if limit == s.o.NodeBudget || s.effort <= 0 {
+			return nil
+		}
+		for f := range fields {
+			fields[f] = slices.DeleteFunc(fields[f], func(a *attempt) bool { return a.order.tried && a.level == nil })
+			slices.SortStableFunc(fields[f], func(a, b *attempt) int { return cmp.Compare(b.gates, a.gates) })
+		}
+		if limit >= 1<<16 {
+			leave(&fields)
+		}
+	}
+	return nil
+}
+
+// leave drops the method whose best try is far behind the other's.
+func leave(fields *[2][]*attempt) {
+	if len(fields[0]) == 0 || len(fields[1]) == 0 {
+		return
+	}
+	a, b := fields[0][0].gates, fields[1][0].gates
+	if 4*a < 3*b {
+		fields[0] = nil
+	}
+	if 4*b < 3*a {
+		fields[1] = nil
+	}
+}
+
+// round gives the first few of each field a try within the limit.
+func (s *solver) round(p *part, d *diagram, fields [][]*attempt, limit int, each [2]int) *attempt {
+	const effort = 6 // steps for each node of the limit
+	for i := range max(each[0], each[1]) {
+		for f := range fields {
+			if i >= min(each[f], len(fields[f])) {
+				continue
+			}
+			a := fields[f][i]
+			if !a.order.tried {
+				a.order.tried = true
+				a.order.level = a.order.make()
+				for _, other := range fields[f] {
+					if other.order != a.order && slices.Equal(other.order.level, a.order.level) {
+						a.order.level = nil // one that has been tried
+					}
+				}
+			}
+			if a.level = a.order.level; a.level == nil {
+				continue
+			}
+			if s.effort <= 0 {
+				return nil
+			}
+			s.st.Attempts++
+			a.run(p, d, limit, min(int64(limit)*effort, s.effort))
+			s.st.Steps += d.steps
+			s.effort -= d.steps
+			if a.passed {
+				return a
+			}
+		}
+	}
+	return nil
+}
