@@ -80,7 +80,7 @@ func (p *pairing) note(i int32, domain int) {
 		p.nodes[n] = append(p.nodes[n], mark{i, k, down, !s.val[n]})
 	}
 	for c, k := range replicas {
-		p.comps[c] = append(p.comps[c], mark{i, k, !s.held[c], !s.flag[m.compBase+node(c)]})
+		p.comps[c] = append(p.comps[c], mark{i, k, !s.held[c], !s.flag[m.compBase+c]})
 	}
 	s.undo()
 }

@@ -109,18 +109,13 @@ func (w *Sweep) play() {
 func (v *View) Alive(domain int) bool { return v.w.s.val[domain] }
 
 // Up reports whether the thing is up right after the loss.
-func (v *View) Up(r estate.Ref) bool { return v.up(v.w.m.nodeOf(r)) }
-
-// PartUp is like [View.Up] for a part of a service.
-func (v *View) PartUp(service, part int) bool { return v.up(v.w.m.partNode(service, part)) }
-
-func (v *View) up(n node) bool { return v.w.s.val[n] && v.w.s.rank[n] == 0 }
+func (v *View) Up(r estate.Ref) bool {
+	n := v.w.m.nodeOf(r)
+	return v.w.s.val[n] && v.w.s.rank[n] == 0
+}
 
 // Back reports whether the thing is up in the end, once all that can run has run.
 func (v *View) Back(r estate.Ref) bool { return v.w.s.val[v.w.m.nodeOf(r)] }
-
-// PartBack is like [View.Back] for a part of a service.
-func (v *View) PartBack(service, part int) bool { return v.w.s.val[v.w.m.partNode(service, part)] }
 
 // Met reports whether a need is met right after the loss, or, when late is set,
 // in the end.
@@ -250,9 +245,9 @@ func (v *View) Deadlocks() []Deadlock {
 }
 
 // Suppose reports which of the subjects would be up in the end if the things in
-// free were up whatever they need. The first part of the result is for subjects,
-// and blocked lists what could be freed next: the components and crews that are
-// still down and that one of the subjects still waits for, directly or not.
+// free were up whatever they need. blocked lists what could be freed next: the
+// components and crews that are still down and that one of the subjects still
+// waits for, directly or not.
 func (v *View) Suppose(free, subjects []estate.Ref) (back []bool, blocked []estate.Ref) {
 	s := v.w.s
 	s.log = &trail{}

@@ -1,0 +1,524 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bongsu/estate"
+	"bongsu/impact"
+)
+
+// A Severity says how much a finding matters.
+type Severity string
+
+// The severities, from the least to the gravest.
+const (
+	Info    Severity = "info"    // good to know
+	Warning Severity = "warning" // a weakness, or a fact that nobody has proven
+	Error   Severity = "error"   // in some loss something promised would not hold
+)
+
+// Rank orders severities; a graver one is higher, an unknown one is 0.
+func (s Severity) Rank() int { return slices.Index([]Severity{Info, Warning, Error}, s) + 1 }
+
+// Options say what to check. The zero value checks all rules against the loss of
+// each site.
+type Options struct {
+	Lose  [][]string // losses asked for, each the names of domains lost together
+	Sites bool       // each site; also what is checked when nothing else is asked for
+	Pairs bool       // each pair of sites, feeds and racks: what exceeds the two alone
+	Every bool       // each domain
+
+	Now         time.Time     // for what ages; zero: nothing is too old
+	Rules       []string      // only these; nil is all
+	MinSeverity Severity      // only findings at least as grave; empty is all
+	MaxAge      time.Duration // of a fact, before it is stale; 0 is 365 days
+	MaxUntested time.Duration // of a proven restore; 0 is 365 days
+
+	brute bool // try every pair: for tests of what is left out
+}
+
+const year = 365 * 24 * time.Hour
+
+// NoLoss stands in an ID and in [Finding.Loss] where a rule looks at no loss.
+const NoLoss = "-"
+
+// Version is the version of the JSON of a [Report].
+const Version = 1
+
+// A Report is what an audit found.
+type Report struct {
+	Version  int       `json:"version"`
+	Estate   string    `json:"estate"` // revision of the estate
+	Now      string    `json:"now,omitempty"`
+	Losses   []string  `json:"losses"` // each site, and those asked for by name
+	Swept    []Swept   `json:"swept,omitempty"`
+	Findings []Finding `json:"findings"`
+
+	snap   *estate.Snapshot
+	matrix []column
+}
+
+// Swept counts the losses of one sort that were tried beyond the named ones.
+type Swept struct {
+	What   string `json:"what"` // "every domain" or "pairs of sites, feeds and racks"
+	Losses int    `json:"losses"`
+	Run    int    `json:"run"` // of these, how many had to be run; the rest do provably no more than their parts
+}
+
+// A column is what one loss does to every service.
+type column struct {
+	loss   string
+	states []impact.State
+	upAt   []time.Duration // where recoverable
+}
+
+// A Finding is one thing that the audit holds against the estate.
+type Finding struct {
+	ID       string   `json:"id"` // rule/loss/subject
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	Loss     string   `json:"loss"` // names of the domains, sorted and joined by "+"; or "-"
+	Subject  string   `json:"subject"`
+	Sentence string   `json:"sentence"`
+	Proof    Proof    `json:"proof"`
+	Users    int64    `json:"users"` // of the services that it touches
+	Fix      *Measure `json:"fix"`
+	File     string   `json:"file,omitempty"` // of the subject's document
+	Line     int      `json:"line,omitempty"`
+	Waived   *Waived  `json:"waived,omitempty"`
+
+	pos estate.Pos
+}
+
+// A Proof says why a finding is true. Words is for people; the rest is what
+// applies to the rule.
+type Proof struct {
+	Words    []string      `json:"words"`
+	Blocking [][]string    `json:"blocking,omitempty"` // minimal sets that are in the way
+	Cycle    []string      `json:"cycle,omitempty"`    // each waits for the next
+	Path     []Step        `json:"path,omitempty"`     // the actions on the critical path
+	Domains  []string      `json:"domains,omitempty"`  // the domains that it hangs on
+	Services []string      `json:"services,omitempty"` // that it touches, by users; at most ten
+	Quorum   *QuorumPlan   `json:"quorum,omitempty"`
+	Room     *RoomShortage `json:"room,omitempty"`
+}
+
+// A Step is one action on a critical path, in seconds from the loss.
+type Step struct {
+	ID     string  `json:"id"`
+	Start  float64 `json:"start"`
+	Finish float64 `json:"finish"`
+}
+
+// A Measure is what would put an end to a finding.
+type Measure struct {
+	Words  string        `json:"words"`
+	Cost   float64       `json:"cost"` // in the units of the estate's cost fields
+	Things []MeasureItem `json:"things,omitempty"`
+}
+
+// A MeasureItem is one part of a measure.
+type MeasureItem struct {
+	Subject string  `json:"subject"`
+	Words   string  `json:"words"`
+	Cost    float64 `json:"cost"`
+}
+
+// Waived says who took responsibility for leaving a finding as it is.
+type Waived struct {
+	Owner  string `json:"owner"`
+	Reason string `json:"reason"`
+	Until  string `json:"until"`
+}
+
+// A RuleError says that there is no rule of that name.
+type RuleError struct {
+	Name, Nearest string
+	Pos           estate.Pos // of the waiver that names it; zero: the caller did
+}
+
+func (e *RuleError) Error() string {
+	at, near := "", ""
+	if e.Pos.File != "" {
+		at = fmt.Sprintf("%s:%d:%d: a waiver names a rule that does not exist: ", e.Pos.File, e.Pos.Line, e.Pos.Col)
+	}
+	if e.Nearest != "" {
+		near = fmt.Sprintf("; did you mean %q?", e.Nearest)
+	}
+	return fmt.Sprintf("%sthere is no rule %q%s", at, e.Name, near)
+}
+
+// Check holds the rules against the estate and against the losses asked for. The
+// findings are sorted by the users they touch, then by severity, then by ID. The
+// error is a [*RuleError] or an [*impact.UnknownDomainError].
+func Check(s *estate.Snapshot, o Options) (*Report, error) {
+	a, err := newAuditor(s, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range a.rules {
+		if r.estate != nil {
+			a.rule = r
+			r.estate(a)
+		}
+	}
+	a.asItStands()
+	for _, l := range a.named {
+		a.judge(l, true)
+	}
+	if o.Every {
+		a.everyDomain()
+	}
+	if o.Pairs {
+		a.everyPair()
+	}
+	a.wantsAsNeeds()
+	return a.report(), nil
+}
+
+// An auditor collects findings.
+type auditor struct {
+	s      *estate.Snapshot
+	o      Options
+	rules  []rule
+	rule   rule // whose turn it is
+	engine *impact.Engine
+	sweep  *impact.Sweep
+	graph  *graph
+	fates  [][]int // of each domain: the single domains whose loss takes it, sorted
+	hosts  [][]int // of each domain: the components with a replica or a copy in it
+
+	channels map[string][]int // to staff and to users, once asked for
+	must     []bool           // of each component: some service cannot do without it
+	used     map[room]float64
+	subjects [][]string // by kind: how findings name the documents
+	needed   []bool     // of each domain: something other than a domain names it in a need
+
+	named []loss
+	down  downCount
+	base  found   // what is so with nothing lost
+	skip  []found // what is not to be repeated
+
+	list   []Finding
+	matrix []column
+	swept  []Swept
+	idle   int // swept losses that touch nothing
+}
+
+// A loss is a set of domains that are lost together.
+type loss struct {
+	name    string
+	domains []int
+}
+
+func newAuditor(s *estate.Snapshot, o Options) (*auditor, error) {
+	o.MaxAge, o.MaxUntested = cmp.Or(o.MaxAge, year), cmp.Or(o.MaxUntested, year)
+	a := &auditor{s: s, o: o, base: found{}}
+	names := ruleNames()
+	for _, name := range o.Rules {
+		if !slices.Contains(names, name) {
+			return nil, &RuleError{Name: name, Nearest: estate.Nearest(name, names)}
+		}
+	}
+	for _, r := range rules() {
+		if o.Rules == nil || slices.Contains(o.Rules, r.name) {
+			a.rules = append(a.rules, r)
+		}
+	}
+	for _, doc := range a.docs() {
+		for _, w := range a.s.Doc(doc).Waive {
+			if !slices.Contains(names, w.Rule) {
+				return nil, &RuleError{Name: w.Rule, Nearest: estate.Nearest(w.Rule, names), Pos: w.Pos}
+			}
+		}
+	}
+	if err := a.choose(); err != nil {
+		return nil, err
+	}
+	a.engine = impact.NewEngine(s)
+	a.sweep = a.engine.NewSweep()
+	a.graph = newGraph(s)
+	a.fates = fates(s)
+	a.hosts = make([][]int, len(s.Domains))
+	for i := range s.Components {
+		host := func(d int) {
+			if h := a.hosts[d]; len(h) == 0 || h[len(h)-1] != i {
+				a.hosts[d] = append(h, i)
+			}
+		}
+		for _, r := range s.Components[i].Replicas {
+			host(r.In)
+		}
+		if s.Components[i].Data != nil {
+			for _, k := range s.Components[i].Data.Copies {
+				host(k.In)
+			}
+		}
+	}
+	a.must = musts(s)
+	a.subjects = make([][]string, len(estate.Kinds()))
+	for _, r := range a.docs() {
+		a.subjects[r.Kind] = append(a.subjects[r.Kind], s.NameOf(r))
+	}
+	a.noteNeeded()
+	for _, k := range channelKinds() {
+		a.channelsTo(k.whom) // so that auditors that work at the same time only read
+	}
+	return a, nil
+}
+
+// noteNeeded notes the domains that something other than a domain names.
+func (a *auditor) noteNeeded() {
+	a.needed = make([]bool, len(a.s.Domains))
+	note := func(needs ...estate.Need) {
+		for _, n := range needs {
+			eachRef(n, func(r estate.Ref) {
+				if r.Kind == estate.KindDomain {
+					a.needed[r.Index] = true
+				}
+			})
+		}
+	}
+	for i := range a.s.Components {
+		c := &a.s.Components[i]
+		note(c.Needs, c.Wants, c.StartNeeds)
+		for j := range c.Actions {
+			note(c.Actions[j].Needs)
+			for _, d := range c.Actions[j].At {
+				a.needed[d] = true
+			}
+		}
+	}
+	for i := range a.s.Services {
+		note(a.s.Services[i].Needs, a.s.Services[i].Wants)
+		for _, p := range a.s.Services[i].Parts {
+			note(p.Needs)
+		}
+	}
+	for i := range a.s.Crews {
+		note(a.s.Crews[i].Needs)
+	}
+}
+
+// docs lists every document.
+func (a *auditor) docs() []estate.Ref {
+	var refs []estate.Ref
+	for _, k := range estate.Kinds() {
+		for i := range a.count(k) {
+			refs = append(refs, estate.Ref{Kind: k, Index: i, Name: a.s.Doc(estate.Ref{Kind: k, Index: i}).Name})
+		}
+	}
+	return refs
+}
+
+func (a *auditor) count(k estate.Kind) int {
+	s := a.s
+	return map[estate.Kind]int{
+		estate.KindDomain: len(s.Domains), estate.KindComponent: len(s.Components), estate.KindService: len(s.Services),
+		estate.KindCrew: len(s.Crews), estate.KindLimit: len(s.Limits), estate.KindProbe: len(s.Probes), estate.KindOption: len(s.Options),
+	}[k]
+}
+
+// choose finds the losses that are asked for by name, each once.
+func (a *auditor) choose() error {
+	seen := map[string]bool{}
+	add := func(domains []int) {
+		slices.Sort(domains)
+		domains = slices.Compact(domains)
+		if l := (loss{LossName(a.s, domains), domains}); !seen[l.name] {
+			seen[l.name] = true
+			a.named = append(a.named, l)
+		}
+	}
+	for _, names := range a.o.Lose {
+		var domains []int
+		for _, name := range names {
+			r, ok := a.s.Lookup(estate.KindDomain, name)
+			if !ok {
+				return &impact.UnknownDomainError{Name: name, Nearest: a.s.Nearest(estate.KindDomain, name)}
+			}
+			domains = append(domains, r.Index)
+		}
+		add(domains)
+	}
+	if a.o.Sites || len(a.o.Lose) == 0 && !a.o.Pairs && !a.o.Every {
+		for d := range a.s.Domains {
+			if a.s.Domains[d].Type == estate.TypeSite {
+				add([]int{d})
+			}
+		}
+	}
+	return nil
+}
+
+// LossName is the name of a loss in an ID: the domains sorted by name, joined by "+".
+func LossName(s *estate.Snapshot, domains []int) string {
+	if len(domains) == 0 {
+		return NoLoss
+	}
+	names := make([]string, len(domains))
+	for i, d := range domains {
+		names[i] = s.Domains[d].Name
+	}
+	slices.Sort(names)
+	return strings.Join(names, "+")
+}
+
+// A trial is one loss that rules look at.
+type trial struct {
+	*impact.View
+	loss  loss
+	named bool // asked for by name: it has a column in the matrix
+}
+
+// judge holds the rules against one loss.
+func (a *auditor) judge(l loss, named bool) {
+	a.sweep.Visit(l.domains, func(v *impact.View) {
+		t := &trial{View: v, loss: l, named: named}
+		for _, r := range a.rules {
+			if r.loss != nil {
+				a.rule = r
+				r.loss(a, t)
+			}
+		}
+		if named {
+			a.addColumn(t)
+		}
+	})
+}
+
+// downCount is how much is down or degraded with nothing lost.
+type downCount struct{ components, services, crews int }
+
+// asItStands holds the rules about what cannot come back against the estate with
+// nothing lost, so that what is down anyway is said once and not for each loss.
+func (a *auditor) asItStands() {
+	a.sweep.Visit(nil, func(v *impact.View) {
+		t := &trial{View: v, loss: loss{name: NoLoss}}
+		before := len(a.list)
+		a.down = downCount{len(v.Components), len(v.Services), len(v.Crews)}
+		for _, r := range a.rules {
+			if r.name == "unrecoverable" || r.name == "deadlock" {
+				a.rule = r
+				r.loss(a, t)
+			}
+		}
+		a.base.note(a.list[before:])
+	})
+}
+
+func (a *auditor) addColumn(t *trial) {
+	c := column{loss: t.loss.name, states: make([]impact.State, len(a.s.Services)), upAt: make([]time.Duration, len(a.s.Services))}
+	for i := range c.states {
+		c.states[i] = impact.Up
+	}
+	for _, x := range t.Services {
+		c.states[x.Index] = x.State
+		c.upAt[x.Index], _ = t.UpAt(a.ref(estate.KindService, x.Index))
+	}
+	a.matrix = append(a.matrix, c)
+}
+
+// ref names a document.
+func (a *auditor) ref(k estate.Kind, i int) estate.Ref {
+	r := estate.Ref{Kind: k, Index: i}
+	r.Name = a.s.Doc(r).Name
+	return r
+}
+
+func (a *auditor) component(i int) estate.Ref { return a.ref(estate.KindComponent, i) }
+
+// found says how grave the findings of each rule on each subject are, as ranks.
+type found map[string]map[string]int
+
+// note remembers findings.
+func (k found) note(list []Finding) found {
+	for _, f := range list {
+		if k[f.Rule] == nil {
+			k[f.Rule] = map[string]int{}
+		}
+		k[f.Rule][f.Subject] = max(k[f.Rule][f.Subject], f.Severity.Rank())
+	}
+	return k
+}
+
+// name is how a finding names a document as its subject.
+func (a *auditor) name(r estate.Ref) string { return a.subjects[r.Kind][r.Index] }
+
+// fresh reports whether a finding of the rule whose turn it is on the subject is
+// not one to leave out: found elsewhere already, or less grave than asked for. A
+// rule asks before it looks for a costly proof.
+func (a *auditor) fresh(subject string, sev Severity) bool {
+	rank := sev.Rank()
+	if rank < a.o.MinSeverity.Rank() || a.base[a.rule.name][subject] > 0 {
+		return false
+	}
+	for _, known := range a.skip {
+		if known[a.rule.name][subject] >= rank {
+			return false
+		}
+	}
+	return true
+}
+
+// add notes a finding of the rule whose turn it is. The subject is a document
+// or, when words is given, what words says.
+func (a *auditor) add(f Finding, l string, subject estate.Ref, words ...string) {
+	f.Rule, f.Loss = a.rule.name, l
+	if len(words) > 0 {
+		f.Subject = words[0]
+	} else {
+		f.Subject = a.name(subject)
+	}
+	if !a.fresh(f.Subject, f.Severity) {
+		return
+	}
+	f.ID = f.Rule + "/" + f.Loss + "/" + f.Subject
+	if subject.Name != "" {
+		doc := a.s.Doc(subject)
+		if f.pos.File == "" {
+			f.pos = doc.Pos
+		}
+		f.Waived = a.waiver(doc, f.Rule, f.Loss)
+	}
+	f.File, f.Line = f.pos.File, f.pos.Line
+	if f.Proof.Words == nil {
+		f.Proof.Words = []string{}
+	}
+	a.list = append(a.list, f)
+}
+
+// report sorts what was found.
+func (a *auditor) report() *Report {
+	slices.SortFunc(a.list, func(x, y Finding) int {
+		return cmp.Or(cmp.Compare(y.Users, x.Users), cmp.Compare(y.Severity.Rank(), x.Severity.Rank()), strings.Compare(x.ID, y.ID))
+	})
+	// A loss can be asked for by name and be one of a sweep too.
+	a.list = slices.CompactFunc(a.list, func(x, y Finding) bool { return x.ID == y.ID })
+	r := &Report{Version: Version, Estate: a.s.Rev, Losses: []string{}, Findings: a.list, Swept: a.swept, snap: a.s, matrix: a.matrix}
+	if !a.o.Now.IsZero() {
+		r.Now = a.o.Now.UTC().Format(time.RFC3339)
+	}
+	if r.Findings == nil {
+		r.Findings = []Finding{}
+	}
+	for _, l := range a.named {
+		r.Losses = append(r.Losses, l.name)
+	}
+	return r
+}
+
+// Count returns how many findings that nobody waived are at least as grave.
+func (r *Report) Count(least Severity) int {
+	n := 0
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Waived == nil && f.Severity.Rank() >= least.Rank() {
+			n++
+		}
+	}
+	return n
+}

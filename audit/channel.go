@@ -1,0 +1,133 @@
+package audit
+
+import (
+	"slices"
+
+	"bongsu/estate"
+	"bongsu/impact"
+)
+
+// A channel is a component with tool: true by which people are told. It tells
+// staff where a crew names it among its needs, and users where a service names
+// it among its needs, its wants or those of a part and no action needs it: what
+// an action needs is there to work with, not to tell people.
+type channelKind struct {
+	whom    string
+	missing string // what nobody can do
+	how     string // how the estate says that there is one
+}
+
+func channelKinds() []channelKind {
+	return []channelKind{
+		{"staff", "staff cannot be told", "a component with tool: true among the needs of a crew"},
+		{"users", "users cannot be told", "a component with tool: true that a service needs or wants and no action needs"},
+	}
+}
+
+// channelsTo lists the channels to staff or users, sorted.
+func (a *auditor) channelsTo(whom string) []int {
+	if _, known := a.channels[whom]; !known {
+		if a.channels == nil {
+			a.channels = map[string][]int{}
+		}
+		a.channels[whom] = a.findChannels(whom)
+	}
+	return a.channels[whom]
+}
+
+func (a *auditor) findChannels(whom string) []int {
+	var found []int
+	note := func(n estate.Need) {
+		eachRef(n, func(r estate.Ref) {
+			if r.Kind == estate.KindComponent && a.s.Components[r.Index].Tool {
+				found = append(found, r.Index)
+			}
+		})
+	}
+	if whom == "staff" {
+		for i := range a.s.Crews {
+			note(a.s.Crews[i].Needs)
+		}
+	} else {
+		for i := range a.s.Services {
+			note(a.s.Services[i].Needs)
+			note(a.s.Services[i].Wants)
+			for _, p := range a.s.Services[i].Parts {
+				note(p.Needs)
+			}
+		}
+		found = slices.DeleteFunc(found, func(c int) bool { return len(a.graph.repair[c]) > 0 })
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// channels says where the estate knows no channel at all.
+func channels(a *auditor) {
+	for _, k := range channelKinds() {
+		if k.whom == "staff" && len(a.s.Crews) == 0 || len(a.channelsTo(k.whom)) > 0 {
+			continue
+		}
+		a.add(Finding{
+			Severity: Info,
+			Sentence: "the estate knows no channel by which " + k.whom + " are told in a disaster",
+			Proof:    Proof{Words: []string{"such a channel is " + k.how}},
+			Fix:      &Measure{Words: "write down the channel to " + k.whom + ": " + k.how, Cost: 1},
+		}, NoLoss, estate.Ref{}, k.whom)
+	}
+}
+
+// channel finds losses in which services are down and no channel is left.
+func channel(a *auditor, t *trial) {
+	var down []int
+	for _, x := range t.Services {
+		if x.State == impact.Recoverable || x.State == impact.Unrecoverable {
+			down = append(down, x.Index)
+		}
+	}
+	if len(down) == 0 {
+		return
+	}
+	for _, k := range channelKinds() {
+		all := a.channelsTo(k.whom)
+		if len(all) == 0 {
+			continue
+		}
+		f := Finding{Severity: Warning}
+		left := false
+		for _, c := range all {
+			r := a.component(c)
+			switch at, ok := t.UpAt(r); {
+			case ok && at == 0:
+				left = true
+			case ok:
+				f.Proof.Words = append(f.Proof.Words, r.Name+" is back after "+lasting(at)+" at the earliest")
+			default:
+				f.Proof.Words = append(f.Proof.Words, r.Name+" does not come back")
+			}
+		}
+		if left {
+			continue
+		}
+		f.Severity = Error
+		for _, c := range all {
+			if t.Back(a.component(c)) {
+				f.Severity = Warning
+			}
+		}
+		touched := reach{services: down}
+		for _, i := range down {
+			touched.users += a.s.Services[i].Users
+		}
+		f.Users, f.Proof.Services = touched.users, touched.names(a.s)
+		f.Sentence = t.inLoss() + k.missing + ": every channel to them is gone"
+		cheapest := a.component(all[0])
+		for _, c := range all {
+			if r := a.component(c); a.s.Doc(r).Cost < a.s.Doc(cheapest).Cost {
+				cheapest = r
+			}
+		}
+		f.Fix = a.advice(cheapest, "a second site for %s, or another channel to %s that shares nothing with it", cheapest.Name, k.whom)
+		a.add(f, t.loss.name, estate.Ref{}, k.whom)
+	}
+}

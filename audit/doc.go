@@ -1,0 +1,28 @@
+// Package audit says what would not survive: it holds rules against an estate
+// and against what losses would do to it.
+//
+// It stands between impact and people who can still change something: [Check]
+// takes a snapshot of the estate and gives a [Report] of findings to a
+// continuity officer, a pull request, a code-scanning viewer or the node that
+// keeps their history. prevent turns findings into measures.
+//
+// The front door is [Check]. A [Finding] has an ID that stays the same as long
+// as its rule, loss and subject do, a severity, a sentence, a proof and, where it
+// can be computed, a fix; [Rules] lists what is looked for; [Fix] finds the
+// cheapest measures that leave nothing unrecoverable in one loss, with a
+// certificate; [PlanQuorum] says which losses a consensus group survives;
+// [Compare] sets a report against a former one.
+//
+// It never calls the planner, never asks whether a site is really lost, reads no
+// clock (the caller says what time it is) and changes nothing. It judges by what
+// holds for every plan: the critical path without contention, and the room that
+// is needed against the room that is left.
+//
+// It keeps nothing. The JSON of a report carries a version, so that a baseline
+// of another version is refused instead of misread.
+//
+// The same input gives the same report in the same order; there is nothing to
+// race for and nothing to lose in a crash.
+//
+// To try it by hand: bongsu audit examples/kakao-2022, and bongsu audit rules.
+package audit

@@ -1,0 +1,174 @@
+package audit
+
+import (
+	_ "embed" // for the template
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bongsu/impact"
+)
+
+//go:embed report.html
+var page string
+
+// Limits of a page that people read and print.
+const (
+	mostMatrixRows = 400
+	mostCards      = 300
+)
+
+// HTML writes the report as one page that holds everything it shows: a matrix of
+// services by losses, the findings by the users they touch with their proofs in
+// words, and the fixes, with the cheapest ones for whole losses where they are
+// given. With a difference, the findings are the new ones.
+func (r *Report) HTML(w io.Writer, d *Difference, fixes ...*BreakGlass) error {
+	t, err := template.New("report").Funcs(template.FuncMap{"grouped": grouped}).Parse(page)
+	if err != nil {
+		return fmt.Errorf("the page of the report: %w", err)
+	}
+	v := r.view(d)
+	for _, f := range fixes {
+		if len(f.Measures) > 0 {
+			v.Fixes = append(v.Fixes, f)
+		}
+	}
+	return t.Execute(w, v)
+}
+
+type htmlView struct {
+	*Report
+	Diff     *Difference
+	Counts   []htmlCount
+	Columns  []string
+	Rows     []htmlRow
+	MoreRows int
+	Cards    []htmlCard
+	More     int
+	Legend   []htmlCell
+	Waived   int
+	Fixes    []*BreakGlass
+}
+
+type htmlCount struct {
+	Severity Severity
+	N        int
+}
+
+type htmlRow struct {
+	Name, Title string
+	Users       int64
+	Cells       []htmlCell
+}
+
+type htmlCell struct {
+	Class, Shape, Word, Note string
+}
+
+type htmlCard struct {
+	Finding
+	Told string
+}
+
+// cellOf shows a state by shape, word and colour, so that each alone is enough.
+func cellOf(s impact.State) htmlCell {
+	switch s {
+	case impact.Up:
+		return htmlCell{Class: "up", Shape: "●", Word: "up"}
+	case impact.Degraded:
+		return htmlCell{Class: "degraded", Shape: "◐", Word: "degraded"}
+	case impact.Recoverable, impact.Returns:
+		return htmlCell{Class: "recoverable", Shape: "▲", Word: "recoverable"}
+	case impact.Unrecoverable:
+		return htmlCell{Class: "unrecoverable", Shape: "✖", Word: "unrecoverable"}
+	}
+	return htmlCell{Class: "unknown", Shape: "?", Word: "unknown"}
+}
+
+func (r *Report) view(d *Difference) htmlView {
+	v := htmlView{Report: r, Diff: d}
+	for _, s := range []Severity{Error, Warning, Info} {
+		n := 0
+		for _, f := range r.Findings {
+			if f.Severity == s && f.Waived == nil {
+				n++
+			}
+		}
+		v.Counts = append(v.Counts, htmlCount{s, n})
+	}
+	for _, f := range r.Findings {
+		if f.Waived != nil {
+			v.Waived++
+		}
+	}
+	for _, s := range []impact.State{impact.Up, impact.Degraded, impact.Recoverable, impact.Unrecoverable} {
+		v.Legend = append(v.Legend, cellOf(s))
+	}
+	if r.snap != nil {
+		r.rows(&v)
+	}
+	for _, f := range r.Findings[:min(len(r.Findings), mostCards)] {
+		v.Cards = append(v.Cards, htmlCard{f, sentences(f)})
+	}
+	v.More = len(r.Findings) - len(v.Cards)
+	return v
+}
+
+// rows fills the matrix: the services with most users first.
+func (r *Report) rows(v *htmlView) {
+	for _, c := range r.matrix {
+		v.Columns = append(v.Columns, strings.ReplaceAll(c.loss, "+", " + "))
+	}
+	order := make([]int, len(r.snap.Services))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(x, y int) int {
+		return int(min(max(r.snap.Services[y].Users-r.snap.Services[x].Users, -1), 1))
+	})
+	v.MoreRows = max(len(order)-mostMatrixRows, 0)
+	for _, i := range order[:len(order)-v.MoreRows] {
+		svc := &r.snap.Services[i]
+		row := htmlRow{Name: svc.Name, Title: svc.Title, Users: svc.Users}
+		for _, c := range r.matrix {
+			cell := cellOf(c.states[i])
+			if c.states[i] == impact.Recoverable {
+				cell.Note = "after " + lasting(c.upAt[i])
+				if rto := svc.Objectives.RTO; rto != nil && c.upAt[i] > *rto {
+					cell.Note += ", late"
+				}
+			}
+			row.Cells = append(row.Cells, cell)
+		}
+		v.Rows = append(v.Rows, row)
+	}
+}
+
+// sentences tells a finding in one go: what, and why step by step.
+func sentences(f Finding) string {
+	if len(f.Proof.Words) == 0 {
+		return f.Sentence + "."
+	}
+	return f.Sentence + ": " + strings.Join(f.Proof.Words, "; ") + "."
+}
+
+// grouped writes an integer with a comma between thousands.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Date is the day of the report, for people.
+func (v htmlView) Date() string {
+	if t, err := time.Parse(time.RFC3339, v.Now); err == nil {
+		return t.Format(time.DateOnly)
+	}
+	return ""
+}

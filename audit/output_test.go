@@ -1,0 +1,241 @@
+package audit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bongsu/audit"
+)
+
+const small = sites + `
+{kind: Component, name: app, replicas: [{in: north-h1}]}
+---
+{kind: Component, name: web, replicas: [{in: north}, {in: south}]}
+---
+{kind: Service, name: shop, title: "가게 <b>", users: 12000, needs: [app]}
+---
+{kind: Service, name: news, users: 5, needs: [web], waive: [{rule: stale, owner: kim, reason: "a | b", until: 2027-01-01}]}`
+
+func check(t *testing.T, text string) *audit.Report {
+	t.Helper()
+	r, err := audit.Check(parse(t, text), audit.Options{Now: day("2026-11-23")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestSameInputSameBytes(t *testing.T) {
+	one, err := json.Marshal(check(t, small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := json.Marshal(check(t, small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(one, two) {
+		t.Errorf("%s\n%s", one, two)
+	}
+	var doc struct {
+		Estate   string           `json:"estate"`
+		Findings []map[string]any `json:"findings"`
+	}
+	if err := json.Unmarshal(one, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range doc.Findings {
+		for _, name := range []string{"id", "rule", "severity", "loss", "subject", "sentence", "proof", "users", "fix"} {
+			if _, ok := f[name]; !ok {
+				t.Errorf("%v has no %s", f["id"], name)
+			}
+		}
+	}
+	if doc.Estate == "" || len(doc.Findings) == 0 {
+		t.Errorf("%s", one)
+	}
+}
+
+func TestCompare(t *testing.T) {
+	old := check(t, small)
+	data, err := json.Marshal(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := audit.ParseReport(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := audit.Compare(back, old); len(d.Findings) != 0 || len(d.Fixed) != 0 || d.Same != len(old.Findings) {
+		t.Errorf("nothing changed, yet: %+v", d)
+	}
+	// The application gets a second site, the news lose theirs.
+	now := check(t, strings.NewReplacer("replicas: [{in: north-h1}]", "replicas: [{in: north-h1}, {in: south}]", "replicas: [{in: north}, {in: south}]", "replicas: [{in: south}]").Replace(small))
+	d := audit.Compare(back, now)
+	ids := func(list []audit.Finding) []string {
+		var out []string
+		for _, f := range list {
+			out = append(out, f.ID)
+		}
+		return out
+	}
+	if diff := cmp.Diff([]string{"unrecoverable/south/news"}, ids(d.Findings)); diff != "" {
+		t.Errorf("new (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"unrecoverable/north/shop"}, ids(d.Fixed)); diff != "" {
+		t.Errorf("fixed (-want +got):\n%s", diff)
+	}
+	if d.Count(audit.Error) != 1 {
+		t.Errorf("%d count", d.Count(audit.Error))
+	}
+	if text := d.Markdown(d); !strings.Contains(text, "**1 new, 1 fixed**") || !strings.Contains(text, "### Fixed") {
+		t.Errorf("%s", text)
+	}
+}
+
+func TestSARIF(t *testing.T) {
+	r := check(t, small)
+	data, err := json.Marshal(r.SARIF())
+	if err != nil {
+		t.Fatal(err)
+	}
+	type (
+		message struct {
+			Text string `json:"text"`
+		}
+		artifact struct {
+			URI string `json:"uri"`
+		}
+		region struct {
+			StartLine   int `json:"startLine"`
+			StartColumn int `json:"startColumn"`
+		}
+		physical struct {
+			ArtifactLocation artifact `json:"artifactLocation"`
+			Region           region   `json:"region"`
+		}
+		location struct {
+			PhysicalLocation physical `json:"physicalLocation"`
+		}
+		result struct {
+			RuleID              string              `json:"ruleId"`
+			RuleIndex           int                 `json:"ruleIndex"`
+			Level               string              `json:"level"`
+			Message             message             `json:"message"`
+			Locations           []location          `json:"locations"`
+			PartialFingerprints map[string]string   `json:"partialFingerprints"`
+			Suppressions        []map[string]string `json:"suppressions"`
+		}
+		rule struct {
+			ID string `json:"id"`
+		}
+		driver struct {
+			Rules []rule `json:"rules"`
+		}
+		tool struct {
+			Driver driver `json:"driver"`
+		}
+		run struct {
+			Tool    tool     `json:"tool"`
+			Results []result `json:"results"`
+		}
+	)
+	var log struct {
+		Schema  string `json:"$schema"`
+		Version string `json:"version"`
+		Runs    []run  `json:"runs"`
+	}
+	if err := json.Unmarshal(data, &log); err != nil {
+		t.Fatal(err)
+	}
+	first := log.Runs[0]
+	if log.Version != "2.1.0" || !strings.Contains(log.Schema, "sarif-2.1.0") || len(first.Results) != len(r.Findings) {
+		t.Errorf("version %s, schema %s, %d results", log.Version, log.Schema, len(first.Results))
+	}
+	suppressed := 0
+	for i, res := range first.Results {
+		f := r.Findings[i]
+		level := map[audit.Severity]string{audit.Info: "note", audit.Warning: "warning", audit.Error: "error"}[f.Severity]
+		if res.Level != level || first.Tool.Driver.Rules[res.RuleIndex].ID != res.RuleID || res.RuleID != f.Rule || res.Message.Text == "" || res.PartialFingerprints["bongsu/v1"] != f.ID {
+			t.Errorf("%s: %+v", f.ID, res)
+		}
+		if at := res.Locations[0].PhysicalLocation; at.ArtifactLocation.URI != "estate.yaml" || at.Region.StartLine < 1 || at.Region.StartColumn < 1 || f.Line > 0 && at.Region.StartLine != f.Line {
+			t.Errorf("%s is at %+v", f.ID, at)
+		}
+		suppressed += len(res.Suppressions)
+	}
+	waived := 0
+	for _, f := range r.Findings {
+		if f.Waived != nil {
+			waived++
+		}
+	}
+	if suppressed != waived {
+		t.Errorf("%d suppressed, %d waived", suppressed, waived)
+	}
+}
+
+func TestHTML(t *testing.T) {
+	r := check(t, small)
+	var b bytes.Buffer
+	if err := r.HTML(&b, nil); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	// Every element is closed, and nothing is loaded from elsewhere.
+	d := xml.NewDecoder(strings.NewReader(text))
+	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+	depth := 0
+	for {
+		tok, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch tok.(type) {
+		case xml.StartElement:
+			depth++
+		case xml.EndElement:
+			depth--
+		}
+	}
+	if depth != 0 {
+		t.Errorf("%d elements are open at the end", depth)
+	}
+	for _, want := range []string{
+		"north lost", "12,000", "가게 &lt;b&gt;", `<td class="s unrecoverable">✖ unrecoverable</td>`, `<td class="s up">● up</td>`,
+		"with north lost, shop cannot come back: shop needs app; app ran only in north", "@media print", "unrecoverable/north/shop",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, bad := range []string{"<script", "http://", "https://", "url(", "<b>\n", "src="} {
+		if strings.Contains(text, bad) {
+			t.Errorf("the page has %q", bad)
+		}
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	text := check(t, small).Markdown(nil)
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "|") {
+			if n := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|"); n != 5 {
+				t.Errorf("%d bars in %s", n, line)
+			}
+		}
+	}
+	if !strings.Contains(text, "| **error** | 12000 | with north lost, shop cannot come back<br>shop needs app; app ran only in north;") {
+		t.Errorf("%s", text)
+	}
+}

@@ -1,0 +1,359 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"bongsu/estate"
+	"bongsu/impact"
+)
+
+// A QuorumPlan says which losses a consensus group survives, and where one more
+// voter helps most. The losses are those of single domains, and of pairs, among
+// the domains that a voter hangs on and those of the sites where one more could
+// stand.
+type QuorumPlan struct {
+	Voters   int         `json:"voters"`
+	Majority int         `json:"majority"`
+	Singles  int         `json:"singles"`         // losses of one domain that were tried
+	Breaking []string    `json:"breaking"`        // those that take the majority
+	Pairs    int         `json:"pairs"`           // pairs of domains that were tried
+	Survived int         `json:"survivedPairs"`   // of these
+	Joint    [][2]string `json:"joint,omitempty"` // pairs that break it though neither domain does alone; at most twenty
+	More     *MoreVoters `json:"more,omitempty"`  // where one more voter helps most; absent: nowhere
+}
+
+// MoreVoters is what one more voter buys.
+type MoreVoters struct {
+	In      string `json:"in"`
+	Singles int    `json:"singles"` // losses of one domain that it survives then and not now; negative where it harms
+	Pairs   int    `json:"pairs"`
+}
+
+// mostSites is how many sites are looked at for one more voter.
+const mostSites = 24
+
+// mostVoterDomains is how many domains may hold voters of one group.
+const mostVoterDomains = 256
+
+// A mask is a set of domains that hold voters, by position.
+type mask [mostVoterDomains / 64]uint64
+
+func (m mask) or(o mask) mask {
+	for i := range m {
+		m[i] |= o[i]
+	}
+	return m
+}
+
+func (m mask) with(i int) mask {
+	m[i/64] |= 1 << (i % 64)
+	return m
+}
+
+// cuts are the least losses of one or two domains that take a domain.
+type cuts struct {
+	one []int // sorted
+	two [][2]int
+}
+
+// A cutter finds the cuts of domains, each once.
+type cutter struct {
+	s    *estate.Snapshot
+	done []*cuts
+}
+
+func (c *cutter) of(d int) *cuts {
+	if c.done[d] == nil {
+		own := c.need(c.s.Domains[d].Needs)
+		own.one = append(own.one, d)
+		c.done[d] = own.tidy()
+	}
+	return c.done[d]
+}
+
+func (c *cutter) need(n estate.Need) *cuts {
+	switch {
+	case n.Empty():
+		return &cuts{}
+	case n.Ref != nil:
+		k := c.of(n.Ref.Index)
+		return &cuts{one: slices.Clone(k.one), two: slices.Clone(k.two)}
+	}
+	terms := make([]*cuts, len(n.Of))
+	for i, o := range n.Of {
+		terms[i] = c.need(o)
+	}
+	// It falls when so many terms do.
+	return fallen(terms, len(n.Of)-n.K+1)
+}
+
+// fallen returns the cuts that take at least k of the terms.
+func fallen(terms []*cuts, k int) *cuts {
+	hit := map[int]int{} // how many terms one domain takes
+	for _, t := range terms {
+		for _, d := range t.one {
+			hit[d]++
+		}
+	}
+	out := &cuts{}
+	var domains []int
+	for d, n := range hit {
+		domains = append(domains, d)
+		if n >= k {
+			out.one = append(out.one, d)
+		}
+	}
+	slices.Sort(domains)
+	pair := func(x, y int) {
+		n := 0
+		for _, t := range terms {
+			if t.by(x, y) {
+				n++
+			}
+		}
+		if n >= k {
+			out.two = append(out.two, [2]int{min(x, y), max(x, y)})
+		}
+	}
+	for i, x := range domains {
+		for _, y := range domains[:i] {
+			if hit[x] < k && hit[y] < k {
+				pair(x, y)
+			}
+		}
+	}
+	for _, t := range terms {
+		for _, p := range t.two {
+			pair(p[0], p[1])
+		}
+	}
+	return out.tidy()
+}
+
+// by reports whether losing both domains takes what these are the cuts of.
+func (k *cuts) by(x, y int) bool {
+	if _, ok := slices.BinarySearch(k.one, x); ok {
+		return true
+	}
+	if _, ok := slices.BinarySearch(k.one, y); ok {
+		return true
+	}
+	return slices.Contains(k.two, [2]int{min(x, y), max(x, y)})
+}
+
+// tidy sorts, and drops pairs of which one half is enough.
+func (k *cuts) tidy() *cuts {
+	slices.Sort(k.one)
+	k.one = slices.Compact(k.one)
+	k.two = slices.DeleteFunc(k.two, func(p [2]int) bool {
+		_, a := slices.BinarySearch(k.one, p[0])
+		_, b := slices.BinarySearch(k.one, p[1])
+		return a || b
+	})
+	slices.SortFunc(k.two, func(x, y [2]int) int { return slices.Compare(x[:], y[:]) })
+	k.two = slices.Compact(k.two)
+	return k
+}
+
+// PlanQuorum plans for the component, which is of mode quorum. It is nil where
+// the voters stand in more than 256 domains.
+func PlanQuorum(s *estate.Snapshot, component int) *QuorumPlan {
+	return (&cutter{s: s, done: make([]*cuts, len(s.Domains))}).plan(component)
+}
+
+func (c *cutter) plan(component int) *QuorumPlan {
+	s := c.s
+	weight := map[int]int{}
+	total := 0
+	for _, r := range s.Components[component].Replicas {
+		weight[r.In] += r.Count
+		total += r.Count
+	}
+	voters := make([]int, 0, len(weight))
+	for d, n := range weight {
+		if n > 0 {
+			voters = append(voters, d)
+		}
+	}
+	slices.Sort(voters)
+	if len(voters) > mostVoterDomains {
+		return nil
+	}
+	places := slices.Clone(voters)
+	sites := 0
+	for d := range s.Domains {
+		if s.Domains[d].Type == estate.TypeSite && sites < mostSites {
+			places = append(places, d)
+			sites++
+		}
+	}
+	slices.Sort(places)
+	places = slices.Compact(places)
+
+	// The domains that any of the places hangs on, and what each takes.
+	var universe []int
+	for _, d := range places {
+		k := c.of(d)
+		universe = append(universe, k.one...)
+		for _, p := range k.two {
+			universe = append(universe, p[0], p[1])
+		}
+	}
+	slices.Sort(universe)
+	universe = slices.Compact(universe)
+	single := map[int]mask{}
+	joint := map[[2]int]mask{}
+	for i, d := range voters {
+		k := c.of(d)
+		for _, x := range k.one {
+			single[x] = single[x].with(i)
+		}
+		for _, p := range k.two {
+			joint[p] = joint[p].with(i)
+		}
+	}
+	lostVotes := func(m mask) int {
+		n := 0
+		for w, word := range m {
+			for ; word != 0; word &= word - 1 {
+				n += weight[voters[w*64+bits.TrailingZeros64(word)]]
+			}
+		}
+		return n
+	}
+	p := &QuorumPlan{Voters: total, Majority: total/2 + 1, Breaking: []string{}}
+	type event struct{ x, y, lost int } // y is -1 for a single loss
+	var events []event
+	masks := make([]mask, len(universe))
+	breaks := make([]bool, len(universe))
+	for i, d := range universe {
+		masks[i] = single[d]
+		lost := lostVotes(masks[i])
+		events = append(events, event{d, -1, lost})
+		p.Singles++
+		if 2*(total-lost) <= total {
+			breaks[i] = true
+			p.Breaking = append(p.Breaking, s.Domains[d].Name)
+		}
+	}
+	for i, x := range universe {
+		for j := range i {
+			y := universe[j] // smaller than x
+			lost := lostVotes(masks[i].or(masks[j]).or(joint[[2]int{y, x}]))
+			events = append(events, event{y, x, lost})
+			p.Pairs++
+			if 2*(total-lost) > total {
+				p.Survived++
+			} else if !breaks[i] && !breaks[j] && len(p.Joint) < 20 {
+				p.Joint = append(p.Joint, [2]string{s.Domains[y].Name, s.Domains[x].Name})
+			}
+		}
+	}
+	for _, d := range places {
+		k := c.of(d)
+		m := &MoreVoters{In: s.Domains[d].Name}
+		for _, e := range events {
+			gone := 0
+			if e.y < 0 {
+				if _, ok := slices.BinarySearch(k.one, e.x); ok {
+					gone = 1
+				}
+			} else if k.by(e.x, e.y) {
+				gone = 1
+			}
+			now, then := 2*(total-e.lost) > total, 2*(total+1-e.lost-gone) > total+1
+			gain := 0
+			if then && !now {
+				gain = 1
+			} else if now && !then {
+				gain = -1
+			}
+			if e.y < 0 {
+				m.Singles += gain
+			} else {
+				m.Pairs += gain
+			}
+		}
+		if p.More == nil || cmp.Or(cmp.Compare(m.Singles, p.More.Singles), cmp.Compare(m.Pairs, p.More.Pairs)) > 0 {
+			p.More = m // places are in the order of names
+		}
+	}
+	if p.More != nil && cmp.Or(cmp.Compare(p.More.Singles, 0), cmp.Compare(p.More.Pairs, 0)) <= 0 {
+		p.More = nil
+	}
+	return p
+}
+
+// quorum plans for every consensus group. It is an error where the loss of one
+// site takes the majority and nothing brings it back, a warning where one domain
+// takes the majority, and else good to know.
+func quorum(a *auditor) {
+	c := &cutter{s: a.s, done: make([]*cuts, len(a.s.Domains))}
+	lostWith := map[string]func(int) bool{} // by site: whether a component stays down
+	for i := range a.s.Components {
+		if a.s.Components[i].Mode != estate.ModeQuorum || len(a.s.Components[i].Replicas) == 0 {
+			continue
+		}
+		p := c.plan(i)
+		if p == nil {
+			continue
+		}
+		name := a.s.Components[i].Name
+		f := Finding{Severity: Info, Proof: Proof{Quorum: p}}
+		stays := []string{}
+		for _, b := range p.Breaking {
+			f.Severity = worse(f.Severity, Warning)
+			d, _ := a.s.Lookup(estate.KindDomain, b)
+			if a.s.Domains[d.Index].Type != estate.TypeSite {
+				continue
+			}
+			if lostWith[b] == nil {
+				down := map[int]bool{}
+				a.sweep.Visit([]int{d.Index}, func(v *impact.View) {
+					for _, x := range v.Components {
+						down[x.Index] = x.State == impact.Unrecoverable
+					}
+				})
+				lostWith[b] = func(i int) bool { return down[i] }
+			}
+			if lostWith[b](i) {
+				f.Severity = Error
+				stays = append(stays, b)
+			}
+		}
+		r := a.component(i)
+		touched := a.graph.touched(a.s.Components[i].Tool, r)
+		f.Users, f.Proof.Services = touched.users, touched.names(a.s)
+		switch {
+		case len(stays) > 0:
+			f.Sentence = fmt.Sprintf("the majority of %s is gone with %s, and nothing brings it back", name, orJoin(stays))
+		case len(p.Breaking) > 0:
+			f.Sentence = fmt.Sprintf("the majority of %s is gone with %s", name, orJoin(p.Breaking))
+		default:
+			f.Sentence = fmt.Sprintf("%s survives the loss of any one domain, and %d of %d pairs", name, p.Survived, p.Pairs)
+		}
+		f.Proof.Words = append(f.Proof.Words, fmt.Sprintf("%s has %s, of which %d must live", name, counted(p.Voters, "voter", "voters"), p.Majority))
+		if len(p.Breaking) > 0 {
+			f.Proof.Words = append(f.Proof.Words, "each of these alone takes too many: "+join(p.Breaking))
+		}
+		if n := len(p.Joint); n > 0 {
+			pairs := make([]string, n)
+			for j, q := range p.Joint {
+				pairs[j] = strings.Join(q[:], " with ")
+			}
+			f.Proof.Words = append(f.Proof.Words, "so do these together: "+join(pairs))
+		}
+		if p.More != nil {
+			gain := fmt.Sprintf("it would survive %s and %s more", counted(p.More.Singles, "loss of one domain", "losses of one domain"), counted(p.More.Pairs, "pair", "pairs"))
+			f.Proof.Words = append(f.Proof.Words, "with one more voter in "+p.More.In+" "+gain)
+			f.Fix = a.advice(r, "one more voter of %s in %s: %s", name, p.More.In, gain)
+		} else {
+			f.Proof.Words = append(f.Proof.Words, "one more voter alone buys nothing, wherever it stands")
+		}
+		a.add(f, NoLoss, r)
+	}
+}

@@ -1,0 +1,55 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"bongsu/estate"
+)
+
+// waiver returns the waiver of a document that covers a finding, or nil. One
+// that has run out covers nothing.
+func (a *auditor) waiver(doc *estate.Doc, rule, loss string) *Waived {
+	for _, w := range doc.Waive {
+		if w.Rule == rule && (w.Loss == "" || lossOf(w.Loss) == loss) && !a.expired(w) {
+			return &Waived{Owner: w.Owner, Reason: w.Reason, Until: w.Until.Format(time.DateOnly)}
+		}
+	}
+	return nil
+}
+
+// lossOf brings the loss of a waiver, whose domains stand in any order and are
+// joined by "+" or ",", into the form of an ID.
+func lossOf(text string) string {
+	names := strings.FieldsFunc(text, func(r rune) bool { return r == '+' || r == ',' || r == ' ' })
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), "+")
+}
+
+// expired reports whether a waiver has run out; it holds through its last day.
+func (a *auditor) expired(w estate.Waiver) bool {
+	return !a.o.Now.IsZero() && !a.o.Now.Before(w.Until.Add(24*time.Hour))
+}
+
+// waiverExpired finds exceptions that nobody renewed.
+func waiverExpired(a *auditor) {
+	for _, doc := range a.docs() {
+		for _, w := range a.s.Doc(doc).Waive {
+			if !a.expired(w) {
+				continue
+			}
+			f := Finding{
+				Severity: Warning,
+				Sentence: "the exception of " + a.s.NameOf(doc) + " from rule " + w.Rule + " ended on " + w.Until.Format(time.DateOnly) + "; " + w.Owner + " answers for it",
+				Proof:    Proof{Words: []string{"reason given: " + w.Reason}},
+				pos:      w.Pos,
+			}
+			subject := a.s.NameOf(doc) + "/" + w.Rule
+			if w.Loss != "" {
+				subject += "/" + lossOf(w.Loss)
+			}
+			a.add(f, NoLoss, doc, subject)
+		}
+	}
+}
