@@ -1,0 +1,67 @@
+package verify
+
+import (
+	"slices"
+	"strings"
+)
+
+// audit checks the impact of each loss, and what findings say follows from it.
+func (m *model) audit(r *Report, a *Audit) {
+	type outcome struct {
+		lost  []string
+		check *impactCheck
+		data  []dataLoss
+	}
+	var losses []outcome
+	for i := range a.Losses {
+		im := &a.Losses[i]
+		k := &impactCheck{m: m, r: r, im: im}
+		if !k.fall() || !k.recovery() || !k.stay() {
+			return
+		}
+		if k.claims(); len(r.Wrong) > 0 {
+			return
+		}
+		lost := slices.Sorted(slices.Values(im.Claim.Lost))
+		losses = append(losses, outcome{lost, k, k.dataLost()})
+		r.proved("the impact of the loss of %s, as bongsu impact answers it, on every thing in the estate", strings.Join(lost, ", "))
+	}
+	unrecoverable, down := 0, 0
+	for _, f := range a.Findings {
+		i := slices.IndexFunc(losses, func(o outcome) bool {
+			return slices.Equal(o.lost, slices.Sorted(slices.Values(f.Lost)))
+		})
+		if i < 0 {
+			r.wrong("%s is about a loss that the certificate does not replay", f.ID)
+			continue
+		}
+		k := losses[i].check
+		v, ok := m.named(f.Subject)
+		if !ok {
+			v, ok = m.thing("service/" + f.Subject)
+		}
+		switch {
+		case !ok || v < m.comp:
+			r.wrong("%s is about %q, which can be neither up nor down", f.ID, f.Subject)
+		case f.Rule == "unrecoverable" && k.back.up[v]:
+			r.wrong("%s: %s comes back", f.ID, f.Subject)
+		case f.Rule == "unrecoverable":
+			unrecoverable++
+		case f.Rule == "outage" && k.fallen.up[v] && losses[i].data[v] == (dataLoss{}):
+			r.wrong("%s: %s neither goes down nor loses data", f.ID, f.Subject)
+		case f.Rule == "outage":
+			down++
+		default:
+			r.wrong("%s: the rule %q cannot be proved by an impact", f.ID, f.Rule)
+		}
+	}
+	if len(r.Wrong) > 0 {
+		return
+	}
+	r.proved("findings that something cannot come back (%d in all)", unrecoverable)
+	if down > 0 {
+		r.proved("findings of an outage (%d in all): the service goes down or loses data", down)
+		r.unproved("how long an outage lasts, and what was promised")
+	}
+	r.unproved("findings of other rules, and that there are no others")
+}
