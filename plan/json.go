@@ -33,7 +33,7 @@ type jsonStep struct {
 	ID        string             `json:"id"`
 	Component string             `json:"component"`
 	Action    string             `json:"action"`
-	At        string             `json:"at,omitempty"`
+	At        string             `json:"at"` // empty: at no place in particular
 	Start     seconds            `json:"start"`
 	Finish    seconds            `json:"finish"`
 	After     []string           `json:"after"`
@@ -97,7 +97,9 @@ func secondsOf(d *time.Duration) *seconds {
 }
 
 // MarshalJSON writes the plan as design §5 has it. Times are seconds from the
-// loss; upAt is null for what stays down; every service of the estate is there.
+// loss; upAt is null for what stays down; every service of the estate is there. The
+// state of a service or a part is what impact calls it, or taken-down: up right after
+// the loss and taken down by the plan, from downFrom on, to make room for others.
 func (p *Plan) MarshalJSON() ([]byte, error) {
 	s := p.Snapshot
 	out := jsonPlan{

@@ -24,6 +24,8 @@ func Make(s *estate.Snapshot, lost []string, opts Options) (*Plan, error) {
 // For is [Make] for an impact that is already known.
 func For(im *impact.Impact, opts Options) *Plan {
 	opts = opts.withDefaults()
+	done := opts.Done
+	opts.withoutLost(im)
 	spent := func() bool { return false }
 	if opts.Time > 0 {
 		began := time.Now()
@@ -45,7 +47,32 @@ func For(im *impact.Impact, opts Options) *Plan {
 	}
 	pl := t.crowd.planners[0]
 	pl.decode(best)
-	return t.p.plan(im, pl.st, pl.c, lower, &opts)
+	out := t.p.plan(im, pl.st, pl.c, lower, &opts)
+	out.done = done
+	return out
+}
+
+// withoutLost leaves out what has run, or runs, at a place that is lost: its effect is
+// gone with the place.
+func (o *Options) withoutLost(im *impact.Impact) {
+	o.Done = slices.DeleteFunc(slices.Clone(o.Done), func(d Finished) bool { return gone(im, d.Ref) })
+	o.Running = slices.DeleteFunc(slices.Clone(o.Running), func(r Step) bool { return gone(im, r.Ref) })
+}
+
+// gone reports whether the place of an action is lost. That of a promotion is where
+// the standby is that it made the primary; it is lost for certain once no standby that
+// it can have chosen lives.
+func gone(im *impact.Impact, ref impact.ActionRef) bool {
+	if ref.At >= 0 && !im.Alive(ref.At) {
+		return true
+	}
+	c := &im.Snapshot.Components[ref.Component]
+	if c.Actions[ref.Action].Does != estate.DoesPromote {
+		return false
+	}
+	return !slices.ContainsFunc(c.Replicas, func(r estate.Replica) bool {
+		return r.Role == estate.RoleStandby && im.Alive(r.In) && (ref.At < 0 || within(im.Snapshot, r.In, ref.At))
+	})
 }
 
 // A task is one problem with what the search needs.
@@ -124,7 +151,7 @@ func (p *problem) plan(im *impact.Impact, st *schedule, c *cone, lower float64, 
 	w := &walker{c: c, nodeSeen: make([]uint32, len(p.nodes)), actSeen: make([]uint32, len(p.acts))}
 	needed := w.needed()
 
-	out := &Plan{Snapshot: p.snapshot, Impact: im, Horizon: p.horizon, Now: p.now, Partial: opts.Time > 0, done: opts.Done}
+	out := &Plan{Snapshot: p.snapshot, Impact: im, Horizon: p.horizon, Now: p.now, Partial: opts.Time > 0}
 	for a := range p.acts {
 		if needed[a] && !st.fixed[a] {
 			out.Steps = append(out.Steps, p.step(st, int32(a)))
@@ -259,14 +286,23 @@ func (p *problem) services(out *Plan, c *cone) {
 		sv := &p.snapshot.Services[r.Ref.Index]
 		all := float64(sv.Users) * sv.Weight * p.horizon.Minutes()
 		from := func(part int) time.Duration { return p.downAt[downKey{r.Ref.Kind, r.Ref.Index, part}] }
-		st := ServiceTimes{Service: r.Ref.Index, State: r.State, DownFrom: from(-1), UpAt: at(r.Ref, -1, r.State)}
+		state := func(part int, st impact.State) impact.State {
+			if _, down := p.downAt[downKey{r.Ref.Kind, r.Ref.Index, part}]; down && (st == impact.Up || st == impact.Degraded) {
+				return TakenDown
+			}
+			return st
+		}
+		st := ServiceTimes{Service: r.Ref.Index, State: state(-1, r.State), DownFrom: from(-1), UpAt: at(r.Ref, -1, r.State)}
 		if r.State == impact.Unrecoverable {
 			out.Objective.Stranded += all * sv.Core()
 		}
 		for i, k := range r.Parts {
-			st.Parts = append(st.Parts, PartTimes{Name: k.Name, State: k.State, DownFrom: from(i), UpAt: at(r.Ref, i, k.State)})
+			st.Parts = append(st.Parts, PartTimes{Name: k.Name, State: state(i, k.State), DownFrom: from(i), UpAt: at(r.Ref, i, k.State)})
 			if k.State == impact.Unrecoverable {
 				out.Objective.Stranded += all * sv.Parts[i].Share
+			}
+			if st.State == impact.Up && st.Parts[i].State == TakenDown {
+				st.State = impact.Degraded
 			}
 		}
 		out.Services = append(out.Services, st)

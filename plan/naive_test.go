@@ -414,6 +414,9 @@ func check(s *estate.Snapshot, lost []string, p *Plan, done []Finished) error {
 			if saidFrom != from || said != nil {
 				return fmt.Errorf("%s goes down at %v, the plan says %v", what, from, saidFrom)
 			}
+			if state != TakenDown {
+				return fmt.Errorf("%s is taken down, the plan says %s", what, state)
+			}
 			cost += weight * max(p.Horizon-from, 0).Minutes()
 			return nil
 		}

@@ -56,7 +56,13 @@ type Placement struct {
 	Count int
 }
 
-// ServiceTimes says when a service and its parts are back. A nil UpAt is never.
+// TakenDown is the state of a service or a part that the loss left up or degraded
+// and a shrink of the plan takes down, from DownFrom on, to make room: the plan does
+// not bring it back, so its UpAt is nil, and it counts until the horizon.
+const TakenDown impact.State = "taken-down"
+
+// ServiceTimes says when a service and its parts are back. A nil UpAt is never. State
+// is what impact calls it, or [TakenDown].
 type ServiceTimes struct {
 	Service  int
 	State    impact.State
@@ -95,8 +101,10 @@ type Options struct {
 	WithoutBlockers bool
 
 	// What is known when the rest of a run is planned again.
-	Now       time.Duration      // since the loss: nothing starts before it
-	Done      []Finished         // actions whose effect is there
+	Now time.Duration // since the loss: nothing starts before it
+	// An action whose place is lost by now counts for nothing, and may be planned anew
+	// at another of its places: what it did is gone with the place.
+	Done      []Finished         // actions that have run
 	Running   []Step             // steps that run now: start, and expected finish
 	Forbidden []impact.ActionRef // actions that failed or are skipped; At -1 means at any place
 	Prefer    []string           // IDs of steps in the order of an older plan, tried as a ranking of its own

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -131,3 +133,150 @@ const twoServices = `
 ---
 {kind: Service, name: small, users: 10, needs: [y]}
 `
+
+const threeSites = `
+{kind: Domain, name: a, type: site}
+---
+{kind: Domain, name: b, type: site}
+---
+{kind: Domain, name: b-hall, type: hall, needs: [b]}
+---
+{kind: Domain, name: c, type: site}
+---
+kind: Component
+name: db
+mode: primary
+replicas: [{in: a, role: primary}, {in: b-hall, role: standby, sync: true}, {in: c, role: standby, sync: true}]
+actions:
+- {name: pb, does: promote, at: b, takes: 1m}
+- {name: pc, does: promote, at: c, takes: 1m}
+---
+{kind: Component, name: app, replicas: [{in: a}], needs: [db], actions: [{name: go, does: start, at: [b, c], takes: 1m}]}
+---
+{kind: Service, name: s, users: 10, needs: [app]}
+`
+
+// What ran at a place that is lost by now is gone with it: another action, or the same
+// one at another place, takes its place.
+func TestASecondLossTakesWhatWasDone(t *testing.T) {
+	s := parse(t, threeSites)
+	ref := func(id string) impact.ActionRef {
+		for c := range s.Components {
+			for a := range s.Components[c].Actions {
+				for _, at := range s.Components[c].Actions[a].At {
+					if r := (impact.ActionRef{Component: c, Action: a, At: at}); r.ID(s) == id {
+						return r
+					}
+				}
+			}
+		}
+		t.Fatalf("no action %s", id)
+		return impact.ActionRef{}
+	}
+	pb := Finished{ref("db/pb@b"), time.Minute}
+	app := Step{ID: "app/go@b", Ref: ref("app/go@b"), Start: time.Minute, Finish: 3 * time.Minute}
+	for _, tt := range []struct {
+		name    string
+		lost    []string
+		done    []Finished
+		running []Step
+		want    []string
+	}{
+		{"nothing more is lost", []string{"a"}, []Finished{pb}, []Step{app}, []string{"app/go@b"}},
+		{"the place of both", []string{"a", "b"}, []Finished{pb}, []Step{app}, []string{"app/go@c", "db/pc@c"}},
+		{"the hall of the new primary", []string{"a", "b-hall"}, []Finished{pb}, []Step{app}, []string{"app/go@b", "db/pc@c"}},
+		{"what was done twice", []string{"a", "b"}, []Finished{pb, {ref("app/go@b"), 2 * time.Minute}, {ref("db/pc@c"), 2 * time.Minute}}, nil, []string{"app/go@c"}},
+	} {
+		p, err := Make(s, tt.lost, Options{Now: 2 * time.Minute, Done: tt.done, Running: tt.running})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Order(); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: the plan is %v, want %v", tt.name, got, tt.want)
+		}
+		if up := p.Services[0].UpAt; up == nil || *up < 3*time.Minute {
+			t.Errorf("%s: the service is back at %v; that is not so before 3m", tt.name, up)
+		}
+	}
+	p, err := Make(s, []string{"a", "b", "c"}, Options{Now: 2 * time.Minute, Done: []Finished{pb}, Running: []Step{app}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Steps) > 0 || p.Services[0].UpAt != nil || p.Services[0].State != impact.Unrecoverable {
+		t.Errorf("with every site lost the plan still says %+v, %v", p.Services[0], p.Order())
+	}
+}
+
+// The JSON of a plan says what a shrink takes down, and names at also where there is none.
+func TestJSONOfAShrink(t *testing.T) {
+	s := parse(t, `
+{kind: Domain, name: north, type: site}
+---
+{kind: Domain, name: south, type: site, capacity: {servers: 4}}
+---
+{kind: Component, name: game, atLeast: 4, replicas: [{in: south, count: 4, uses: {servers: 1}}], actions: [{name: stop, does: shrink, at: south, removes: {count: 4}, takes: 2m}]}
+---
+{kind: Component, name: key, replicas: [{in: north}], actions: [{name: turn, does: start, takes: 1m}]}
+---
+{kind: Component, name: shop, atLeast: 4, replicas: [{in: north, count: 4, uses: {servers: 1}}], actions: [{name: grow, does: scale, at: south, adds: {count: 4}, takes: 10m, needs: [key]}]}
+---
+{kind: Service, name: play, users: 10, needs: [game]}
+---
+{kind: Service, name: look, users: 10, parts: [{name: demo, share: 0.5, needs: [game]}], needs: [{anyOf: [south, shop]}]}
+---
+{kind: Service, name: buy, users: 1000, needs: [shop]}
+`)
+	p, err := Make(s, []string{"north"}, Options{Now: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Steps []struct {
+			ID string
+			At *string
+		}
+		Services []struct {
+			Name, State string
+			DownFrom    float64
+			UpAt        *float64
+			Parts       []struct {
+				Name, State string
+				DownFrom    float64
+				UpAt        *float64
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	at := map[string]string{}
+	for _, st := range got.Steps {
+		if st.At == nil {
+			t.Fatalf("%s has no at: %s", st.ID, text)
+		}
+		at[st.ID] = *st.At
+	}
+	if want := map[string]string{"game/stop@south": "south", "key/turn": "", "shop/grow@south": "south"}; !maps.Equal(at, want) {
+		t.Errorf("steps are at %v, want %v", at, want)
+	}
+	for _, sv := range got.Services {
+		switch sv.Name {
+		case "play":
+			if sv.State != "taken-down" || sv.DownFrom != 60 || sv.UpAt != nil {
+				t.Errorf("what the shrink takes down is %+v", sv)
+			}
+		case "look":
+			if k := sv.Parts[0]; sv.State != "degraded" || sv.UpAt == nil || *sv.UpAt != 0 || k.State != "taken-down" || k.DownFrom != 60 || k.UpAt != nil {
+				t.Errorf("what loses a part to the shrink is %+v", sv)
+			}
+		case "buy":
+			if sv.State != "recoverable" || sv.UpAt == nil {
+				t.Errorf("what the room was made for is %+v", sv)
+			}
+		}
+	}
+}

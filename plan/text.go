@@ -191,7 +191,7 @@ func (t *text) services() {
 		if s.UpAt == nil && s.State == impact.Recoverable {
 			note = "no room, or no one, is left for it"
 		}
-		if s.UpAt == nil && (s.State == impact.Up || s.State == impact.Degraded) {
+		if s.State == TakenDown {
 			note = "taken down after " + span(s.DownFrom) + " to make room"
 		}
 		if m, ok := p.met(s); ok && m.missed {

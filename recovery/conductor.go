@@ -149,13 +149,14 @@ func (c *Conductor) followRuns(ctx context.Context, r *roster, all *sync.WaitGro
 type memory struct {
 	begunAt map[string]time.Time // by step and attempt
 	absent  map[string]time.Time
+	gone    map[string]time.Time // sessions
 	listed  bool // the first listing is over: what is new now is new by our clock
 }
 
 // conduct carries one run through until it is over, ctx ends or a newer leader
 // holds the journal. Any other trouble is retried from what the store holds.
 func (c *Conductor) conduct(ctx context.Context, id string) error {
-	mem := &memory{begunAt: map[string]time.Time{}, absent: map[string]time.Time{}}
+	mem := &memory{begunAt: map[string]time.Time{}, absent: map[string]time.Time{}, gone: map[string]time.Time{}}
 	for n := 0; ; n++ {
 		before := time.Now()
 		err := c.lead(ctx, id, mem)
@@ -212,7 +213,7 @@ func (c *Conductor) lead(ctx context.Context, id string, mem *memory) error {
 	}
 	s := &state{
 		records: map[string]*stored{}, nodes: map[string]storedPresence{}, fences: map[string]bool{},
-		begunAt: map[string]time.Time{}, absent: mem.absent,
+		begunAt: map[string]time.Time{}, absent: mem.absent, gone: mem.gone,
 		self: c.Session, node: c.Node, slack: c.Slack, grace: c.Grace,
 	}
 	v := &view{state: s, id: id, mem: mem, byKey: map[string]string{}, entries: map[string]kv.Entry{}}
@@ -309,10 +310,10 @@ func (c *Conductor) lead(ctx context.Context, id string, mem *memory) error {
 
 // commit writes records and their lines in the journal as one transaction, under the
 // term, and only while the header is as we know it: a run that was paused or aborted
-// in the meantime gives out nothing more.
+// in the meantime gives out nothing more. Nor does one that is being restored.
 func (c *Conductor) commit(ctx context.Context, v *view, writes []write) error {
 	s := v.state
-	t, err := transaction(c.Lead.Fence(), []kv.Cond{{Key: runKey(s.run.ID), Modified: s.runRev}}, writes, c.scribe)
+	t, err := transaction(c.Lead.Fence(), []kv.Cond{{Key: runKey(s.run.ID), Modified: s.runRev}, {Key: kv.Restoring}}, writes, c.scribe)
 	if err != nil {
 		return err
 	}
@@ -338,7 +339,7 @@ func (c *Conductor) head(ctx context.Context, s *state, r Run, entries []Entry) 
 	}
 	rev, err := c.Store.Commit(ctx, kv.Txn{
 		Fence: c.Lead.Fence(),
-		If:    []kv.Cond{{Key: op.Key, Modified: s.runRev}},
+		If:    []kv.Cond{{Key: op.Key, Modified: s.runRev}, {Key: kv.Restoring}},
 		Do:    []kv.Op{op, log},
 	})
 	if err != nil {
@@ -389,7 +390,7 @@ func (c *Conductor) accept(ctx context.Context, s *state, p planned) error {
 		return err
 	}
 	for _, op := range ops {
-		if _, err := c.Store.Commit(ctx, kv.Txn{Fence: c.Lead.Fence(), Do: []kv.Op{op}}); err != nil {
+		if _, err := c.Store.Commit(ctx, kv.Txn{Fence: c.Lead.Fence(), If: []kv.Cond{{Key: kv.Restoring}}, Do: []kv.Op{op}}); err != nil {
 			return fmt.Errorf("write plan %d of run %s: %w", r.Plan, r.ID, err)
 		}
 	}
@@ -505,7 +506,8 @@ func (v *view) incidentChanged() error {
 	return nil
 }
 
-// settle notes which sites of the plan have no node, and since when.
+// settle notes which sites of the plan have no node and which steps that have begun
+// have lost their executor, and since when.
 func (v *view) settle(now time.Time) {
 	present := map[string]bool{}
 	for _, p := range v.nodes {
@@ -517,6 +519,13 @@ func (v *view) settle(now time.Time) {
 			delete(v.absent, site)
 		} else if !known && site != "" {
 			v.absent[site] = now
+		}
+	}
+	for _, r := range v.list {
+		if _, alive := v.nodes[r.Executor]; alive {
+			delete(v.gone, r.Executor)
+		} else if _, known := v.gone[r.Executor]; !known && r.State == StepBegun {
+			v.gone[r.Executor] = now
 		}
 	}
 }

@@ -72,6 +72,7 @@ func Skip(ctx context.Context, s kv.Store, run, step string, by By) error {
 		if r.State != StepPending && r.State != StepPerson && r.State != StepFailed {
 			return false, fmt.Errorf("%w: %s is %s; wait until it ends, or abort the run", ErrState, step, r.State)
 		}
+		r.Unsure = r.Unsure || r.mayHold()
 		r.State, r.Ended, r.Question, r.Asks = StepSkipped, time.Now().UTC().Round(0), "", ""
 		head.reopen()
 		return true, nil
@@ -88,6 +89,7 @@ func Retry(ctx context.Context, s kv.Store, run, step string, by By) error {
 			r.Attempt++
 			r.State, r.Key, r.Ask = StepPending, idempotencyKey(run, step, r.Attempt), AskForced
 			r.Executor, r.Node, r.Detail, r.Question, r.Asks = "", "", "", "", ""
+			r.Allowed = false // it was allowed as things were then
 			r.Begun, r.Ended = time.Time{}, time.Time{}
 			head.reopen()
 			return true, nil
@@ -135,9 +137,10 @@ func answer(r *stored, yes bool, by By) {
 		return
 	case question == QuestionResult && !yes:
 		r.State, r.Ask, r.Executor, r.Node = StepPending, AskNothing, "", ""
+		r.Begun, r.Unsure = time.Time{}, false // for certain it has not been done
 		return
 	case yes:
-		r.State = StepDone
+		r.State, r.Unsure = StepDone, false
 	case question == QuestionAllow:
 		r.State, r.Detail = StepFailed, strings.TrimSuffix("refused by "+by.Who+": "+by.Why, ": ")
 	default:

@@ -56,10 +56,15 @@ func Create(ctx context.Context, s kv.Store, n NewRun) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
+	// Nothing is written over the plan of a run that exists, and the run begins only
+	// with the plan that was written for it.
+	t := kv.Txn{If: []kv.Cond{{Key: runKey(r.ID)}}}
 	for _, op := range ops {
-		if _, err := s.Commit(ctx, kv.Txn{Do: []kv.Op{op}}); err != nil {
+		rev, err := s.Commit(ctx, kv.Txn{If: []kv.Cond{{Key: runKey(r.ID)}}, Do: []kv.Op{op}})
+		if err != nil {
 			return Run{}, fmt.Errorf("write the plan of run %s: %w", r.ID, err)
 		}
+		t.If = append(t.If, kv.Cond{Key: op.Key, Modified: rev})
 	}
 	head, err := put(runKey(r.ID), storedRun{V: 1, Run: r})
 	if err != nil {
@@ -69,7 +74,7 @@ func Create(ctx context.Context, s kv.Store, n NewRun) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	t := kv.Txn{If: []kv.Cond{{Key: head.Key}}, Do: []kv.Op{head, log}}
+	t.Do = []kv.Op{head, log}
 	if _, err := s.Commit(ctx, t); err != nil {
 		return Run{}, fmt.Errorf("write run %s: %w", r.ID, err)
 	}

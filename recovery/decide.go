@@ -37,6 +37,19 @@ func decide(s *state, term int64, now time.Time) decision {
 		}})
 	}
 
+	if i := s.incident; i != nil && i.withdrawn && !s.run.Withdrawn && s.run.State == RunRunning {
+		r := s.run
+		r.State, r.Withdrawn = RunPaused, true
+		r.By = By{Who: i.by, Why: "the declaration was withdrawn: " + i.why}
+		d.run, d.entries = &r, []Entry{{At: utc, Who: r.By.Who, What: "paused", Why: r.By.Why, Term: term}}
+		for _, rec := range s.list {
+			if rec, what, ok := disallow(*rec); ok {
+				change(rec, what, r.By.Why)
+			}
+		}
+		return d
+	}
+
 	open := 0 // steps that are not over and not pending
 	for _, r := range s.list {
 		id := r.Step.ID
@@ -71,11 +84,10 @@ func decide(s *state, term int64, now time.Time) decision {
 	case RunRunning:
 	}
 
-	if i := s.incident; i != nil && i.withdrawn && !s.run.Withdrawn {
+	if i := s.incident; i != nil && !i.withdrawn && s.run.Withdrawn { // it may be withdrawn again
 		r := s.run
-		r.State, r.Withdrawn = RunPaused, true
-		r.By = By{Who: i.by, Why: "the declaration was withdrawn: " + i.why}
-		d.run, d.entries = &r, []Entry{{At: utc, Who: r.By.Who, What: "paused", Why: r.By.Why, Term: term}}
+		r.Withdrawn = false
+		d.run, d.entries = &r, []Entry{{At: utc, Who: s.node, What: "declared again", Term: term}}
 		return d
 	}
 
@@ -94,6 +106,8 @@ func decide(s *state, term int64, now time.Time) decision {
 		rec := stored{Record: Record{Step: *r.step, Attempt: 1, Key: idempotencyKey(s.run.ID, r.step.ID, 1)}}
 		if old := s.records[r.step.ID]; old != nil {
 			rec = *old
+		} else if !s.run.Restored.IsZero() {
+			rec.Ask = AskFirst
 		}
 		switch {
 		case r.question != "":
@@ -102,6 +116,9 @@ func decide(s *state, term int64, now time.Time) decision {
 		case r.step.Manual() && s.run.Scope != ScopeDryDrill:
 			rec.State, rec.Question = StepPerson, QuestionDo
 			rec.Asks = instructions(r.step)
+			if rec.Ask != AskNothing {
+				rec.Asks += lookFirst
+			}
 			rec.Begun = utc
 			change(rec, "given to a person", rec.Asks)
 		default:
@@ -159,12 +176,15 @@ func orphan(s *state, r stored, now time.Time, change func(stored, string, strin
 		change(r, "failed", r.Detail)
 		return true
 	case s.run.State == RunAborted:
-		r.State, r.Ended = StepFailed, utc
+		r.State, r.Ended, r.Unsure = StepFailed, utc, true
 		r.Detail = gone + " and the run was aborted: nobody asked whether it took effect"
 		change(r, "failed", r.Detail)
 		return true
+	case r.State == StepBegun && now.Before(s.graceOf(&r.Record, now)):
+		wakeAt(s.graceOf(&r.Record, now)) // what it had begun is given the time to stop
+		return false
 	case r.State == StepBegun && r.Step.Site != "" && slices.Contains(s.spec.LostSites, r.Step.Site):
-		r.State, r.Ended = StepFailed, utc
+		r.State, r.Ended, r.Unsure = StepFailed, utc, true
 		r.Detail = r.Step.Site + " was lost while it ran there"
 		change(r, "failed", r.Detail)
 		return true
@@ -186,6 +206,29 @@ func orphan(s *state, r stored, now time.Time, change func(stored, string, strin
 	assign(s, &r, p, utc)
 	change(r, "taken over", why)
 	return false
+}
+
+// graceOf is when another may take over a begun step whose executor is gone.
+func (s *state) graceOf(r *Record, now time.Time) time.Time {
+	since, known := s.gone[r.Executor]
+	if !known {
+		since = now
+	}
+	return since.Add(s.grace)
+}
+
+// disallow takes back what a person allowed and what a guard let through, as far as it
+// has not begun: things are not as they were then.
+func disallow(r stored) (_ stored, what string, ok bool) {
+	switch {
+	case r.State == StepAssigned && r.Step.Guard != nil:
+		r.State, r.Executor, r.Node, r.Allowed = StepPending, "", "", false
+		return r, "taken back", true
+	case r.Allowed && !r.State.Over():
+		r.Allowed = false
+		return r, "no longer allowed", true
+	}
+	return r, "", false
 }
 
 // outcome says how a run ends in which nothing is left to do. What failed, or was
@@ -222,6 +265,9 @@ func (s *state) summary() string {
 func idempotencyKey(run, step string, attempt int) string {
 	return fmt.Sprintf("%s/%s#%d", run, step, attempt)
 }
+
+// lookFirst is added to what a person is asked to do that may have been done already.
+const lookFirst = ". It may have been done already, so look first"
 
 // instructions is what a person is asked to do.
 func instructions(st *Step) string {

@@ -20,7 +20,7 @@ func FromPlan(p *plan.Plan) Spec { return fromPlan(p, nil) }
 
 // fromPlan adds steps that are done to the plan for the rest, so that it is whole.
 func fromPlan(p *plan.Plan, done []Past) Spec {
-	t := &translator{p: p, s: p.Snapshot, lost: map[int]bool{}}
+	t := &translator{p: p, s: p.Snapshot, lost: map[int]bool{}, void: map[string]bool{}}
 	spec := Spec{
 		Estate: t.s.Rev, Lost: []string{}, LostSites: []string{}, Services: []Service{}, Blockers: []Blocker{},
 		Objective: Objective{
@@ -49,6 +49,10 @@ func fromPlan(p *plan.Plan, done []Past) Spec {
 	t.shrinkFirst(spec.Steps)
 	for _, d := range done {
 		d.Step.Start, d.Step.Finish = d.Start, d.Finish
+		t.void[d.Step.ID] = slices.ContainsFunc([]string{d.Step.At, d.Step.Site}, func(name string) bool {
+			ref, ok := t.s.Lookup(estate.KindDomain, name)
+			return ok && t.lost[ref.Index]
+		})
 		spec.Steps = append(spec.Steps, d.Step)
 	}
 	slices.SortStableFunc(spec.Steps, func(a, b Step) int { return cmp.Or(cmp.Compare(a.Start, b.Start), strings.Compare(a.ID, b.ID)) })
@@ -76,6 +80,7 @@ type translator struct {
 	p    *plan.Plan
 	s    *estate.Snapshot
 	lost map[int]bool
+	void map[string]bool // steps that are done at a place that is lost by now
 }
 
 func (t *translator) step(ps *plan.Step, capacity map[string]int) Step {
@@ -132,11 +137,11 @@ func limit(args map[string]any, worst time.Duration) time.Duration {
 
 // guard says what must hold before a writer is made beside the old one.
 func (t *translator) guard(c *estate.Component, a *estate.Action, at int) *Guard {
-	makes := []estate.Does{estate.DoesPromote, estate.DoesStart, estate.DoesRestore, estate.DoesRebuild}
-	if c.Mode != estate.ModePrimary || !slices.Contains(makes, a.Does) {
-		return nil
+	if c.Mode != estate.ModePrimary || a.Does == estate.DoesShrink {
+		return nil // every other action makes the component hold, and so a primary
 	}
-	g := &Guard{Sync: a.Does != estate.DoesPromote}
+	// These go on with the data that a standby has.
+	g := &Guard{Sync: a.Does != estate.DoesPromote && a.Does != estate.DoesSwitch}
 	for _, r := range c.Replicas {
 		switch {
 		case r.Role == estate.RolePrimary && t.lost[r.In]:
@@ -201,7 +206,7 @@ func (t *translator) stepsFor(n estate.Need, by *time.Duration, steps []Step) []
 	t.cone(n, map[estate.Ref]bool{}, in)
 	var out []string
 	for i := range steps {
-		if in[steps[i].Component] && steps[i].Finish <= *by {
+		if in[steps[i].Component] && !t.void[steps[i].ID] && steps[i].Finish <= *by {
 			out = append(out, steps[i].ID)
 		}
 	}

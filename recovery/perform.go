@@ -25,6 +25,9 @@ func (w *Worker) perform(ctx context.Context, run string, r Record, scope Scope)
 	}
 	a, err := w.actuator(&r.Step, scope)
 	if err != nil {
+		if r.Ask != AskNothing {
+			return unsure(r, err.Error(), "it may have been carried out already, and "+err.Error()+", which could tell")
+		}
 		return end(r, StepFailed, err.Error())
 	}
 	req := Request{Run: run, Key: r.Key, Attempt: r.Attempt, Step: r.Step, Node: w.Node}
@@ -36,9 +39,7 @@ func (w *Worker) perform(ctx context.Context, run string, r Record, scope Scope)
 		case answer == Done:
 			return end(r, StepDone, "it had taken effect already")
 		case answer == Unknown && r.Ask == AskFirst && !r.Step.Idempotent:
-			r.State, r.Question = StepPerson, QuestionResult
-			r.Asks = fmt.Sprintf("the node that began it is gone, and %s cannot tell whether it took effect (%s); doing it twice could do harm. Look, then say whether it is done", r.Step.Driver, why)
-			return r
+			return unsure(r, "", fmt.Sprintf("it may have been carried out already, and %s cannot tell whether it took effect (%s)", r.Step.Driver, why))
 		}
 	}
 	detail, err := w.act(ctx, a, req)
@@ -72,7 +73,7 @@ func (w *Worker) unsuccessful(ctx context.Context, a Actuator, req Request, r Re
 		return stopped(ctx, r, "it was stopped while it ran: "+err.Error())
 	}
 	if errors.Is(err, errLeftBehind) {
-		return end(r, StepFailed, err.Error())
+		return unsure(r, err.Error(), err.Error()+": it may still be running, and take effect yet. Stop it")
 	}
 	switch answer, _ := w.ask(ctx, a, req); {
 	case ctx.Err() != nil:
@@ -80,7 +81,8 @@ func (w *Worker) unsuccessful(ctx context.Context, a Actuator, req Request, r Re
 	case answer == Done:
 		return end(r, StepDone, "it took effect all the same: "+err.Error())
 	case answer == Unknown:
-		return end(r, StepFailed, err.Error()+"; whether it took effect is not known")
+		text := err.Error() + "; whether it took effect is not known"
+		return unsure(r, text, text)
 	}
 	return end(r, StepFailed, err.Error())
 }
@@ -175,6 +177,19 @@ func (intention) Act(_ context.Context, r Request) (string, error) {
 // end is the record of a step that is over.
 func end(r Record, to StepState, detail string) Record {
 	r.State, r.Detail, r.Ended = to, detail, time.Now().UTC().Round(0)
+	return r
+}
+
+// unsure is the record of a step of which nobody knows whether it took effect. If doing
+// it twice could do harm a person has to look; otherwise it failed, and the planner, or
+// a person who retries it, may have it done again.
+func unsure(r Record, detail, asks string) Record {
+	if r.Step.Idempotent {
+		r.Unsure = true
+		return end(r, StepFailed, detail)
+	}
+	r.State, r.Question = StepPerson, QuestionResult
+	r.Asks = asks + ". Doing it twice could do harm. Look, then say whether it is done"
 	return r
 }
 

@@ -82,6 +82,9 @@ type Run struct {
 	Plans    []Made    `json:"plans"` // every plan that the run followed
 	// Withdrawn says that the run was paused because its incident was withdrawn.
 	Withdrawn bool `json:"withdrawn,omitempty"`
+	// Restored is of when the backup is that the run was restored from. What it began
+	// after that is not known, so each step asks whether it took effect before it acts.
+	Restored time.Time `json:"restored,omitzero"`
 }
 
 // Made is one plan that a run followed, and why it was made.
@@ -119,7 +122,10 @@ type Record struct {
 	Allowed  bool      `json:"allowed,omitempty"`  // a person let it go ahead in spite of its guard
 	Question Question  `json:"question,omitempty"` // of needs-person
 	Asks     string    `json:"asks,omitempty"`     // of needs-person: what the person is asked
-	Begun    time.Time `json:"begun,omitzero"`
+	// Unsure says of a step that is over and not done that its effect may be there
+	// all the same: nobody could tell.
+	Unsure bool      `json:"unsure,omitempty"`
+	Begun  time.Time `json:"begun,omitzero"`
 	Ended    time.Time `json:"ended,omitzero"`
 	Detail   string    `json:"detail,omitempty"`
 	By       string    `json:"by,omitempty"` // the person who decided
@@ -141,7 +147,7 @@ type Ask string
 // What the executor does first.
 const (
 	AskNothing Ask = ""         // acts at once: nobody has begun this attempt
-	AskFirst   Ask = "ask"      // an executor died: asks; unknown waits for a person
+	AskFirst   Ask = "ask"      // an executor died, or a backup was restored: asks; unknown waits for a person
 	AskForced  Ask = "ask-then" // a person said so: asks; acts unless it is done
 )
 

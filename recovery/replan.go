@@ -26,6 +26,10 @@ func Remainder(_ context.Context, r Rest) (Spec, error) {
 	gone := func(st *Step) bool {
 		return st.At != "" && slices.Contains(r.Lost, st.At) || st.Site != "" && slices.Contains(r.Lost, st.Site)
 	}
+	void := map[string]bool{} // what was done, or is being done, where all is lost
+	for _, p := range slices.Concat(r.Done, r.Running) {
+		void[p.Step.ID] = gone(&p.Step)
+	}
 	// Steps come before those that wait for them in neither order of the plan for
 	// certain, so go round until nothing more is dropped.
 	for again := true; again; {
@@ -35,7 +39,7 @@ func Remainder(_ context.Context, r Rest) (Spec, error) {
 			if _, past := ends[st.ID]; past || barred[st.ID] {
 				continue
 			}
-			if gone(st) || slices.ContainsFunc(st.After, func(id string) bool { return barred[id] }) {
+			if gone(st) || slices.ContainsFunc(st.After, func(id string) bool { return barred[id] || void[id] }) {
 				barred[st.ID], again = true, true
 			}
 		}
@@ -58,7 +62,15 @@ func Remainder(_ context.Context, r Rest) (Spec, error) {
 	}
 	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Or(cmp.Compare(a.Start, b.Start), strings.Compare(a.ID, b.ID)) })
 	spec.Steps = steps
-	spec.Lost = r.Lost
+	spec.Lost, spec.LostSites = r.Lost, slices.Clone(spec.LostSites)
+	for i := range r.Current.Steps {
+		st := &r.Current.Steps[i]
+		if slices.Contains(r.Lost, st.Site) {
+			spec.LostSites = append(spec.LostSites, st.Site)
+		}
+	}
+	slices.Sort(spec.LostSites)
+	spec.LostSites = slices.Compact(spec.LostSites)
 	spec.Services = slices.Clone(spec.Services)
 	for i := range spec.Services {
 		sv := &spec.Services[i]
@@ -67,7 +79,7 @@ func Remainder(_ context.Context, r Rest) (Spec, error) {
 		}
 		up := *sv.UpAt
 		for _, id := range sv.Needs {
-			if barred[id] {
+			if barred[id] || void[id] {
 				sv.UpAt = nil
 				break
 			}

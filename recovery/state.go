@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,6 +24,7 @@ type state struct {
 
 	begunAt map[string]time.Time // when we first knew of a begun step, by our clock
 	absent  map[string]time.Time // since when a site has no node, by our clock
+	gone    map[string]time.Time // since when the session of a begun step is over, by our clock
 	planned bool                 // a new plan is being made
 
 	self  string // session of the leader's own node
@@ -131,16 +133,24 @@ func (s *state) readiness(now time.Time) []readiness {
 		}
 	}
 	claimed := map[string]string{} // what an earlier step still waits to use, by the first such step
+	makers := s.makers()
+	making := map[string]string{} // the step that is about to make a primary of a component
 	pending := s.pending()
 	out := make([]readiness, len(pending))
 	for i, st := range pending {
 		r := readiness{step: st, after: s.waitsFor(st)}
 		if r.after == "" {
-			if s.run.Scope != ScopeDryDrill && !s.allowed(st.ID) {
-				r.question, r.why = s.guard(st)
+			if st.Guard != nil && s.run.Scope != ScopeDryDrill {
+				r.question, r.why = s.guard(st, makers[st.Component])
+				if first := making[st.Component]; r.why == "" && first != "" {
+					r.why = "waits for " + first + ", which makes a primary of " + st.Component
+				}
 			}
 			if r.why == "" {
 				r.why, r.early = scarce(st, free, claimed, elapsed)
+			}
+			if st.Guard != nil && r.ready() {
+				making[st.Component] = st.ID
 			}
 		}
 		for _, u := range st.Uses {
@@ -186,24 +196,76 @@ func (s *state) waitsFor(st *Step) string {
 	return ""
 }
 
-func (s *state) allowed(id string) bool {
-	r := s.records[id]
-	return r != nil && r.Allowed
+// makers lists, by component, the steps that have made a primary or may have.
+func (s *state) makers() map[string][]*stored {
+	out := map[string][]*stored{}
+	for _, r := range s.list {
+		if r.Step.Guard != nil && (r.State == StepAssigned || r.mayHold()) {
+			out[r.Step.Component] = append(out[r.Step.Component], r)
+		}
+	}
+	return out
+}
+
+// mayHold reports whether the effect of a step is or may be there.
+func (r *Record) mayHold() bool {
+	switch r.State {
+	case StepDone, StepBegun:
+		return true
+	case StepPerson:
+		return r.Question == QuestionDo || r.Question == QuestionResult
+	case StepPending, StepAssigned: // it had begun, and is to ask what became of that
+		return !r.Begun.IsZero()
+	case StepFailed, StepSkipped:
+		return r.Unsure
+	case StepDropped:
+	}
+	return false
 }
 
 // guard keeps two writers apart (design §6): it lets a step go ahead, makes it wait,
-// or asks a person.
-func (s *state) guard(st *Step) (Question, string) {
-	g := st.Guard
-	if g == nil || g.Old == "" {
+// or asks a person. The old primary is where the last of the others that may have made
+// one put it, else where the plan knew it. Nothing switches off the wait for the fence
+// of its site, not even a person.
+func (s *state) guard(st *Step, makers []*stored) (Question, string) {
+	g := *st.Guard
+	own := s.records[st.ID]
+	allowed := own != nil && own.Allowed
+	var last *stored
+	for _, r := range makers {
+		switch {
+		case r.Step.ID == st.ID:
+		case r.State == StepAssigned || r.State == StepBegun:
+			return "", "waits for " + r.Step.ID + ", which makes a primary of " + st.Component
+		case last == nil || r.rev > last.rev:
+			last = r
+		}
+	}
+	if last != nil {
+		// No standby is stated to follow the new primary.
+		g = Guard{Old: cmp.Or(last.Step.At, last.Step.ID), Site: last.Step.Site}
+		allowed = allowed && own.rev > last.rev // a person knew of it
+	}
+	if g.Old == "" {
 		return "", ""
 	}
+	held := g.Site != "" && s.fences[g.Site]
+	ask := ""
 	switch {
-	case g.Site == "" || !slices.Contains(s.spec.LostSites, g.Site):
-		return QuestionAllow, fmt.Sprintf("the primary in %s cannot be asked, and its site %s is not declared lost: it may still be writing. Make sure that it is not, then allow or refuse", g.Old, g.Site)
+	case allowed:
+	case g.Site == "":
+		ask = fmt.Sprintf("the primary in %s cannot be asked, and it is in no site that could be declared lost: it may still be writing. Make sure that it is not, then allow or refuse", g.Old)
+	case !slices.Contains(s.spec.LostSites, g.Site):
+		ask = fmt.Sprintf("the primary in %s cannot be asked, and its site %s is not declared lost: it may still be writing. Make sure that it is not, then allow or refuse", g.Old, g.Site)
 	case !g.Sync:
-		return QuestionAllow, fmt.Sprintf("the standby in %s is not known to have every acknowledged write of %s. Allow to accept the loss, or refuse", st.At, g.Old)
-	case s.fences[g.Site]:
+		ask = fmt.Sprintf("the standby in %s is not known to have every acknowledged write of %s. Allow to accept the loss, or refuse", st.At, g.Old)
+	}
+	switch {
+	case ask != "" && held:
+		return QuestionAllow, ask + fmt.Sprintf(". Once allowed it still waits until the fencing lease of %s has run out, which its node holds as long as it lets the site write: it lets go when the site is declared lost, or when the node is stopped", g.Site)
+	case ask != "":
+		return QuestionAllow, ask
+	case held:
 		return "", fmt.Sprintf("waits until the fencing lease of %s has run out", g.Site)
 	}
 	return "", ""

@@ -180,6 +180,9 @@ func compose(s *state, plans []Spec, journal []Entry, now time.Time) RunView {
 		switch {
 		case ok:
 			s.fill(&sv, r)
+			if i >= inPlan && r.State == StepPending && r.Attempt <= 1 {
+				sv.State = StepDropped
+			}
 		case i >= inPlan:
 			sv.State = StepDropped
 		}

@@ -242,14 +242,10 @@ func (d *desk) see(ctx context.Context, e kv.Event) error {
 	}
 	run, _, _ := strings.Cut(strings.TrimPrefix(e.Key, stepPrefix), "/")
 	j := d.jobs[e.Key]
-	mine := r.Executor == d.Session && (r.State == StepAssigned || r.State == StepBegun && d.begins(&r))
+	mine := d.mine(&r)
 	switch {
 	case mine && j == nil:
-		j = &job{run: run, rec: r, rev: e.Modified}
-		d.jobs[e.Key] = j
-		if r.State == StepBegun {
-			d.start(ctx, j)
-		}
+		d.take(ctx, run, stored{r, e.Modified})
 	case mine && j.phase == waiting:
 		j.rec, j.rev = r, e.Modified
 		if r.State == StepBegun {
@@ -266,6 +262,20 @@ func (d *desk) see(ctx context.Context, e kv.Event) error {
 		}
 	}
 	return nil
+}
+
+// mine reports whether a step is given to us.
+func (d *desk) mine(r *Record) bool {
+	return r.Executor == d.Session && (r.State == StepAssigned || r.State == StepBegun && d.begins(r))
+}
+
+// take makes a job of a step that is given to us.
+func (d *desk) take(ctx context.Context, run string, r stored) {
+	j := &job{run: run, rec: r.Record, rev: r.rev}
+	d.jobs[stepKey(run, r.Step.ID)] = j
+	if r.State == StepBegun {
+		d.start(ctx, j)
+	}
 }
 
 // begins reports whether it is for us to carry out a step that is recorded as begun:
@@ -427,6 +437,12 @@ func (d *desk) overtaken(ctx context.Context, j *job, wrote write) error {
 		}
 		if _, err := d.Store.Commit(ctx, kv.Txn{Do: []kv.Op{op}}); err != nil {
 			return fmt.Errorf("record a late report: %w", err)
+		}
+		if now.Attempt != j.rec.Attempt && d.mine(&now.Record) {
+			// While the old attempt was in hand the new one was passed over.
+			d.revs[key] = max(d.revs[key], now.rev)
+			d.take(ctx, j.run, now)
+			d.nudge()
 		}
 	default:
 		delete(d.jobs, key)

@@ -21,9 +21,10 @@ const (
 	backupVersion = 1
 )
 
-// restoring is the key that a store has while it is restored, so that half a restore
-// is never taken for a whole one.
-const restoring = "restore/unfinished"
+// Restoring is the key that a store has while it is restored, so that half a restore
+// is never taken for a whole one. Who must not act on half a restore makes it a
+// condition of what it writes that this key does not exist.
+const Restoring = "restore/unfinished"
 
 // BackupInfo says what a backup is of.
 type BackupInfo struct {
@@ -82,7 +83,7 @@ func Backup(ctx context.Context, s Store, w io.Writer, cluster string, at time.T
 		return line(backupHeader{backupFormat, backupVersion, cluster, info.At, rev})
 	}
 	each := func(e Entry) error {
-		if e.Lease != 0 || e.Key == restoring {
+		if e.Lease != 0 || e.Key == Restoring {
 			return nil
 		}
 		info.Records++
@@ -128,34 +129,29 @@ var ErrBadBackup = errors.New("the backup cannot be used")
 
 // Restore writes a backup into an empty store. The whole backup is checked before the
 // first write. A restore that was interrupted can be run again: until it is done, the
-// store counts as empty. Revisions start anew, so fences of the old store mean nothing
-// in the new one.
-func Restore(ctx context.Context, r io.Reader, s Store) (BackupInfo, error) {
+// store counts as empty, and has the key [Restoring]. Revisions start anew, so fences of
+// the old store mean nothing in the new one.
+//
+// finish is called when all is written and the store still has that key; nil is
+// nothing. When it fails the restore is unfinished. It is called again when the restore
+// is run again.
+func Restore(ctx context.Context, r io.Reader, s Store, finish func(context.Context, BackupInfo) error) (BackupInfo, error) {
 	info, records, err := readBackup(r)
 	if err != nil {
 		return BackupInfo{}, err
 	}
-	found, _, err := s.List(ctx, "")
+	found, marked, err := contents(ctx, s)
 	if err != nil {
-		return BackupInfo{}, fmt.Errorf("look whether the store is empty: %w", err)
+		return BackupInfo{}, err
 	}
-	var marked int64
-	var leftovers []Op
-	for _, e := range found {
-		switch {
-		case e.Key == restoring:
-			marked = e.Modified
-		case e.Lease == 0:
-			leftovers = append(leftovers, Op{Key: e.Key, Delete: true})
-		}
-	}
-	if len(leftovers) > 0 && marked == 0 {
-		return BackupInfo{}, fmt.Errorf("the store is not empty (it has %q and %d other keys): restore into a new cluster, nothing was changed", leftovers[0].Key, len(leftovers)-1)
+	again := marked != 0
+	if err := refuseFull(found, again); err != nil {
+		return BackupInfo{}, err
 	}
 	mark := func(finished bool) error {
 		rev, err := s.Commit(ctx, Txn{
-			If: []Cond{{Key: restoring, Modified: marked}},
-			Do: []Op{{Key: restoring, Delete: finished}},
+			If: []Cond{{Key: Restoring, Modified: marked}},
+			Do: []Op{{Key: Restoring, Delete: finished}},
 		})
 		marked = rev
 		return err
@@ -163,19 +159,71 @@ func Restore(ctx context.Context, r io.Reader, s Store) (BackupInfo, error) {
 	if err := mark(false); err != nil {
 		return BackupInfo{}, fmt.Errorf("begin to restore: %w", err)
 	}
-	ops := leftovers
+	// What was written between the look and the mark must not be lost.
+	if found, _, err = contents(ctx, s); err != nil {
+		return BackupInfo{}, err
+	}
+	if err := refuseFull(found, again); err != nil {
+		return BackupInfo{}, errors.Join(err, mark(true))
+	}
+	at := map[string]int64{}
+	var ops []Op
+	for _, e := range found {
+		at[e.Key] = e.Modified
+		ops = append(ops, Op{Key: e.Key, Delete: true})
+	}
 	for _, x := range records {
 		ops = append(ops, Op{Key: string(x.Key), Value: x.Value})
 	}
 	for batch := range batches(ops) {
-		if _, err := s.Commit(ctx, Txn{If: []Cond{{Key: restoring, Modified: marked}}, Do: batch}); err != nil {
+		t := Txn{If: []Cond{{Key: Restoring, Modified: marked}}, Do: batch}
+		for _, op := range batch {
+			c := Cond{Key: op.Key}
+			if op.Delete {
+				c.Modified = at[op.Key]
+			}
+			t.If = append(t.If, c)
+		}
+		if _, err := s.Commit(ctx, t); err != nil {
 			return BackupInfo{}, fmt.Errorf("restore: %w: part of the backup is in the store; run the restore again to start over", err)
+		}
+	}
+	if finish != nil {
+		if err := finish(ctx, info); err != nil {
+			return BackupInfo{}, fmt.Errorf("finish the restore: %w: run it again to start over", err)
 		}
 	}
 	if err := mark(true); err != nil {
 		return BackupInfo{}, fmt.Errorf("finish the restore: %w: run it again to start over", err)
 	}
 	return info, nil
+}
+
+// contents lists what a restore would write over, which is all but what is under a
+// lease, and the revision of the mark of a restore that was interrupted.
+func contents(ctx context.Context, s Store) (found []Entry, marked int64, err error) {
+	all, _, err := s.List(ctx, "")
+	if err != nil {
+		return nil, 0, fmt.Errorf("look whether the store is empty: %w", err)
+	}
+	for _, e := range all {
+		switch {
+		case e.Key == Restoring:
+			marked = e.Modified
+		case e.Lease == 0:
+			found = append(found, e)
+		}
+	}
+	return found, marked, nil
+}
+
+// refuseFull keeps a restore away from a store that holds something, unless that is
+// what an earlier restore left behind.
+func refuseFull(found []Entry, again bool) error {
+	if len(found) == 0 || again {
+		return nil
+	}
+	return fmt.Errorf("the store is not empty (it has %q and %d other keys): restore into a new cluster, nothing was changed", found[0].Key, len(found)-1)
 }
 
 // batches cuts operations into what one transaction takes.

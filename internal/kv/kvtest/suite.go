@@ -768,7 +768,7 @@ func RunBackup(t *testing.T, from, to kv.Store) {
 	if info.Records != 903 || info.Revision != rev || info.Cluster != "test" {
 		t.Errorf("backed up %+v at %d", info, rev)
 	}
-	restored, err := kv.Restore(ctx, bytes.NewReader(text.Bytes()), to)
+	restored, err := kv.Restore(ctx, bytes.NewReader(text.Bytes()), to, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -787,7 +787,7 @@ func RunBackup(t *testing.T, from, to kv.Store) {
 		t.Fatal(err)
 	}
 	diff(t, "restored", values(want), values(got))
-	if _, err := kv.Restore(ctx, bytes.NewReader(text.Bytes()), to); err == nil || !strings.Contains(err.Error(), "not empty") {
+	if _, err := kv.Restore(ctx, bytes.NewReader(text.Bytes()), to, nil); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("a second restore into the same store: %v", err)
 	}
 }
