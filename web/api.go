@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"path"
 	"strings"
@@ -387,5 +388,80 @@ func (s *Server) apiRestore(w http.ResponseWriter, r *http.Request, id Identity)
 	}
 	s.log.Info("store restored", "who", id.Name)
 	writeJSON(w, http.StatusOK, Done{ID: "restored"})
+	return nil
+}
+
+// A replaceRequest is the body of POST /api/v1/members/replace and, without lost, of
+// POST /api/v1/members/move.
+type replaceRequest struct {
+	Lost string `json:"lost,omitempty"`
+	Name string `json:"name"`
+	Peer string `json:"peer"`
+	Why  string `json:"why"`
+}
+
+// replacement reads which member is to be where, and why.
+func replacement(r *http.Request, id Identity) (Replacement, error) {
+	var req replaceRequest
+	if err := readJSON(r, &req); err != nil {
+		return Replacement{}, err
+	}
+	why, err := reason(req.Why)
+	if err != nil {
+		return Replacement{}, err
+	}
+	if req.Name == "" {
+		return Replacement{}, fmt.Errorf("the name of the member is missing: %w", ErrBadInput)
+	}
+	if host, port, err := net.SplitHostPort(req.Peer); err != nil || host == "" || port == "" {
+		return Replacement{}, fmt.Errorf("%q is not host:port, such as 10.1.0.5:7400: %w", req.Peer, ErrBadInput)
+	}
+	return Replacement{Lost: req.Lost, Name: req.Name, Peer: req.Peer, Who: id.Name, Why: why}, nil
+}
+
+func (s *Server) apiReplace(w http.ResponseWriter, r *http.Request, id Identity) error {
+	req, err := replacement(r, id)
+	if err != nil {
+		return err
+	}
+	if req.Lost == "" {
+		return fmt.Errorf("the lost member is not named: %w", ErrBadInput)
+	}
+	members, err := s.backend.Replace(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string][]Member{"members": members})
+	return nil
+}
+
+func (s *Server) apiMove(w http.ResponseWriter, r *http.Request, id Identity) error {
+	req, err := replacement(r, id)
+	if err != nil {
+		return err
+	}
+	if req.Lost != "" {
+		return fmt.Errorf("a member that moves is not lost: %w", ErrBadInput)
+	}
+	if err := s.backend.Move(r.Context(), req); err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, Done{ID: req.Name})
+	return nil
+}
+
+func (s *Server) apiRepair(w http.ResponseWriter, r *http.Request, id Identity) error {
+	var req whyRequest
+	if err := readJSON(r, &req); err != nil {
+		return err
+	}
+	why, err := reason(req.Why)
+	if err != nil {
+		return err
+	}
+	if err := s.backend.Repair(r.Context(), id.Name, why); err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, Done{ID: "repaired"})
 	return nil
 }

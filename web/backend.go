@@ -20,6 +20,7 @@ type Backend interface {
 	Doer
 	Registry
 	Vault
+	Steward
 }
 
 // A Watcher tells what is known.
@@ -62,6 +63,26 @@ type Vault interface {
 	Backup(ctx context.Context, w io.Writer) error
 	// Restore replaces what is stored by a snapshot.
 	Restore(ctx context.Context, r io.Reader, by string) error
+}
+
+// A Steward looks after the store that the nodes share.
+type Steward interface {
+	// Replace removes a member that is lost for good and admits another in its
+	// stead. It returns the members that the new node is to be started with.
+	Replace(ctx context.Context, r Replacement) ([]Member, error)
+	// Move tells the members that one of them has another address from now on.
+	Move(ctx context.Context, r Replacement) error
+	// Repair lets a store that was full take writes again, once there is room.
+	Repair(ctx context.Context, by, why string) error
+}
+
+// A Replacement says which member is lost, or moves, and where its vote goes.
+type Replacement struct {
+	Lost string // the member that is replaced; empty where one only moves
+	Name string // the member that there will be
+	Peer string // host:port at which other members reach it
+	Who  string // decided; goes into the log of the node
+	Why  string
 }
 
 // Facts are what a node knows at one moment.

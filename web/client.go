@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -43,6 +44,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 	t := &http.Transport{
 		Proxy:                 nil, // the way to a node must not lead through what may be lost
 		TLSClientConfig:       &tls.Config{RootCAs: o.CA, MinVersion: tls.VersionTLS13},
+		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext, // a lost site does not refuse, it is silent
 		TLSHandshakeTimeout:   5 * time.Second,
 		ResponseHeaderTimeout: 60 * time.Second,
 		IdleConnTimeout:       30 * time.Second,
@@ -136,6 +138,25 @@ func (c *Client) Ping(ctx context.Context) error {
 func (c *Client) Members(ctx context.Context) ([]Member, error) {
 	var out struct{ Members []Member }
 	return out.Members, c.call(ctx, http.MethodGet, "/members", nil, &out)
+}
+
+// Replace removes a member that is lost for good and admits another in its stead. It
+// returns the members that the new node is to be started with; Who is taken from the
+// token.
+func (c *Client) Replace(ctx context.Context, r Replacement) ([]Member, error) {
+	var out struct{ Members []Member }
+	err := c.call(ctx, http.MethodPost, "/members/replace", replaceRequest{r.Lost, r.Name, r.Peer, r.Why}, &out)
+	return out.Members, err
+}
+
+// Move tells the members that r.Name is reached at r.Peer from now on.
+func (c *Client) Move(ctx context.Context, r Replacement) error {
+	return c.call(ctx, http.MethodPost, "/members/move", replaceRequest{"", r.Name, r.Peer, r.Why}, nil)
+}
+
+// Repair lets a store that was full take writes again.
+func (c *Client) Repair(ctx context.Context, why string) error {
+	return c.call(ctx, http.MethodPost, "/members/repair", whyRequest{why}, nil)
 }
 
 // Incidents returns all incidents, newest first.

@@ -135,6 +135,33 @@ func TestClient(t *testing.T) {
 		t.Errorf("rolled back to %+v", back)
 	}
 
+	before, err := c.Members(ctx)
+	check("members", err)
+	lost := before[1].Site
+	got, err := c.Replace(ctx, web.Replacement{Lost: lost, Name: "new", Peer: "10.9.0.1:7400", Why: "its disk burned"})
+	check("replace", err)
+	if i := slices.IndexFunc(got, func(m web.Member) bool { return m.Site == "new" }); i < 0 || got[i].Peer != "10.9.0.1:7400" || len(got) != len(before) {
+		t.Errorf("replaced into %+v", got)
+	}
+	if _, err := c.Replace(ctx, web.Replacement{Lost: lost, Name: "new", Peer: "10.9.0.1:7400", Why: "again"}); !errors.As(err, &p) || p.Code != "not-found" {
+		t.Errorf("replacing who is gone: %v", err)
+	}
+	check("move", c.Move(ctx, web.Replacement{Name: "new", Peer: "10.9.0.2:7400", Why: "another rack"}))
+	if members, err = c.Members(ctx); err != nil || !slices.ContainsFunc(members, func(m web.Member) bool { return m.Peer == "10.9.0.2:7400" }) {
+		t.Errorf("moved: %+v, %v", members, err)
+	}
+	for _, bad := range []web.Replacement{{Lost: "x", Name: "new", Peer: "no-port", Why: "x"}, {Lost: "x", Peer: "h:1", Why: "x"}, {Name: "new", Peer: "h:1", Why: "x"}, {Lost: "x", Name: "new", Peer: "h:1"}} {
+		if _, err := c.Replace(ctx, bad); !errors.As(err, &p) || p.Code != "bad-input" && p.Code != "why-missing" {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	b.Change(func(f *web.Facts) { f.Quorum.Full = true })
+	if err := c.Move(ctx, web.Replacement{Name: "new", Peer: "10.9.0.3:7400", Why: "x"}); !errors.As(err, &p) || p.Code != "store-full" {
+		t.Errorf("a full store: %v", err)
+	}
+	check("repair", c.Repair(ctx, "the quota is larger now"))
+	check("move", c.Move(ctx, web.Replacement{Name: "new", Peer: "10.9.0.3:7400", Why: "x"}))
+
 	var snapshot bytes.Buffer
 	n, err := c.Backup(ctx, &snapshot)
 	check("backup", err)

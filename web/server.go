@@ -151,6 +151,9 @@ func (s *Server) routes() []route {
 		{http.MethodPost, api + "/estate/rollback", Approver, maxForm, s.apiRollback},
 		{http.MethodGet, api + "/backup", Approver, maxForm, s.apiBackup},
 		{http.MethodPost, api + "/restore", Approver, maxBackup, s.apiRestore},
+		{http.MethodPost, api + "/members/replace", Approver, maxForm, s.apiReplace},
+		{http.MethodPost, api + "/members/move", Approver, maxForm, s.apiMove},
+		{http.MethodPost, api + "/members/repair", Approver, maxForm, s.apiRepair},
 		{http.MethodPost, api + "/ping", Operator, maxForm, s.apiPing},
 	}
 }

@@ -161,6 +161,19 @@ func TestRoles(t *testing.T) {
 			}
 		}
 	}
+	// Which nodes vote is for an approver to decide, and so is what the estate is.
+	for path, body := range map[string]string{
+		"/api/v1/members/replace": `{"lost":"pangyo","name":"pangyo","peer":"10.1.0.9:7400","why":"because"}`,
+		"/api/v1/members/move":    `{"name":"pangyo","peer":"10.1.0.9:7400","why":"because"}`,
+		"/api/v1/members/repair":  `{"why":"because"}`,
+	} {
+		for role, want := range map[web.Role]int{web.Viewer: http.StatusForbidden, web.Operator: http.StatusForbidden, web.Approver: http.StatusOK} {
+			s, _ := console(t, "well")
+			if w := post(t, s, path, role.String(), body); w.Code != want {
+				t.Errorf("%s as %s: status %d, want %d", path, role, w.Code, want)
+			}
+		}
+	}
 	// An operator proposes, an approver declares.
 	for role, want := range map[string]web.Verb{"operator": web.Propose, "approver": web.Declare} {
 		s, b := console(t, "well")

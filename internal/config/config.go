@@ -101,7 +101,8 @@ type Policy struct {
 // Fence is how the writers of a site are stopped, and let go again.
 type Fence struct {
 	Command
-	Timeout time.Duration `yaml:"timeout" doc:"of one try; it is tried until it succeeds"`
+	None    bool          `yaml:"none" doc:"true: this site has no writers that could go on writing while it is cut off"`
+	Timeout time.Duration `yaml:"timeout" doc:"of one try, at most half of detection.lease; it is tried until it succeeds"`
 	Release Command       `yaml:"release" doc:"lets them write again once the site is back with the others"`
 }
 
@@ -127,9 +128,9 @@ func DefaultConfig() Config {
 		Listen:    Listen{Peer: "127.0.0.1:7400", Client: "127.0.0.1:7401", Console: "127.0.0.1:7402"},
 		Store:     Store{Heartbeat: 50 * time.Millisecond, Election: 500 * time.Millisecond, Quota: 2 << 30},
 		Console:   Console{Accounts: "accounts.yaml", SessionKey: "session.key"},
-		Detection: Detection{Interval: 500 * time.Millisecond, Timeout: time.Second, Lease: 3 * time.Second, Hold: 6 * time.Second, Observers: 2},
+		Detection: Detection{Interval: 500 * time.Millisecond, Timeout: time.Second, Lease: 5 * time.Second, Hold: 8 * time.Second, Observers: 2},
 		Policy:    Policy{Declare: Confirm, Approve: Confirm},
-		Fence:     Fence{Timeout: 5 * time.Second},
+		Fence:     Fence{Timeout: 2 * time.Second},
 		Log:       Log{Level: "info"},
 	}
 }
@@ -230,7 +231,9 @@ func (c *Config) Validate() error {
 	v.that(d.Observers >= 2, "detection.observers", "is %d: must be at least 2, because one site cannot tell a lost site from its own broken line", d.Observers)
 	v.command("fence", c.Fence.Command)
 	v.command("fence.release", c.Fence.Release)
-	v.that(c.Fence.Timeout > 0, "fence.timeout", "is %v: must be above 0s", c.Fence.Timeout)
+	v.that(c.Fence.Timeout > 0 && c.Fence.Timeout <= d.Lease/2, "fence.timeout", "is %v: must be above 0s and at most half of the lease of %v, or others may promote before the writers of this site are fenced", c.Fence.Timeout, d.Lease)
+	v.that(!c.Fence.None || !c.Fence.Set(), "fence.none", "is true, but a way to fence is given too")
+	v.that(c.Policy.Declare != Auto || c.Fence.Set() || c.Fence.None || c.Self().Witness, "policy.declare", "is auto, but nothing fences the writers of this site: set fence.exec or fence.http, or fence.none if it has no writers")
 	v.that(c.Fence.Set() || !c.Fence.Release.Set(), "fence.release", "is there, but nothing to release: set fence.exec or fence.http")
 	for _, name := range c.Secrets.names() {
 		src := c.Secrets[name]

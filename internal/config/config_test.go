@@ -33,7 +33,7 @@ secrets: {token: {env: TOKEN}}
 		t.Fatal(err)
 	}
 	if c.Store.Heartbeat != 20*time.Millisecond || c.Store.Quota != 64<<20 || c.Policy.Declare != config.Auto ||
-		c.Policy.Approve != config.Confirm || c.Fence.Exec[1] != "on" || c.Fence.Release.HTTP == "" || c.Detection.Hold != 6*time.Second {
+		c.Policy.Approve != config.Confirm || c.Fence.Exec[1] != "on" || c.Fence.Release.HTTP == "" || c.Detection.Hold != 8*time.Second {
 		t.Errorf("%+v", c)
 	}
 	if c.Self().Site != "north" || len(c.Members()) != 1 || len(c.Warnings()) != 1 {
@@ -54,9 +54,12 @@ func TestParseRefuses(t *testing.T) {
 		{small + "policy: {declare: automatic}\n", `policy.declare is "automatic", which is none of auto, confirm; did you mean "auto"?`},
 		{small + "site: south\n", `f.yaml:5:1: "site" is given twice`},
 		{strings.Replace(small, "site: north\n", "site: nort\n", 1), `f.yaml:2: site is "nort", which is not among the nodes; did you mean "north"?`},
-		{small + "detection:\n  lease: 5s\n", `f.yaml:6: detection.hold is 6s: must be at least the lease of 5s + 2.5s = 7.5s`},
+		{small + "detection:\n  lease: 6s\n", `f.yaml:6: detection.hold is 8s: must be at least the lease of 6s + 2.5s = 8.5s`},
 		{small + "store:\n  election: 100ms\n", `f.yaml:6: store.election is 100ms: must be at least 5 heartbeats of 50ms, which is 250ms`},
 		{small + "detection: {observers: 1}\n", "f.yaml:5: detection.observers is 1: must be at least 2"},
+		{small + "policy: {declare: auto}\n", "f.yaml:5: policy.declare is auto, but nothing fences the writers of this site"},
+		{small + "fence: {exec: [x], timeout: 3s}\n", "f.yaml:5: fence.timeout is 3s: must be above 0s and at most half of the lease of 5s"},
+		{small + "fence: {exec: [x], none: true}\n", "f.yaml:5: fence.none is true, but a way to fence is given too"},
 		{small + "tls: {ca: x}\n", "f.yaml:5: tls needs all of ca, cert and key"},
 		{small + "listen: {console: 0.0.0.0:80}\n", "f.yaml:5: listen.console is 0.0.0.0:80: without a certificate"},
 		{small + "fence: {exec: [a], http: http://x}\n", "fence has both exec and http"},
@@ -111,7 +114,7 @@ func TestDescribe(t *testing.T) {
 	if diff := cmp.Diff([]any{want.Store.Quota, want.Detection, want.Listen}, []any{c.Store.Quota, c.Detection, c.Listen}); diff != "" {
 		t.Error(diff)
 	}
-	for _, field := range []string{"quota: 2GiB", "hold: 6s", "release:", "sessionKey: session.key", "declare: confirm", "  - site: north"} {
+	for _, field := range []string{"quota: 2GiB", "hold: 8s", "release:", "sessionKey: session.key", "declare: confirm", "  - site: north"} {
 		if !strings.Contains(b.String(), field) {
 			t.Errorf("%q is missing in\n%s", field, b.String())
 		}

@@ -65,6 +65,7 @@ type demo struct {
 	nodes    map[string]*group
 	loads    map[string]*group
 	token    string
+	voters   []string
 	leader   string // before the loss
 	asked    map[string]bool
 	user     string
@@ -84,6 +85,9 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 		return NotBack, err
 	}
 	p := plan.For(im, plan.Options{})
+	if len(o.Lose) == 0 {
+		return NotBack, errors.New("nothing is to be lost: name at least one domain")
+	}
 	d := &demo{
 		o: o, speed: o.Speed, lostSite: map[string]bool{}, titles: map[string]*estate.Service{},
 		urls: map[string]string{}, consoles: map[string]string{}, nodes: map[string]*group{}, loads: map[string]*group{},

@@ -298,15 +298,33 @@ func (d *demo) report(im *impact.Impact, run *web.Run, firstWrite time.Duration)
 			s.item("      ", strings.Join(stuck[why], "; "))
 		}
 	}
-	switch outcome {
-	case AllBack:
+	returned := run != nil && run.Progress.Done > 0
+	switch {
+	case outcome == AllBack && failed == 0:
+		fmt.Fprintln(s.out, s.paint(green, "\nNothing that users use went down: there was nothing to bring back."))
+	case outcome == AllBack:
 		fmt.Fprintln(s.out, s.paint(green, "\nEverything is back."))
-	case SomeUnrecoverable:
+	case outcome == SomeUnrecoverable && returned:
 		fmt.Fprintln(s.out, s.paint(yellow, "\nAll that is recoverable is back. The rest waits for what was lost."))
-	case NotBack:
+	case outcome == SomeUnrecoverable:
+		fmt.Fprintln(s.out, s.paint(yellow, "\nNothing that went down is recoverable: it waits for what was lost."))
+	case d.quorumLost():
+		fmt.Fprintln(s.out, s.paint(red, "\nNothing was recovered: too few voting nodes are left for a quorum, so nobody may act."))
+	default:
 		fmt.Fprintln(s.out, s.paint(red, "\nNot everything that is recoverable came back."))
 	}
 	return outcome
+}
+
+// quorumLost reports whether the loss took half of the voting nodes or more.
+func (d *demo) quorumLost() bool {
+	left := 0
+	for _, site := range d.voters {
+		if !d.lostSite[site] {
+			left++
+		}
+	}
+	return 2*left <= len(d.voters)
 }
 
 // downFor returns for how long users could not use a subject, and when they could

@@ -74,6 +74,7 @@ func (d *demo) launchAll(given map[string]config.Ports, estateDir string) error 
 			c.Detection.Interval, c.Detection.Timeout = 250*time.Millisecond, 500*time.Millisecond
 			c.Detection.Lease, c.Detection.Hold = lease, hold
 			c.Policy.Declare, c.Policy.Approve = config.Auto, config.Auto
+			c.Fence.Timeout = lease / 2
 			c.Fence.HTTP, c.Fence.Release.HTTP = d.urls[site]+"/fence", d.urls[site]+"/release"
 		},
 	})
@@ -142,6 +143,12 @@ func (d *demo) settle(ctx context.Context, files map[string][]byte) error {
 			return false
 		}
 		d.leader = n.Leader
+		d.voters = d.voters[:0]
+		for _, s := range n.Sites {
+			if s.Voter {
+				d.voters = append(d.voters, s.Name)
+			}
+		}
 		return !slices.ContainsFunc(n.Sites, func(s web.Site) bool { return s.State != web.StateUp || !s.Observes })
 	})
 }

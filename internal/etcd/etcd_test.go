@@ -44,7 +44,7 @@ func TestBackup(t *testing.T) {
 	if err := to.nodes[0].Backup(t.Context(), &text); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := kv.Restore(t.Context(), &text, memory); err != nil { // from one kind of store to another
+	if _, err := kv.Restore(t.Context(), &text, memory, nil); err != nil { // from one kind of store to another
 		t.Fatal(err)
 	}
 }

@@ -53,7 +53,7 @@ type lease struct {
 func (l *lease) renew(ctx context.Context) {
 	defer close(l.done)
 	for {
-		due := l.Renewed().Add(l.ttl / 3)
+		due := l.Renewed().Add(l.ttl / 6)
 		for {
 			if pause(ctx, max(0, time.Until(due))) != nil {
 				return

@@ -285,7 +285,7 @@ func (n *Node) Backup(ctx context.Context, w io.Writer) error { return n.store.B
 // Restore implements [web.Vault]. It fills a store that holds nothing but what the
 // nodes keep under their leases.
 func (n *Node) Restore(ctx context.Context, r io.Reader, by string) error {
-	info, err := kv.Restore(ctx, r, n.store)
+	info, err := kv.Restore(ctx, r, n.store, recovery.AfterRestore(n.store, by))
 	switch {
 	case err == nil:
 	case errors.Is(err, kv.ErrBadBackup):

@@ -82,6 +82,8 @@ func newWorld(t testing.TB, sites []string, change func(w *world, site string, c
 			if change != nil {
 				change(w, site, c)
 			}
+			c.Fence.Timeout = c.Detection.Lease / 2
+			c.Fence.None = !c.Fence.Set()
 		},
 	})
 	if err != nil {

@@ -62,6 +62,7 @@ func FromConfig(c *config.Config, log *slog.Logger) (Options, error) {
 	for _, n := range c.Nodes {
 		o.Cluster = append(o.Cluster, Peer{Site: n.Site, URL: n.Console, Voter: n.Role == config.Member, Witness: n.Witness})
 	}
+	o.FenceTime = c.Fence.Timeout
 	if c.Fence.Set() {
 		o.Fence = &Fencer{
 			Fence:   command(c.Fence.Command, c.Fence.Timeout),

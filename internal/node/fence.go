@@ -54,8 +54,10 @@ func (n *Node) holdFence(ctx context.Context) error {
 			continue
 		}
 		why := n.guard(ctx, tenure, here)
-		if ctx.Err() == nil { // an orderly stop leaves the site's writers as they are
+		if ctx.Err() == nil {
 			n.fence(ctx, why)
+		} else if n.o.Fence != nil {
+			n.log.Warn("this node stops: until it runs again nobody fences the writers of its site", "site", n.o.Site)
 		}
 		n.leave(ctx, tenure)
 		pause(ctx, refreshEvery)
@@ -71,11 +73,16 @@ func (n *Node) takeFence(ctx context.Context) (*kv.Tenure, error) {
 		defer cancel()
 		ctx = limited
 	}
-	tenure, err := kv.Hold(ctx, n.store, kv.Claim{Key: recovery.FenceKey(n.o.Site), Value: []byte(n.o.Name), TTL: n.o.Detection.Lease})
+	tenure, err := kv.Hold(ctx, n.store, kv.Claim{Key: recovery.FenceKey(n.o.Site), Value: []byte(n.o.Name), TTL: n.o.Detection.Lease, Margin: n.o.fenceMargin()})
 	if err == nil && n.o.Fence != nil {
 		n.mark(heldMark)
 	}
 	return tenure, err
+}
+
+// fenceMargin is how long before the lease may vanish the writers begin to be fenced.
+func (o *Options) fenceMargin() time.Duration {
+	return min(max(o.FenceTime, o.Detection.Lease/4), o.Detection.Lease/2)
 }
 
 // guard releases writers that are fenced and waits for the end of the tenure, which

@@ -34,10 +34,11 @@ func TestALostSite(t *testing.T) {
 	w.ready(three...)
 	w.push(w.shop())
 
-	w.setDark("north", true)
+	// The node first, which may take a while to stop: it is not to learn of its loss.
 	if err := w.stop("north"); err != nil {
 		t.Fatalf("a node that is told to stop says %v", err)
 	}
+	w.setDark("north", true)
 	south, east := w.client("south"), w.client("east")
 	var inc web.Incident
 	eventually(t, "the loss is declared", func(ctx context.Context) error {

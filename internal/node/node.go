@@ -38,7 +38,8 @@ type Options struct {
 
 	StandBack time.Duration // how long it waits before it first stands for leadership
 
-	Fence     *Fencer // how the site's writers are fenced; nil: nothing to fence
+	FenceTime time.Duration // how long fencing may take
+	Fence     *Fencer       // how the site's writers are fenced; nil: nothing to fence
 	Actuators map[string]recovery.Actuator
 
 	Listen   string // address of the console and the API

@@ -377,3 +377,43 @@ func (b *Backend) Restore(_ context.Context, r io.Reader, by string) error {
 	b.tell()
 	return nil
 }
+
+// Replace implements [web.Steward].
+func (b *Backend) Replace(_ context.Context, r web.Replacement) ([]web.Member, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.writable(); err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(b.facts.Members, func(m web.Member) bool { return m.Site == r.Lost })
+	if i < 0 {
+		return nil, fmt.Errorf("no member is called %q: %w", r.Lost, web.ErrNotFound)
+	}
+	b.facts.Members = slices.Clone(b.facts.Members)
+	b.facts.Members[i] = web.Member{Site: r.Name, ID: r.Name, Peer: r.Peer}
+	return slices.Clone(b.facts.Members), nil
+}
+
+// Move implements [web.Steward].
+func (b *Backend) Move(_ context.Context, r web.Replacement) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.writable(); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(b.facts.Members, func(m web.Member) bool { return m.Site == r.Name })
+	if i < 0 {
+		return fmt.Errorf("no member is called %q: %w", r.Name, web.ErrNotFound)
+	}
+	b.facts.Members = slices.Clone(b.facts.Members)
+	b.facts.Members[i].Peer = r.Peer
+	return nil
+}
+
+// Repair implements [web.Steward].
+func (b *Backend) Repair(context.Context, string, string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.facts.Quorum.Full = false
+	return b.fail
+}
