@@ -12,6 +12,7 @@ import (
 
 	"bongsu/estate"
 	"bongsu/impact"
+	"bongsu/web"
 )
 
 // app is what all commands share: the streams, and how to speak on them.
@@ -64,6 +65,9 @@ func (a *app) exit(err error) int {
 	if usage, ok := errors.AsType[*usageError](err); ok {
 		return a.complain(exitUsage, err, usage.hint)
 	}
+	if refused, ok := errors.AsType[*web.Error](err); ok {
+		return a.refused(err, refused)
+	}
 	if _, ok := errors.AsType[estate.Errors](err); ok {
 		return a.complain(exitUsage, err, "docs/format.md describes the format; bongsu estate schema prints it for an editor")
 	}
@@ -73,10 +77,36 @@ func (a *app) exit(err error) int {
 	if _, ok := errors.AsType[*impact.UnknownDomainError](err); ok {
 		return a.complain(exitUsage, err, "bongsu estate show DIR lists the domains")
 	}
+	if alone, ok := errors.AsType[*unreachableError](err); ok {
+		return a.complain(exitFailed, err, alone.hint())
+	}
 	if !a.began {
 		return a.complain(exitUsage, err, "see bongsu --help")
 	}
 	return a.complain(exitFailed, err, "")
+}
+
+// refused says what a node answered instead of doing what it was asked.
+func (a *app) refused(err error, answer *web.Error) int {
+	code, hint := exitFailed, answer.Hint
+	switch answer.Code {
+	case "bad-input", "bad-estate", "unknown-domain", "why-missing", "too-large", "not-found":
+		code = exitUsage
+	case "not-signed-in":
+		hint = "the token is none of this cluster; " + remoteHint
+	}
+	if len(answer.Details) > 0 {
+		err = fmt.Errorf("%w\n%s", err, strings.Join(answer.Details, "\n"))
+	}
+	return a.complain(code, err, hint)
+}
+
+// hinted gives a node's answer with that code another hint.
+func hinted(err error, code, hint string) error {
+	if answer, ok := errors.AsType[*web.Error](err); ok && answer.Code == code {
+		answer.Hint = hint
+	}
+	return err
 }
 
 // complain prints an error, each line of it as one of its own, and a hint.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,19 +9,21 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"bongsu/estate"
 	"bongsu/examples"
+	"bongsu/impact"
 	"bongsu/internal/demo"
 )
 
 func demoCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Lose a data centre on this machine and watch the services come back",
+		Short: "Lose a data centre here and watch the services come back",
 		Long: `Start every site of an estate on this machine, a control node and a workload
 process each, with simulated users that ask every service all the time; then kill
 one site with SIGKILL and show what the others do about it. It needs no root, takes
@@ -51,16 +54,28 @@ something is unrecoverable, else 1.`,
 }
 
 func (a *app) demo(ctx context.Context, dir string, o demo.Options) error {
-	folder, err := fs.Sub(examples.FS, "kakao-2023")
+	var err error
+	if o.Name = "kakao-2023"; dir != "" {
+		o.Name = filepath.Base(dir)
+		o.Estate, err = a.load(ctx, dir)
+	} else {
+		o.Estate, err = example(o.Name)
+	}
 	if err != nil {
 		return err
 	}
-	o.Name = "kakao-2023"
-	if dir != "" {
-		folder, o.Name = os.DirFS(dir), filepath.Base(dir)
-	}
-	if o.Estate, err = estate.Load(folder); err != nil {
+	if _, err := impact.Of(o.Estate, o.Lose); err != nil {
 		return err
+	}
+	sites := 0
+	for i := range o.Estate.Domains {
+		if o.Estate.Domains[i].Type == "site" {
+			sites++
+		}
+	}
+	if sites < 3 {
+		return usagef("bongsu plan "+cmp.Or(dir, "DIR")+" --lose "+strings.Join(o.Lose, ",")+" shows what would be done",
+			"a demo needs three sites or more and this estate has %d: of two, neither can tell which is cut off", sites)
 	}
 	if o.Self, err = os.Executable(); err != nil {
 		return err
@@ -75,6 +90,15 @@ func (a *app) demo(ctx context.Context, dir string, o demo.Options) error {
 		return errNotBack
 	}
 	return nil
+}
+
+// example loads an estate that is built in.
+func example(name string) (*estate.Snapshot, error) {
+	folder, err := fs.Sub(examples.FS, name)
+	if err != nil {
+		return nil, err
+	}
+	return estate.Load(folder)
 }
 
 // workloadCommand is the process that the demo starts for each site.

@@ -12,16 +12,18 @@ import (
 
 func estateShowCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "show DIR [NAME]",
+		Use:   "show ESTATE [NAME]",
 		Short: "Show what is in an estate, or one thing of it",
-		Long: `List what the estate in DIR holds, or print the document called NAME in full, in
-the canonical form of the format. Write KIND/NAME where NAME alone is ambiguous.
+		Long: `List what ESTATE holds, or print the document called NAME in full, in the canonical
+form of the format. Write KIND/NAME where NAME alone is ambiguous. ESTATE is a folder
+or, where a node is named, a revision that was pushed.
 
 With --format json: {estate, documents}, each document with the fields of the
 format.`,
 		Example: `  bongsu estate show examples/two-sites
-  bongsu estate show examples/kakao-2022 service/kakaotalk`,
-		Args: between(1, "DIR", "NAME"),
+  bongsu estate show examples/kakao-2022 service/kakaotalk
+  bongsu estate show 3 --config sites/anyang/bongsu.yaml`,
+		Args: between(1, "ESTATE", "NAME"),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			switch len(args) {
 			case 0:
@@ -32,19 +34,19 @@ format.`,
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
-	f := formatFlag(cmd)
+	r, f := remoteFlags(cmd), formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		s, err := a.load(cmd.Context(), args[0])
+		s, err := a.source(cmd.Context(), r, args[0])
 		if err != nil {
 			return err
 		}
 		refs := documents(s)
 		if len(args) > 1 {
-			r, err := s.Find(args[1])
+			ref, err := s.Find(args[1])
 			if err != nil {
 				return err
 			}
-			refs = []estate.Ref{r}
+			refs = []estate.Ref{ref}
 		}
 		switch {
 		case *f == formatJSON:

@@ -28,17 +28,24 @@ dataLost}; the state is up, degraded, returns, recoverable or unrecoverable, the
 derivation lists actions in an order in which they can run, and dataLost is in
 seconds, "unknown" or "all". Services list their parts in the same way.`,
 		Example: `  bongsu impact examples/two-sites --lose north
-  bongsu impact examples/kakao-2022 --lose pangyo --format json`,
+  bongsu impact examples/kakao-2022 --lose pangyo --format json
+  bongsu impact examples/two-sites --lose north --certificate north.json`,
 		Args:              exactly("DIR"),
 		ValidArgsFunction: folders,
 	}
 	lost := loseFlag(cmd)
 	all := cmd.Flags().Bool("all", false, "print long lists in full")
+	certificate := cmd.Flags().String("certificate", "", "also write a `file` that bongsu verify checks")
 	f := formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		im, err := a.impactOf(cmd.Context(), args[0], *lost)
 		if err != nil {
 			return err
+		}
+		if *certificate != "" {
+			if err := certifyImpact(*certificate, im); err != nil {
+				return err
+			}
 		}
 		if *f == formatJSON {
 			return a.printJSON(im)

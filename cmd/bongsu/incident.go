@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ func incidentCommand(a *app) *cobra.Command {
 		Long: `A declared loss is an incident: the record that the recovery and everything
 after it hang on. Detection proposes one by itself; a person declares it, or policy
 does where the nodes' configuration says so.`,
-		Example: `  bongsu incident declare pangyo --why "battery fire" --config sites/anyang/bongsu.yaml`,
+		Example: `  bongsu incident declare pangyo --why "battery fire"`,
 	},
 		incidentDeclareCommand(a),
 		incidentShowCommand(a),
@@ -32,8 +33,10 @@ func incidentDeclareCommand(a *app) *cobra.Command {
 		Use:   "declare DOMAIN...",
 		Short: "Declare failure domains lost",
 		Long: `Declare the named domains lost. The nodes make a plan and, where policy or an
-approver says so, carry it out. With a token of an operator it is only proposed.`,
-		Example: `  bongsu incident declare pangyo --why "battery fire" --yes --config sites/anyang/bongsu.yaml`,
+approver says so, carry it out. With a token of an operator it is only proposed.
+
+With --format json: {incident}, its ID.`,
+		Example: `  bongsu incident declare pangyo --why "battery fire" --yes`,
 		Args:    cobra.MinimumNArgs(1),
 	}
 	r, f, why, yes := remoteFlags(cmd), formatFlag(cmd), whyFlag(cmd), yesFlag(cmd)
@@ -41,7 +44,7 @@ approver says so, carry it out. With a token of an operator it is only proposed.
 		if err := a.confirm(*yes, "declare "+strings.Join(args, ", ")+" lost"); err != nil {
 			return err
 		}
-		c, err := r.client(cmd.Context())
+		c, err := a.client(cmd.Context(), r)
 		if err != nil {
 			return err
 		}
@@ -49,6 +52,10 @@ approver says so, carry it out. With a token of an operator it is only proposed.
 		if err != nil {
 			return err
 		}
+		shows(cmd.Context(), func() bool {
+			_, err := c.Incident(cmd.Context(), id)
+			return err == nil
+		})
 		if *f == formatJSON {
 			return a.printJSON(map[string]string{"incident": id})
 		}
@@ -61,15 +68,20 @@ approver says so, carry it out. With a token of an operator it is only proposed.
 
 func incidentShowCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "show [ID]",
-		Short:   "Show an incident, or list them all",
-		Long:    `Show what is known of incident ID and what happened in it, or list all incidents, newest first.`,
+		Use:   "show [ID]",
+		Short: "Show an incident, or list them all",
+		Long: `Show what is known of incident ID and what happened in it, or list all incidents,
+newest first.
+
+With --format json: the incident {id, state, lost, proposed, sentence, by, why,
+lostAt, run, history}, or {incidents}. The state is proposed, declared, closed or
+withdrawn; the history is a list of {at, who, what, why}.`,
 		Example: `  bongsu incident show --config sites/anyang/bongsu.yaml`,
 		Args:    between(0, "ID"),
 	}
 	r, f := remoteFlags(cmd), formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := r.client(cmd.Context())
+		c, err := a.client(cmd.Context(), r)
 		if err != nil {
 			return err
 		}
@@ -91,50 +103,97 @@ func incidentShowCommand(a *app) *cobra.Command {
 		if *f == formatJSON {
 			return a.printJSON(map[string]any{"incidents": all})
 		}
-		if len(all) == 0 {
-			fmt.Fprintln(a.out, "No incident so far.")
-		}
-		for _, i := range all {
-			fmt.Fprintf(a.out, "%-28s %-10s %s\n", i.ID, i.State, strings.Join(append(i.Lost, i.Proposed...), ", "))
-		}
+		a.incidents(all)
 		return nil
 	}
 	return cmd
 }
 
-func (a *app) incident(i web.Incident) {
-	a.heading("Incident", fmt.Sprintf("%s, %s since %s", i.ID, i.State, i.LostAt.UTC().Format(time.RFC3339)))
-	a.section("Lost", strings.Join(i.Lost, ", "))
+func (a *app) incidents(all []web.Incident) {
+	if len(all) == 0 {
+		a.paragraph("No incident so far.")
+		return
+	}
+	t := table{right: []bool{false, false, false}}
+	t.add("LOST", cell{text: "INCIDENT"}, cell{text: "STATE"}, cell{text: "SINCE"})
+	for _, i := range all {
+		t.add(lostOf(i), cell{text: i.ID}, cell{string(i.State), a.incidentPaint(i.State)}, cell{text: minute(i.LostAt)})
+	}
+	t.print(a.out)
+}
+
+// lostOf names what is lost, and what only may be.
+func lostOf(i web.Incident) string {
+	text := strings.Join(i.Lost, ", ")
 	if len(i.Proposed) > 0 {
-		a.section("Proposed", strings.Join(i.Proposed, ", "))
+		if text != "" {
+			text += "; "
+		}
+		text += "proposed: " + strings.Join(i.Proposed, ", ")
 	}
-	if i.Sentence != "" {
-		a.section("Verdict", i.Sentence)
-	}
-	if i.Run != "" {
-		a.section("Run", i.Run)
-	}
-	for _, e := range i.History {
-		a.paragraph(entryLine(e))
+	return text
+}
+
+func (a *app) incidentPaint(s web.State) func(string) string {
+	switch p := a.palette(); s {
+	case web.StateProposed:
+		return p.warn
+	case web.StateDeclared:
+		return p.bad
+	default:
+		return nil
 	}
 }
 
-// entryLine writes one line of a journal.
-func entryLine(e web.Entry) string {
-	parts := []string{e.At.UTC().Format("2006-01-02 15:04:05Z"), e.Who, e.What}
-	for _, p := range []string{e.Step, e.Text, e.Why} {
-		if p != "" {
-			parts = append(parts, p)
+func (a *app) incident(i web.Incident) {
+	a.heading("Incident", fmt.Sprintf("%s, %s, lost since %s", i.ID, i.State, second(i.LostAt)))
+	a.heading("Lost", lostOf(i))
+	if i.Sentence != "" {
+		a.heading("Seen", i.Sentence)
+	}
+	if i.Why != "" {
+		a.heading("Why", i.Why+" ("+i.By+")")
+	}
+	if i.Run != "" {
+		a.heading("Run", i.Run+"; bongsu run show "+i.Run)
+	}
+	if i.State == web.StateProposed {
+		a.section("Waits for a person", "is it lost?")
+		fmt.Fprintln(a.out, "  bongsu incident confirm "+i.ID+` --why "..."`)
+		fmt.Fprintln(a.out, "  bongsu incident withdraw "+i.ID+` --why "..."`)
+	}
+	a.section("Journal", "")
+	a.entries(i.History)
+}
+
+// entries prints a journal, one thing that happened below the other.
+func (a *app) entries(all []web.Entry) {
+	t := table{right: []bool{false, false}}
+	for _, e := range all {
+		t.add(entryText(e), cell{text: second(e.At)}, cell{text: e.Who})
+	}
+	t.print(a.out)
+}
+
+// second is a time for people who look at one day, in UTC.
+func second(t time.Time) string { return t.UTC().Format("01-02 15:04:05Z") }
+
+// entryText is what a journal says of one thing that happened.
+func entryText(e web.Entry) string {
+	parts := []string{strings.TrimSpace(e.What + " " + e.Step)}
+	for _, more := range []string{e.Text, e.Why} {
+		if more != "" {
+			parts = append(parts, more)
 		}
 	}
-	return strings.Join(parts, "  ")
+	return strings.Join(parts, ": ")
 }
 
 // incidentVerb is a command that decides about one incident.
 func incidentVerb(a *app, verb web.Verb, name, short, long string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: name + " ID", Short: short, Long: long,
-		Example: `  bongsu incident ` + name + ` 20221015-pangyo --why "..." --yes --config sites/anyang/bongsu.yaml`,
+		Use: name + " ID", Short: short, Long: long + "\n\nWith --format json: {id, did}.",
+		Example: `  bongsu incident ` + name + ` 20221015-pangyo --why "..." --yes`,
 		Args:    exactly("ID"),
 	}
 	r, f, why, yes := remoteFlags(cmd), formatFlag(cmd), whyFlag(cmd), yesFlag(cmd)
@@ -149,17 +208,32 @@ func incidentVerb(a *app, verb web.Verb, name, short, long string) *cobra.Comman
 
 // decide sends one decision and says what came of it.
 func (a *app) decide(cmd *cobra.Command, r *remote, f format, c web.Command) error {
-	client, err := r.client(cmd.Context())
+	client, err := a.client(cmd.Context(), r)
 	if err != nil {
 		return err
 	}
+	before := recorded(cmd.Context(), client, c)
 	id, err := client.Do(cmd.Context(), c)
 	if err != nil {
 		return err
 	}
-	if f == formatJSON {
-		return a.printJSON(map[string]string{"id": id, "did": string(c.Verb)})
+	shows(cmd.Context(), func() bool { return recorded(cmd.Context(), client, c) > before })
+	return a.did(f, id, string(c.Verb))
+}
+
+// recorded is how much the journal of what a decision is about holds, as far as the
+// node shows it.
+func recorded(ctx context.Context, client *web.Client, c web.Command) int {
+	if c.Run != "" {
+		x, err := client.Run(ctx, c.Run)
+		if err != nil {
+			return 0
+		}
+		return len(x.Journal)
 	}
-	fmt.Fprintf(a.out, "%s: %s\n", id, c.Verb)
-	return nil
+	i, err := client.Incident(ctx, c.Incident)
+	if err != nil {
+		return 0
+	}
+	return len(i.History)
 }

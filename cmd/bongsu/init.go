@@ -13,14 +13,14 @@ import (
 func initCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init DIR",
-		Short: "Write configuration, certificates and accounts for a new control plane",
+		Short: "Write what a new control plane is configured with",
 		Long: `Make DIR with a folder for each site: its bongsu.yaml, certificates of the cluster's
 own authority, accounts and the key that signs sessions. Of three or four sites
 three vote, of more five; with two sites name a witness in a third place. Passwords
 are shown once and kept nowhere; DIR/*.token are the API tokens of the command line;
 DIR/ca is to be kept away from the nodes.`,
 		Example: `  bongsu init --sites pangyo,anyang,gasan sites
-  bongsu init --sites north,south --witness hill --host north=10.1.0.5 --host south=10.2.0.5 --host hill=10.3.0.5 sites`,
+  bongsu init --sites a,b --witness c --host a=10.1.0.5,b=10.2.0.5,c=10.3.0.5 d`,
 		Args:              exactly("DIR"),
 		ValidArgsFunction: folders,
 	}

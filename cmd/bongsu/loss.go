@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,15 @@ func (a *app) load(ctx context.Context, dir string) (*estate.Snapshot, error) {
 }
 
 func loadEstate(dir string) (*estate.Snapshot, error) {
+	files, err := readEstate(dir)
+	if err != nil {
+		return nil, err
+	}
+	return parseIn(dir, files)
+}
+
+// readEstate returns the files of an estate, named from its folder on.
+func readEstate(dir string) ([]estate.File, error) {
 	switch info, err := os.Stat(dir); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, usagef("an estate is a folder of *.yaml files, such as examples/two-sites", "there is no folder %s", dir)
@@ -32,10 +42,16 @@ func loadEstate(dir string) (*estate.Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	for i := range files {
-		files[i].Name = filepath.Join(dir, filepath.FromSlash(files[i].Name))
+	return files, nil
+}
+
+// parseIn checks the files of a folder; errors name them as the caller does.
+func parseIn(dir string, files []estate.File) (*estate.Snapshot, error) {
+	named := slices.Clone(files)
+	for i := range named {
+		named[i].Name = filepath.Join(dir, filepath.FromSlash(named[i].Name))
 	}
-	return estate.Parse(files)
+	return estate.Parse(named)
 }
 
 // loseFlag gives a command whose first argument is an estate the flag --lose.

@@ -31,16 +31,20 @@ func run(ctx context.Context, args []string, in io.Reader, out, talk io.Writer) 
 func commands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
 		initCommand,
+		configCommand,
 		serveCommand,
 		demoCommand,
 		estateCommand,
 		impactCommand,
+		auditCommand,
+		cutsetsCommand,
 		planCommand,
 		incidentCommand,
 		runCommand,
 		memberCommand,
 		backupCommand,
 		restoreCommand,
+		verifyCommand,
 		versionCommand,
 		referenceCommand,
 	}
@@ -99,5 +103,21 @@ that survive the loss themselves.`,
 		".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", width),
 	).Replace(root.UsageTemplate()))
 	a.observe(root)
+	reflow(root)
 	return root
+}
+
+// reflow makes the explanation of every command fit the terminal, wherever its
+// author broke the lines. A paragraph with indented lines stays as it is.
+func reflow(cmd *cobra.Command) {
+	paragraphs := strings.Split(cmd.Long, "\n\n")
+	for i, p := range paragraphs {
+		if !strings.HasPrefix(p, " ") && !strings.Contains(p, "\n ") {
+			paragraphs[i] = strings.Join(wrap(p, width), "\n")
+		}
+	}
+	cmd.Long = strings.Join(paragraphs, "\n\n")
+	for _, child := range cmd.Commands() {
+		reflow(child)
+	}
 }

@@ -1,13 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -23,10 +29,16 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"empty":    empty,
 			"exitcode": exitCode,
+			"large":    large,
+			"await":    await,
+			"grab":     grab,
 			"maxwidth": maxWidth,
 			"mkfifo":   mkfifo,
-			"opened":   opened,
+			"replace":  replace,
+			"ports":    ports,
+			"running":  running,
 		},
 	})
 }
@@ -79,12 +91,150 @@ func mkfifo(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(syscall.Mkfifo(ts.MkAbs(args[0]), 0o600))
 }
 
-// opened FIFO waits until somebody reads the pipe.
-func opened(ts *testscript.TestScript, neg bool, args []string) {
+// empty DIR wants nothing in the folder.
+func empty(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: opened FIFO")
+		ts.Fatalf("usage: empty DIR")
 	}
-	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	found, err := os.ReadDir(ts.MkAbs(args[0]))
 	ts.Check(err)
-	ts.Defer(func() { _ = f.Close() })
+	if len(found) > 0 {
+		ts.Fatalf("%s holds %v", args[0], found)
+	}
+}
+
+// patience is how long await waits for what takes a moment on a quiet machine.
+const patience = 40 * time.Second
+
+// await PATTERN ARGS… runs bongsu with the arguments until it succeeds and its
+// output matches; $VARIABLES of the pattern are replaced.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await PATTERN ARGS...")
+	}
+	re, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	until(ts, "bongsu "+strings.Join(args[1:], " ")+" to print "+args[0], func() bool {
+		return ts.Exec("bongsu", args[1:]...) == nil && re.MatchString(ts.ReadFile("stdout"))
+	})
+}
+
+// until asks again and again until ok.
+func until(ts *testscript.TestScript, what string, ok func() bool) {
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		if time.Now().After(deadline) {
+			ts.Fatalf("waited %v for %s", patience, what)
+		}
+		<-tick.C
+	}
+}
+
+// grab NAME PATTERN FILE sets an environment variable to the first group.
+func grab(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: grab NAME PATTERN FILE")
+	}
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	m := re.FindStringSubmatch(ts.ReadFile(args[2]))
+	if len(m) < 2 {
+		ts.Fatalf("%s does not match %s", args[2], args[1])
+	}
+	ts.Setenv(args[0], m[1])
+}
+
+// ports NAME... sets each variable to the first of three ports that are free and
+// that no other script of this process is given. They lie below those that the
+// kernel picks by itself.
+func ports(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: ports NAME...")
+	}
+	for _, name := range args {
+		base := 0
+		until(ts, "three free ports", func() bool {
+			base = 12000 + 10*rand.IntN(2000)
+			return free(ts, base) && free(ts, base+1) && free(ts, base+2)
+		})
+		ts.Setenv(name, strconv.Itoa(base))
+		ts.Setenv(name+"_CONSOLE", strconv.Itoa(base+2))
+	}
+}
+
+// free says whether a port can be listened on. It is reserved on another address of
+// the loopback network until the script ends.
+func free(ts *testscript.TestScript, port int) bool {
+	var lc net.ListenConfig
+	for _, host := range []string{"127.0.0.1", "127.0.0.77"} {
+		l, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		if err != nil {
+			return false
+		}
+		if host == "127.0.0.1" {
+			ts.Check(l.Close())
+			continue
+		}
+		ts.Defer(func() { _ = l.Close() })
+	}
+	return true
+}
+
+// running TEXT [N] wants processes whose command line holds the text: at least N, or
+// with a negation none at all. It waits for them to come, not to go.
+func running(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 || len(args) > 2 || neg && len(args) > 1 {
+		ts.Fatalf("usage: [!] running TEXT [N]")
+	}
+	find := func() (found []string) {
+		files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		ts.Check(err)
+		for _, f := range files {
+			// What ended since has none.
+			if b, err := os.ReadFile(f); err == nil && strings.Contains(string(b), args[0]) {
+				found = append(found, f+": "+strings.ReplaceAll(string(b), "\x00", " "))
+			}
+		}
+		return found
+	}
+	if neg {
+		if left := find(); len(left) > 0 {
+			ts.Fatalf("still running:\n%s", strings.Join(left, "\n"))
+		}
+		return
+	}
+	want := 1
+	if len(args) == 2 {
+		n, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		want = n
+	}
+	until(ts, strconv.Itoa(want)+" processes with "+args[0], func() bool { return len(find()) >= want })
+}
+
+// large FILE N makes a file of N MiB that takes no room.
+func large(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: large FILE N")
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	name := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(name), 0o755))
+	ts.Check(os.WriteFile(name, nil, 0o600))
+	ts.Check(os.Truncate(name, n<<20))
+}
+
+// replace OLD NEW FROM TO copies a file with OLD, which must be there, replaced.
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: replace OLD NEW FROM TO")
+	}
+	text := ts.ReadFile(args[2])
+	if !strings.Contains(text, args[0]) {
+		ts.Fatalf("%s has no %s", args[2], args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), []byte(strings.ReplaceAll(text, args[0], args[1])), 0o600))
 }

@@ -3,12 +3,16 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,14 +39,38 @@ func remoteFlags(cmd *cobra.Command) *remote {
 
 const remoteHint = "name a site's configuration with --config DIR/SITE/bongsu.yaml, as bongsu init wrote it"
 
-// client returns a client of the first node that has a quorum, else of the first
-// that answers.
-func (r *remote) client(ctx context.Context) (*web.Client, error) {
+// named says whether the command was told of any node.
+func (r *remote) named() bool { return r.config != "" || r.nodes != "" }
+
+// askFor is how long a node may take to say how it is. One that was lost with its
+// site does not refuse, it is silent.
+const askFor = 4 * time.Second
+
+// client returns a client of the first node that has a quorum, else of one that
+// answers without it. All are asked at once.
+func (a *app) client(ctx context.Context, r *remote) (*web.Client, error) {
+	all, err := r.clients()
+	if err != nil {
+		return nil, err
+	}
+	return work(ctx, a, "looking for a node that answers", func() (*web.Client, error) { return a.choose(ctx, all) })
+}
+
+// A candidate is one node that a command may speak to.
+type candidate struct {
+	url    string
+	client *web.Client
+	health web.Health
+	err    error
+}
+
+// clients are all nodes that the command was told of.
+func (r *remote) clients() ([]candidate, error) {
 	nodes, token, ca := r.nodes, r.token, r.ca
 	if r.config != "" {
 		c, err := config.Load(r.config)
 		if err != nil {
-			return nil, &usageError{err: err}
+			return nil, &usageError{err: err, hint: "bongsu config describe explains every field"}
 		}
 		nodes = cmp.Or(nodes, consoles(c))
 		token = cmp.Or(token, tokenBeside(r.config))
@@ -52,37 +80,88 @@ func (r *remote) client(ctx context.Context) (*web.Client, error) {
 		return nil, usagef(remoteHint, "no node is named")
 	}
 	if token == "" {
-		return nil, usagef(remoteHint, "no token file is named")
+		return nil, usagef("bongsu init wrote operator.token and approver.token; name one with --token-file", "no token file is named")
 	}
 	secret, err := os.ReadFile(token)
 	if err != nil {
-		return nil, &usageError{err: fmt.Errorf("read the token: %w", err), hint: remoteHint}
+		return nil, &usageError{err: fmt.Errorf("read the token: %w", err), hint: "bongsu init wrote operator.token and approver.token; name one with --token-file"}
 	}
 	pool, err := authorities(ca)
 	if err != nil {
 		return nil, err
 	}
-	var first *web.Client
-	var failed []error
+	var all []candidate
 	for node := range strings.SplitSeq(nodes, ",") {
 		c, err := web.NewClient(web.ClientOptions{URL: node, Token: strings.TrimSpace(string(secret)), CA: pool})
 		if err != nil {
 			return nil, &usageError{err: err, hint: remoteHint}
 		}
-		h, err := c.Health(ctx)
-		switch {
-		case err != nil:
-			failed = append(failed, err)
-		case h.Quorum:
-			return c, nil
-		case first == nil:
-			first = c
+		all = append(all, candidate{url: node, client: c})
+	}
+	return all, nil
+}
+
+// choose asks every node how it is and takes the best that answers.
+func (a *app) choose(ctx context.Context, all []candidate) (*web.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	answers := make(chan candidate, len(all))
+	for _, c := range all {
+		go func() { // ends with ctx; nobody has to wait for those that are slower
+			c.health, c.err = c.client.Health(ctx)
+			answers <- c
+		}()
+	}
+	none := &unreachableError{}
+	var minority *candidate
+	for range all {
+		switch c := <-answers; {
+		case c.err != nil:
+			none.tried = append(none.tried, c)
+		case c.health.Quorum:
+			return c.client, nil
+		case minority == nil:
+			minority = &c
 		}
 	}
-	if first == nil {
-		return nil, errors.Join(append(failed, errors.New("no node answers"))...)
+	if minority == nil {
+		slices.SortFunc(none.tried, func(a, b candidate) int { return strings.Compare(a.url, b.url) })
+		return nil, none
 	}
-	return first, nil
+	a.warn(fmt.Sprintf("no node with a quorum answers; the node of %s shows what it last knew and changes nothing", minority.health.Site))
+	return minority.client, nil
+}
+
+// An unreachableError says that no node answers, and how each of them did not.
+type unreachableError struct{ tried []candidate }
+
+func (e *unreachableError) Error() string {
+	var b strings.Builder
+	b.WriteString("no node answers")
+	for _, c := range e.tried {
+		why := c.err.Error()
+		if in, ok := errors.AsType[*url.Error](c.err); ok {
+			why = in.Err.Error()
+		}
+		if errors.Is(c.err, context.DeadlineExceeded) {
+			why = "no answer within " + askFor.String()
+		}
+		fmt.Fprintf(&b, "\n%s: %s", c.url, why)
+	}
+	return b.String()
+}
+
+// hint says what to do about it.
+func (e *unreachableError) hint() string {
+	for _, c := range e.tried {
+		if _, ok := errors.AsType[*tls.CertificateVerificationError](c.err); ok {
+			return "that certificate is not of this CA, or not for this host: name the CA of the nodes with --ca, or their host as the certificate has it"
+		}
+		if _, ok := errors.AsType[*web.Error](c.err); ok {
+			return "the node answers, but is not well: its log says why"
+		}
+	}
+	return "start one with bongsu serve --config DIR/SITE/bongsu.yaml, or name others with --node"
 }
 
 // consoles are the addresses of all nodes, the configuration's own first.
@@ -123,9 +202,17 @@ func authorities(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// whyFlag gives a command --why, which goes into the journal.
+// whyFlag gives a command --why, which goes into the journal. Whoever reads it there
+// must learn why it was done, so it has to be given.
 func whyFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().String("why", "", "the reason, for the journal")
+	why := cmd.Flags().String("why", "", "the reason, for the journal")
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if strings.TrimSpace(*why) == "" {
+			return usagef(`say why in a few words: --why "battery fire"; it goes into the journal`, "--why is missing")
+		}
+		return nil
+	}
+	return why
 }
 
 // yesFlag gives a command that changes the world --yes.
@@ -148,4 +235,26 @@ func (a *app) confirm(yes bool, question string) error {
 		return errors.New("nothing was changed")
 	}
 	return nil
+}
+
+// shows waits a moment until the node also shows what it has just committed: it
+// answers reads from memory, and the next command may ask for it at once.
+func shows(ctx context.Context, there func() bool) {
+	for range 20 {
+		if there() || !wait(ctx, 100*time.Millisecond) {
+			return
+		}
+	}
+}
+
+// wait waits for d and reports whether ctx goes on.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }

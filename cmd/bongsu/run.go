@@ -1,19 +1,16 @@
 package main
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"bongsu/web"
 )
 
 func runCommand(a *app) *cobra.Command {
-	const example = ` 20221015-063400-ab12 --why "..." --config sites/anyang/bongsu.yaml`
+	const example = ` 20221015-063400-ab12 --why "..." --yes`
 	verb := func(v web.Verb, short, long string) *cobra.Command {
 		cmd := &cobra.Command{
-			Use: string(v) + " RUN", Short: short, Long: long,
+			Use: string(v) + " RUN", Short: short, Long: long + "\n\nWith --format json: {id, did}.",
 			Example: "  bongsu run " + string(v) + example, Args: exactly("RUN"),
 		}
 		r, f, why, yes := remoteFlags(cmd), formatFlag(cmd), whyFlag(cmd), yesFlag(cmd)
@@ -27,8 +24,8 @@ func runCommand(a *app) *cobra.Command {
 	}
 	step := func(v web.Verb, short, long string) *cobra.Command {
 		cmd := &cobra.Command{
-			Use: string(v) + " RUN STEP", Short: short, Long: long,
-			Example: "  bongsu run " + string(v) + " 20221015-063400-ab12 talk-db/promote@anyang --why \"...\" --yes", Args: exactly("RUN", "STEP"),
+			Use: string(v) + " RUN STEP", Short: short, Long: long + "\n\nWith --format json: {id, did}.",
+			Example: "  bongsu run " + string(v) + " RUN talk-db/promote@anyang --why \"...\" --yes", Args: exactly("RUN", "STEP"),
 		}
 		r, f, why, yes := remoteFlags(cmd), formatFlag(cmd), whyFlag(cmd), yesFlag(cmd)
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -56,74 +53,4 @@ and why.`,
 		step(web.Confirm, "Say that a manual step is done, or may go ahead", "Confirm STEP of RUN: a person did it, or answers yes to what it asks."),
 		step(web.Fail, "Say that a manual step failed, or may not go ahead", "Say no to STEP of RUN: it was not done, or may not go ahead."),
 	)
-}
-
-func runListCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "list", Short: "List all runs, newest first",
-		Example: `  bongsu run list --config sites/anyang/bongsu.yaml`, Args: exactly(),
-	}
-	r, f := remoteFlags(cmd), formatFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := r.client(cmd.Context())
-		if err != nil {
-			return err
-		}
-		runs, err := c.Runs(cmd.Context())
-		if err != nil {
-			return err
-		}
-		if *f == formatJSON {
-			return a.printJSON(map[string]any{"runs": runs})
-		}
-		if len(runs) == 0 {
-			fmt.Fprintln(a.out, "No run so far.")
-		}
-		for _, x := range runs {
-			fmt.Fprintf(a.out, "%-22s %-10s %s\n", x.ID, x.State, strings.Join(x.Lost, ", "))
-		}
-		return nil
-	}
-	return cmd
-}
-
-func runShowCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "show RUN", Short: "Show one run: its steps, planned against actual, and its journal",
-		Example: `  bongsu run show 20221015-063400-ab12 --config sites/anyang/bongsu.yaml`, Args: exactly("RUN"),
-	}
-	r, f := remoteFlags(cmd), formatFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := r.client(cmd.Context())
-		if err != nil {
-			return err
-		}
-		x, err := c.Run(cmd.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		if *f == formatJSON {
-			return a.printJSON(x)
-		}
-		a.heading("Run", fmt.Sprintf("%s, %s; %d of %d steps done", x.ID, x.State, x.Progress.Done, x.Progress.Total))
-		for i := range x.Waiting {
-			a.section("Waits for you", x.Waiting[i].Step+": "+x.Waiting[i].Asks)
-		}
-		for i := range x.Steps {
-			st := &x.Steps[i]
-			took := "-"
-			if st.Begun != nil && st.Ended != nil {
-				took = fmt.Sprintf("%.1f s", *st.Ended-*st.Begun)
-			}
-			fmt.Fprintf(a.out, "%-9s %8.0f s %9s  %s\n", st.State, st.Start, took, st.ID)
-			if st.Detail != "" {
-				a.paragraph("  " + st.Detail)
-			}
-		}
-		for _, e := range x.Journal {
-			a.paragraph(entryLine(e))
-		}
-		return nil
-	}
-	return cmd
 }

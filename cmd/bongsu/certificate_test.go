@@ -1,0 +1,303 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"bongsu/audit"
+	"bongsu/cutset"
+	"bongsu/estate"
+	"bongsu/impact"
+	"bongsu/verify"
+)
+
+func parseText(t *testing.T, text string) *estate.Snapshot {
+	t.Helper()
+	s, err := estate.Parse([]estate.File{{Name: "estate.yaml", Data: []byte(text)}})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return s
+}
+
+// TestImpactCertificates holds that the checker confirms what impact answers on
+// random estates, with losses of every size.
+func TestImpactCertificates(t *testing.T) {
+	seen := map[string]int{}
+	for seed := range uint64(1500) {
+		rng := rand.New(rand.NewPCG(seed, 11))
+		text := randomEstate(rng)
+		s := parseText(t, text)
+		var lost []string
+		for i := range s.Domains {
+			if rng.IntN(3) == 0 {
+				lost = append(lost, s.Domains[i].Name)
+			}
+		}
+		im, err := impact.Of(s, lost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := provenImpact(im)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := replayed(t, &verify.Certificate{Kind: verify.KindImpact, Estate: certifiedEstate(s), Impact: c})
+		if !r.Valid {
+			t.Fatalf("seed %d, losing %s: %s\n%s", seed, strings.Join(lost, ","), strings.Join(r.Wrong, "\n"), text)
+		}
+		for _, list := range [][]impact.Result{im.Components, im.Services, im.Crews} {
+			for _, x := range list {
+				seen[string(x.State)]++
+			}
+		}
+		seen["deadlock"] += len(im.Deadlocks)
+		// A claim that is not true has no proof: every other state is refused.
+		for _, list := range [][]verify.Thing{c.Claim.Components, c.Claim.Services, c.Claim.Crews} {
+			for i := range list {
+				was := list[i].State
+				for _, state := range []string{"up", "degraded", "returns", "recoverable", "unrecoverable"} {
+					if list[i].State = state; state == was {
+						continue
+					}
+					if seed%20 == 0 && replayed(t, &verify.Certificate{Kind: verify.KindImpact, Estate: certifiedEstate(s), Impact: c}).Valid {
+						t.Fatalf("seed %d: %s is taken for %s, though it is %s", seed, list[i].Name, state, was)
+					}
+				}
+				list[i].State = was
+			}
+		}
+	}
+	for _, state := range []string{"up", "degraded", "returns", "recoverable", "unrecoverable", "deadlock"} {
+		if seen[state] < 40 {
+			t.Errorf("only %d of %s", seen[state], state)
+		}
+	}
+}
+
+func replayed(t *testing.T, c *verify.Certificate) *verify.Report {
+	t.Helper()
+	c.Version = verify.Version
+	data, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := verify.Check(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestCutsetsCertificates holds that the checker confirms what cutset finds on
+// random estates, with both kinds of leaves, and finds what was left out.
+func TestCutsetsCertificates(t *testing.T) {
+	total, exhausted := 0, 0
+	for seed := range uint64(400) {
+		s := parseText(t, randomEstate(rand.New(rand.NewPCG(seed, 12))))
+		for i := range s.Services {
+			for leaves, name := range map[cutset.Leaves]string{cutset.Domains: "domains", cutset.Components: "components"} {
+				tree := cutset.FromEstate(s, i, leaves)
+				r, err := cutset.Solve(tree, cutset.Options{List: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				run := cutsetsRun{of: s.Services[i].Name, snap: s, leaves: choice{value: name}}
+				claim := run.answer(&tree, r)
+				c := &verify.Certificate{Kind: verify.KindCutsets, Estate: certifiedEstate(s), Cutsets: &verify.Cutsets{Claim: verify.CutsetsClaim(claim)}}
+				report := replayed(t, c)
+				if !report.Valid {
+					t.Fatalf("seed %d, %s, %s: %s", seed, claim.Of, name, strings.Join(report.Wrong, "\n"))
+				}
+				// The same of the tree alone, without the estate. It is cyclic at times.
+				alone := &verify.Certificate{Kind: verify.KindCutsets, Cutsets: &verify.Cutsets{Claim: verify.CutsetsClaim(claim), Tree: plainTree(&tree)}}
+				alone.Cutsets.Claim.Of = alone.Cutsets.Tree.Gates[0].Name
+				if report := replayed(t, alone); !report.Valid {
+					t.Fatalf("seed %d, tree of %s, %s: %s", seed, claim.Of, name, strings.Join(report.Wrong, "\n"))
+				}
+				total++
+				if slices.ContainsFunc(report.Proved, func(p string) bool { return strings.HasPrefix(p, "no set is missing") }) {
+					exhausted++
+				}
+				if len(claim.Sets) == 0 {
+					continue
+				}
+				// Without its last set, and with counts that agree, only trying all finds it.
+				last := claim.Sets[len(claim.Sets)-1]
+				c.Cutsets.Claim.Sets = claim.Sets[:len(claim.Sets)-1]
+				c.Cutsets.Claim.Count = fmt.Sprint(len(c.Cutsets.Claim.Sets))
+				c.Cutsets.Claim.ByOrder = map[string]string{}
+				for _, set := range c.Cutsets.Claim.Sets {
+					n := 0
+					_, _ = fmt.Sscan(c.Cutsets.Claim.ByOrder[fmt.Sprint(len(set))], &n)
+					c.Cutsets.Claim.ByOrder[fmt.Sprint(len(set))] = fmt.Sprint(n + 1)
+				}
+				if replayed(t, c).Valid {
+					t.Fatalf("seed %d, %s: nobody misses %s", seed, claim.Of, last)
+				}
+			}
+		}
+	}
+	if exhausted != total {
+		t.Errorf("%d of %d small estates were tried in full", exhausted, total)
+	}
+}
+
+// TestAuditCertificates holds that the findings of the examples are confirmed.
+func TestAuditCertificates(t *testing.T) {
+	for _, dir := range []string{"kakao-2022", "kakao-2023", "two-sites"} {
+		s, err := loadEstate(filepath.Join("../../examples", dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := audit.Check(s, audit.Options{Sites: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "c.json")
+		if err := certifyAudit(file, s, r); err != nil {
+			t.Fatal(err)
+		}
+		data, err := readCertificate(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := verify.Check(data)
+		if err != nil || !report.Valid {
+			t.Errorf("%s: %v %v", dir, err, report)
+		}
+	}
+}
+
+// randomEstate writes a small random estate with all modes, needs and actions.
+func randomEstate(rng *rand.Rand) string {
+	var b strings.Builder
+	pick := func(xs []string) string { return xs[rng.IntN(len(xs))] }
+	nd, nc, ns, nw := 2+rng.IntN(5), 1+rng.IntN(8), 1+rng.IntN(3), 1+rng.IntN(2)
+	var domains, things []string
+	for i := range nd {
+		fmt.Fprintf(&b, "---\nkind: Domain\nname: d%d\n", i)
+		if i > 1 && rng.IntN(2) == 0 {
+			fmt.Fprintf(&b, "needs: %s\n", randomNeed(rng, domains, 1))
+		}
+		domains = append(domains, fmt.Sprintf("d%d", i))
+	}
+	for i := range nc {
+		things = append(things, fmt.Sprintf("c%d", i))
+	}
+	for i := range ns {
+		things = append(things, fmt.Sprintf("s%d", i))
+	}
+	for i := range nw {
+		things = append(things, fmt.Sprintf("w%d", i))
+	}
+	all := append(append([]string{}, things...), things...)
+	all = append(all, domains...)
+	b.WriteString("---\nkind: Limit\nname: slots\nslots: 2\n")
+	for i := range nw {
+		fmt.Fprintf(&b, "---\nkind: Crew\nname: w%d\npeople: 2\n", i)
+		if rng.IntN(2) == 0 {
+			fmt.Fprintf(&b, "needs: %s\n", randomNeed(rng, all, 1))
+		}
+	}
+	for i := range nc {
+		fmt.Fprintf(&b, "---\nkind: Component\nname: c%d\n", i)
+		mode := pick([]string{"any", "any", "quorum", "primary"})
+		fmt.Fprintf(&b, "mode: %s\n", mode)
+		nr := rng.IntN(4)
+		total := 0
+		if nr > 0 {
+			b.WriteString("replicas:\n")
+		}
+		for j := range nr {
+			switch {
+			case mode == "primary" && j == 0:
+				fmt.Fprintf(&b, "  - {in: %s, role: primary}\n", pick(domains))
+				total++
+			case mode == "primary":
+				fmt.Fprintf(&b, "  - {in: %s, role: standby, sync: %v, count: %d}\n", pick(domains), rng.IntN(2) == 0, (rng.IntN(8)+6)/7)
+			default:
+				k := 1 + rng.IntN(3)
+				total += k
+				fmt.Fprintf(&b, "  - {in: %s, count: %d}\n", pick(domains), k)
+			}
+		}
+		if mode == "primary" && rng.IntN(3) == 0 {
+			b.WriteString("auto: true\n")
+		}
+		if mode == "any" && total > 0 {
+			fmt.Fprintf(&b, "atLeast: %d\n", 1+rng.IntN(total)+rng.IntN(20)/19) // now and then more than there are
+		}
+		for _, f := range []string{"needs", "wants", "startNeeds"} {
+			if rng.IntN(3) == 0 {
+				fmt.Fprintf(&b, "%s: %s\n", f, randomNeed(rng, all, 2))
+			}
+		}
+		if rng.IntN(3) == 0 {
+			fmt.Fprintf(&b, "data: {size: 1GiB, copies: [{in: %s, how: backup, lag: %dh}]}\n", pick(domains), rng.IntN(4))
+		}
+		na := rng.IntN(3)
+		if na > 0 {
+			b.WriteString("actions:\n")
+		}
+		for j := range na {
+			does := pick([]string{"start", "scale", "restore", "rebuild", "switch", "shrink"})
+			if mode == "primary" && rng.IntN(2) == 0 {
+				does = "promote"
+			}
+			fmt.Fprintf(&b, "  - name: a%d\n    does: %s\n    takes: 1m\n", j, does)
+			switch rng.IntN(3) {
+			case 0:
+				fmt.Fprintf(&b, "    at: %s\n", pick(domains))
+			case 1:
+				fmt.Fprintf(&b, "    at: [%s, %s]\n", domains[0], domains[1])
+			}
+			if mode == "any" && rng.IntN(2) == 0 && does != "shrink" {
+				fmt.Fprintf(&b, "    adds: {count: %d}\n", 1+rng.IntN(3))
+			}
+			if does == "shrink" {
+				b.WriteString("    removes: {count: 1}\n")
+			}
+			if rng.IntN(2) == 0 {
+				fmt.Fprintf(&b, "    needs: %s\n", randomNeed(rng, all, 2))
+			}
+			if rng.IntN(2) == 0 {
+				fmt.Fprintf(&b, "    crew: {w%d: %d}\n", rng.IntN(nw), 1+rng.IntN(10)/4)
+			}
+			if rng.IntN(4) == 0 {
+				fmt.Fprintf(&b, "    uses: {slots: %d}\n", 1+rng.IntN(3))
+			}
+		}
+	}
+	for i := range ns {
+		fmt.Fprintf(&b, "---\nkind: Service\nname: s%d\nusers: %d\nneeds: %s\n", i, rng.IntN(1000), randomNeed(rng, all, 2))
+		if rng.IntN(2) == 0 {
+			fmt.Fprintf(&b, "parts: [{name: p, share: 0.3, needs: %s}]\n", randomNeed(rng, all, 1))
+		}
+	}
+	return b.String()
+}
+
+func randomNeed(rng *rand.Rand, names []string, depth int) string {
+	n := 1 + rng.IntN(3)
+	of := make([]string, n)
+	for i := range of {
+		of[i] = names[rng.IntN(len(names))]
+		if depth > 0 && rng.IntN(4) == 0 {
+			of[i] = randomNeed(rng, names, depth-1)
+		}
+	}
+	list := "[" + strings.Join(of, ", ") + "]"
+	switch op := rng.IntN(4); {
+	case op == 0 && n > 1:
+		return "{anyOf: " + list + "}"
+	case op == 1 && n > 1:
+		return fmt.Sprintf("{atLeast: %d, of: %s}", 1+rng.IntN(n-1), list)
+	}
+	return list
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"bongsu/internal/config"
+)
+
+func configCommand(a *app) *cobra.Command {
+	return a.group(&cobra.Command{
+		Use:     "config",
+		Short:   "Explain and check the configuration of a node",
+		Example: `  bongsu config describe`,
+	}, configDescribeCommand(a), configCheckCommand(a))
+}
+
+func configDescribeCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "describe",
+		Short: "Print a bongsu.yaml with every field explained",
+		Long: `Print a bongsu.yaml with every field, its default and what it means. It can be
+read back: bongsu init writes one that says only what is not the default.`,
+		Example: `  bongsu config describe > bongsu.yaml`,
+		Args:    exactly(),
+		RunE:    func(*cobra.Command, []string) error { return config.Describe(a.out) },
+	}
+}
+
+func configCheckCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check FILE",
+		Short: "Check a node's configuration without starting the node",
+		Long: `Read the bongsu.yaml FILE as bongsu serve would, with the files that it names, and
+say everything that is wrong with it, each with its line. Nothing is started.`,
+		Example: `  bongsu config check sites/anyang/bongsu.yaml`,
+		Args:    exactly("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, err := config.Load(args[0])
+			if err != nil {
+				return &usageError{err: err, hint: "bongsu config describe explains every field"}
+			}
+			for _, w := range c.Warnings() {
+				a.warn(w)
+			}
+			if _, err := config.LoadAccounts(c.Console.Accounts); err != nil {
+				return &usageError{err: err}
+			}
+			_, err = fmt.Fprintf(a.out, "%s is sound: %s of cluster %s, %d of %s vote\n",
+				args[0], c.Site, c.Cluster, len(c.Members()), counted(len(c.Nodes), "node", "nodes"))
+			return err
+		},
+	}
+}
