@@ -59,7 +59,7 @@ func newGraph(s *estate.Snapshot) *graph {
 			link(g.repair, act.Needs, i)
 			for _, u := range act.Crew {
 				from := g.first[2] + u.Index
-				g.repair[from] = append(g.repair[from], int(i))
+				g.repair[from] = append(g.repair[from], i)
 			}
 		}
 	}
