@@ -150,7 +150,7 @@ type memory struct {
 	begunAt map[string]time.Time // by step and attempt
 	absent  map[string]time.Time
 	gone    map[string]time.Time // sessions
-	listed  bool // the first listing is over: what is new now is new by our clock
+	listed  bool                 // the first listing is over: what is new now is new by our clock
 }
 
 // conduct carries one run through until it is over, ctx ends or a newer leader

@@ -75,8 +75,15 @@ func random(c *cluster, r *rand.Rand) {
 		pause(c.t.Context(), testTTL+time.Duration(1+r.IntN(10000))*time.Millisecond)
 		c.nodes[struck].store.Heal()
 	}
+	asked := map[string]int{}
 	v := c.until(run.ID, 3*time.Hour, func(v RunView) bool {
 		for _, w := range v.Waiting {
+			if asked[w.Step]++; asked[w.Step] > 3 { // it fails each time: go on without it
+				if err := Skip(c.t.Context(), c.store, run.ID, w.Step, By{"kim", "gives up"}); err != nil && !errors.Is(err, ErrState) {
+					c.t.Fatal(err)
+				}
+				continue
+			}
 			there := c.world.total()[w.Step] > 0
 			if err := Confirm(c.t.Context(), c.store, run.ID, w.Step, there, By{"kim", "looked"}); err != nil && !errors.Is(err, ErrState) {
 				c.t.Fatal(err)

@@ -115,20 +115,20 @@ type Record struct {
 	Node     string    `json:"node"`
 	// Begin is which worker recorded it as begun; empty when the leader did, who gave
 	// it to its own node.
-	Begin    string    `json:"begin,omitempty"`
-	Key      string    `json:"key"` // idempotency key
-	Attempt  int       `json:"attempt"`
-	Ask      Ask       `json:"ask,omitempty"`
-	Allowed  bool      `json:"allowed,omitempty"`  // a person let it go ahead in spite of its guard
-	Question Question  `json:"question,omitempty"` // of needs-person
-	Asks     string    `json:"asks,omitempty"`     // of needs-person: what the person is asked
+	Begin    string   `json:"begin,omitempty"`
+	Key      string   `json:"key"` // idempotency key
+	Attempt  int      `json:"attempt"`
+	Ask      Ask      `json:"ask,omitempty"`
+	Allowed  bool     `json:"allowed,omitempty"`  // a person let it go ahead in spite of its guard
+	Question Question `json:"question,omitempty"` // of needs-person
+	Asks     string   `json:"asks,omitempty"`     // of needs-person: what the person is asked
 	// Unsure says of a step that is over and not done that its effect may be there
 	// all the same: nobody could tell.
 	Unsure bool      `json:"unsure,omitempty"`
 	Begun  time.Time `json:"begun,omitzero"`
-	Ended    time.Time `json:"ended,omitzero"`
-	Detail   string    `json:"detail,omitempty"`
-	By       string    `json:"by,omitempty"` // the person who decided
+	Ended  time.Time `json:"ended,omitzero"`
+	Detail string    `json:"detail,omitempty"`
+	By     string    `json:"by,omitempty"` // the person who decided
 }
 
 // A Question is what a step that needs a person asks.

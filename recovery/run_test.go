@@ -219,12 +219,18 @@ func TestAnActionThatRunsForEver(t *testing.T) {
 		c.startAll("anyang", "gasan")
 		c.world.takes["b"], c.world.takes["c"] = 1000*time.Hour, 20*time.Hour
 		c.world.deaf["c"] = true // it does not even stop when told to
-		v := c.until(c.create(chainAndFork()).ID, 5*time.Hour, over)
-		for _, id := range []string{"b", "c"} {
-			if s := of(v, id); s.State != StepFailed || !strings.Contains(s.Detail, "stopped after its limit") {
-				t.Errorf("%s: %s %q, want failed after its limit", s.Step.ID, s.State, s.Detail)
-			}
+		run := c.create(chainAndFork())
+		v := c.until(run.ID, 5*time.Hour, func(v RunView) bool { return states(v)["c"] == StepPerson })
+		if s := of(v, "b"); s.State != StepFailed || !strings.Contains(s.Detail, "stopped after its limit") {
+			t.Errorf("%s: %s %q, want failed after its limit", s.Step.ID, s.State, s.Detail)
 		}
+		if s := of(v, "c"); !strings.Contains(s.WaitsFor, "stopped after its limit") || !strings.Contains(s.WaitsFor, "may still be running") {
+			t.Errorf("what may take effect yet waits for a person, who is told so: %q", s.WaitsFor)
+		}
+		if err := Skip(t.Context(), c.store, run.ID, "c", By{"kim", "killed it"}); err != nil {
+			t.Fatal(err)
+		}
+		v = c.until(run.ID, 5*time.Hour, over)
 		if v.State != RunFailed || v.Plan < 2 {
 			t.Errorf("the run ends and overruns lead to new plans:\n%s", story(v))
 		}

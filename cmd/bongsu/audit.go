@@ -42,7 +42,7 @@ severity, loss, subject, sentence, proof, users, fix, file, line, waived}]}.`,
 	}
 	c.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := c.check(cmd); err != nil {
+		if err := c.check(); err != nil {
 			return err
 		}
 		if c.watch {
@@ -105,7 +105,7 @@ func (c *auditRun) flags(cmd *cobra.Command) {
 }
 
 // check turns flags into options.
-func (c *auditRun) check(cmd *cobra.Command) error {
+func (c *auditRun) check() error {
 	c.opts = audit.Options{
 		Lose: c.lose, Sites: c.sites, Pairs: c.pairs, Every: c.every,
 		Now: time.Time(c.now), Rules: c.rules, MinSeverity: audit.Severity(c.least),

@@ -41,7 +41,7 @@ byOrder has them by number of members. With complete false, count and byOrder
 cover sets of up to upTo members. Sets of --top come in order of rank, all
 others small ones first.`,
 		Example: `  bongsu cutsets examples/kakao-2022 --of kakaotalk
-  bongsu cutsets examples/kakao-2022 --of kakaotalk --leaves components --order 2
+  bongsu cutsets examples/kakao-2022 --of kakaotalk --leaves components
   bongsu cutsets examples/two-sites --of shop --format json
   bongsu cutsets examples/two-sites --of shop --export openpsa > shop.xml
   bongsu cutsets --openpsa shop.xml --count`,

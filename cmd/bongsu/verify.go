@@ -15,7 +15,7 @@ import (
 func verifyCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
-		Short: "Check a certificate with a program that shares no code with the engines",
+		Short: "Check a certificate without the engines that made it",
 		Long: `Replay a certificate that bongsu impact, audit or cutsets wrote with
 --certificate. It holds the estate, the answer and its proof; the checker is a
 small package of its own that knows only the format of an estate.

@@ -1,8 +1,3 @@
-// Package rules holds the pages of the audit's rules, so that bongsu audit rules
-// can print them.
-//
-// It gives them to audit: [Pages] has one file a rule, named RULE.md. It decides
-// nothing, keeps nothing, and cannot fail. To try it: bongsu audit rules tool-tier.
 package rules
 
 import "embed"
