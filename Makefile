@@ -48,6 +48,7 @@ generate: build ## write the generated files anew
 	bin/bongsu reference > docs/commands.md
 
 measure: ## run the benchmarks; docs/benchmarks.md says how the figures there were made
-	$(GO) test -run '^$$' -bench . -benchmem $(or $(PKG),./...)
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(or $(PKG),./...)
+	$(GO) test -tags measure -run 'TestMeasure|TestCountsLike' -v -timeout 60m ./cutset # wants scram and time from Debian
 
 FORCE:

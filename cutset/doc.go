@@ -24,5 +24,5 @@
 // nodes and steps, not seconds.
 //
 // To try it: bongsu cutsets examples/kakao-2022 --of kakaotalk, and with SCRAM installed
-// go test -tags real -run TestRealMeasureSCRAM -v ./cutset
+// go test -tags measure -run TestMeasureSCRAM -v ./cutset
 package cutset

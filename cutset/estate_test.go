@@ -248,10 +248,10 @@ func anyNeed(rng *rand.Rand, names []string, depth int) string {
 		}
 	}
 	list := "[" + strings.Join(of, ", ") + "]"
-	switch op := rng.IntN(4); {
-	case op == 0:
+	switch rng.IntN(4) {
+	case 0:
 		return "{anyOf: " + list + "}"
-	case op == 1:
+	case 1:
 		return fmt.Sprintf("{atLeast: %d, of: %s}", 1+rng.IntN(len(of)), list)
 	}
 	return list

@@ -91,7 +91,7 @@ type Blocker struct {
 
 // Options are what a plan is made with; the zero value is a plan from scratch
 // with the default horizon and effort.
-type Options struct {
+type Options struct { //nolint:recvcheck // small helpers on both
 	Horizon time.Duration // until when users count; 0 is [DefaultHorizon]
 	Rounds  int           // effort of the search; 0 is [DefaultRounds], negative is none
 	Time    time.Duration // search for so long instead; the result then depends on the machine

@@ -250,7 +250,7 @@ func TestJSONOfAShrink(t *testing.T) {
 			}
 		}
 	}
-	if err := json.Unmarshal(text, &got); err != nil {
+	if err := json.Unmarshal(text, &got); err != nil { //nolint:musttag // names that differ in case only
 		t.Fatal(err)
 	}
 	at := map[string]string{}

@@ -429,7 +429,9 @@ func TestNewAttemptAfterALateReport(t *testing.T) {
 			t.Errorf("%s", story(v))
 		}
 		cancel()
-		<-ended
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("the worker ended with %v", err)
+		}
 		_ = tenure.Close(ctx)
 	})
 }

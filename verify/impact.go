@@ -78,7 +78,7 @@ func (k *impactCheck) downs(list []Down, down []bool, g []gains) bool {
 			}
 			lacks[x] = true
 		}
-		if !(v < m.comp && k.loss[v]) && m.stands(v, up, g) {
+		if (v >= m.comp || !k.loss[v]) && m.stands(v, up, g) {
 			k.r.wrong("%s is said to be down, but what it is said to lack is not enough for that", d.Thing)
 			return false
 		}

@@ -103,6 +103,7 @@ func parse(t testing.TB, text string) *estate.Snapshot {
 
 // byHand is the certificate of the loss of north in the shop, written by a person.
 func byHand(t testing.TB) *verify.Certificate {
+	t.Helper()
 	s := parse(t, shop)
 	thing := func(name, state, lost string, steps ...string) verify.Thing {
 		x := verify.Thing{Name: name, State: state, Derivation: append([]string{}, steps...), Blocking: []string{}}

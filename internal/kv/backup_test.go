@@ -130,11 +130,11 @@ func TestRestoreDuringAPush(t *testing.T) {
 func TestRestoreFinish(t *testing.T) {
 	text := backedUp(t)
 	m := kv.NewMemory()
-	finish := func(_ context.Context, info kv.BackupInfo) error {
-		if e, _, _ := m.Get(t.Context(), "k3"); info.Cluster != "test" || string(e.Value) != "value 3" {
+	finish := func(ctx context.Context, info kv.BackupInfo) error {
+		if e, _, _ := m.Get(ctx, "k3"); info.Cluster != "test" || string(e.Value) != "value 3" {
 			t.Errorf("called with %+v and k3 %q", info, e.Value)
 		}
-		if _, ok, _ := m.Get(t.Context(), kv.Restoring); !ok {
+		if _, ok, _ := m.Get(ctx, kv.Restoring); !ok {
 			t.Error("called when the restore counts as done")
 		}
 		return kv.ErrUnavailable

@@ -374,12 +374,12 @@ func (w *world) run(c *web.Client, incident string, states ...web.State) web.Run
 // shop is a small estate: a database with a standby and an application to grow, and
 // a page in every site that a probe looks at.
 func (w *world) shop() string {
-	text := ""
+	var text strings.Builder
 	for _, site := range w.sites {
-		text += fmt.Sprintf("{kind: Domain, name: %s, type: site}\n---\n{kind: Probe, name: %s-page, in: %s, http: %s, every: 200ms, timeout: 1s}\n---\n",
+		fmt.Fprintf(&text, "{kind: Domain, name: %s, type: site}\n---\n{kind: Probe, name: %s-page, in: %s, http: %s, every: 200ms, timeout: 1s}\n---\n",
 			site, site, site, w.wards[site])
 	}
-	return text + fmt.Sprintf(`kind: Component
+	return text.String() + fmt.Sprintf(`kind: Component
 name: shop-db
 mode: primary
 replicas: [{in: north, role: primary}, {in: south, role: standby, sync: true}]

@@ -1,4 +1,4 @@
-//go:build real
+//go:build measure
 
 package cutset_test
 
@@ -153,7 +153,7 @@ func envInt(name string, otherwise int) int {
 	return otherwise
 }
 
-func TestRealCountsLikeSCRAM(t *testing.T) {
+func TestCountsLikeSCRAM(t *testing.T) {
 	for _, family := range cutsettest.Families() {
 		for seed := range uint64(6) {
 			for _, gates := range []int{20, 60} {
@@ -188,10 +188,10 @@ func TestRealCountsLikeSCRAM(t *testing.T) {
 	}
 }
 
-// TestRealMeasureSCRAM prints CPU time against CPU time. BONGSU_SCRAM_LIMIT is
+// TestMeasureSCRAM prints CPU time against CPU time. BONGSU_SCRAM_LIMIT is
 // SCRAM's seconds for each model, BONGSU_SEEDS how many trees of each kind, BONGSU_FAMILY
 // and BONGSU_GATES choose. SCRAM's figure is that of its process, ours that of Solve.
-func TestRealMeasureSCRAM(t *testing.T) {
+func TestMeasureSCRAM(t *testing.T) {
 	limit := time.Duration(envInt("BONGSU_SCRAM_LIMIT", 10)) * time.Second
 	var ours, theirs time.Duration
 	unsolved, solved := 0, 0
@@ -250,8 +250,8 @@ func short(n *big.Int) string {
 
 var errNoModel = errors.New("no model")
 
-// TestRealMeasureModels does the same for Open-PSA files named in BONGSU_MODELS, separated by spaces.
-func TestRealMeasureModels(t *testing.T) {
+// TestMeasureModels does the same for Open-PSA files named in BONGSU_MODELS, separated by spaces.
+func TestMeasureModels(t *testing.T) {
 	for _, file := range strings.Fields(os.Getenv("BONGSU_MODELS")) {
 		f, err := os.Open(file)
 		if err != nil {
@@ -278,9 +278,9 @@ func TestRealMeasureModels(t *testing.T) {
 	}
 }
 
-// TestRealMeasureDataCentre prints the time to the first 20 risk groups of a
+// TestMeasureDataCentre prints the time to the first 20 risk groups of a
 // service in a fat tree, for few and for very many shards.
-func TestRealMeasureDataCentre(t *testing.T) {
+func TestMeasureDataCentre(t *testing.T) {
 	for _, ports := range []int{48, 64} {
 		for _, service := range [][2]int{{1, 3}, {1, 5}, {1, 7}, {200, 3}, {2000, 3}, {20_000, 3}} {
 			tree := cutsettest.GenerateDataCentre(1, ports, service[0], service[1])
