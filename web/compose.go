@@ -10,6 +10,7 @@ import (
 	"bongsu/detect"
 	"bongsu/estate"
 	"bongsu/impact"
+	"bongsu/plan"
 	"bongsu/incident"
 	"bongsu/recovery"
 )
@@ -417,6 +418,9 @@ func runOf(v *recovery.RunView) Run {
 	for i := range v.Services {
 		s := &v.Services[i]
 		r := RunService{Name: s.Name, Title: s.Title, Users: s.Users, State: State(s.State), Planned: offset(s.First), Actual: offset(s.Actual)}
+		if s.State == string(plan.TakenDown) { // it can be started again, once there is room
+			r.State = StateRecoverable
+		}
 		if s.State == string(impact.Recoverable) && len(s.Needs) > 0 && allDone(s.Needs, states) {
 			r.State = StateUp
 		}
