@@ -10,8 +10,8 @@ import (
 	"bongsu/detect"
 	"bongsu/estate"
 	"bongsu/impact"
-	"bongsu/plan"
 	"bongsu/incident"
+	"bongsu/plan"
 	"bongsu/recovery"
 )
 
