@@ -241,3 +241,27 @@ func TestPolicyValidate(t *testing.T) {
 		}
 	}
 }
+
+// TestClockJumpsBack judges observations that a clock which jumped back an hour
+// puts into the future: they count as fresh, so that nothing is lost before its
+// time, and the hold time runs from there.
+func TestClockJumpsBack(t *testing.T) {
+	s := snapshot(t)
+	in := detect.Input{Snapshot: s, Policy: detect.DefaultPolicy(), Now: now.Add(-time.Hour)}
+	for _, l := range []string{"anyang misses core@pangyo 20s", "gasan misses core@pangyo 20s"} {
+		in.Observations = append(in.Observations, saw(t, l))
+	}
+	site, _ := detect.Judge(in).Site("pangyo")
+	if site.State != detect.Suspect || site.For != 0 {
+		t.Errorf("an hour back, pangyo is %s for %v s", site.State, site.For)
+	}
+	in.Now = now
+	if site, _ = detect.Judge(in).Site("pangyo"); site.State != detect.Lost {
+		t.Errorf("with the clock right, pangyo is %s", site.State)
+	}
+	// What an observer tells is a length of time, so its own clock does not matter;
+	// one that is nonsense counts as no time at all.
+	if o := (detect.Sight{Target: "core", Domain: "pangyo", For: -time.Hour}).Received("anyang", now); !o.Since.Equal(now) {
+		t.Errorf("a state of minus an hour stands since %v", o.Since)
+	}
+}
