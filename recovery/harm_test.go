@@ -71,6 +71,7 @@ func TestSecondLossDuringARun(t *testing.T) {
 		}
 		c.until(run.ID, min1, func(v RunView) bool { return states(v)["db/pb@b"] == StepDone })
 		commit(t, c.store, FenceKey("b"), "1")
+		pause(ctx, min1/60) // the fence is old news when the site is declared lost
 		if _, err := incident.Declare(ctx, c.store, incident.Request{Domains: []string{"b"}, By: "kim"}); err != nil {
 			t.Fatal(err)
 		}

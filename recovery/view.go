@@ -79,18 +79,36 @@ type Waiting struct {
 // its plan a hundred times is not read a hundred times over.
 const recentPlans = 3
 
-// View reads a run as a whole.
+// View reads a run as a whole. It reads several keys one after the other, and starts
+// again when the header changed meanwhile, so that a new plan is never shown with the
+// promises of the one before.
 func View(ctx context.Context, s kv.Store, run string) (RunView, error) {
-	head, _, err := getRun(ctx, s, run)
-	if err != nil {
-		return RunView{}, err
+	for {
+		head, rev, err := getRun(ctx, s, run)
+		if err != nil {
+			return RunView{}, err
+		}
+		v, err := viewOf(ctx, s, head)
+		if err != nil {
+			return RunView{}, err
+		}
+		switch _, now, err := getRun(ctx, s, run); {
+		case err != nil:
+			return RunView{}, err
+		case now == rev:
+			return v, nil
+		}
 	}
+}
+
+// viewOf is View of a run whose header is head.
+func viewOf(ctx context.Context, s kv.Store, head Run) (RunView, error) {
 	var plans []Spec
 	for i := range head.Plan {
 		if i > 0 && i < head.Plan-recentPlans {
 			continue // what was begun of it is in the records
 		}
-		p, err := loadPlan(ctx, s, run, i+1)
+		p, err := loadPlan(ctx, s, head.ID, i+1)
 		if err != nil {
 			return RunView{}, err
 		}
@@ -101,7 +119,7 @@ func View(ctx context.Context, s kv.Store, run string) (RunView, error) {
 		return RunView{}, err
 	}
 	st.spec = plans[len(plans)-1]
-	journal, err := Journal(ctx, s, run)
+	journal, err := Journal(ctx, s, head.ID)
 	if err != nil {
 		return RunView{}, err
 	}
