@@ -9,10 +9,10 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
 # How long each fuzz target runs after the tests of `make test`.
-FUZZ ?= 3s
+FUZZ ?= 2s
 
 # The packages with tests that need real programs (files with //go:build real, tests named TestReal…).
-REAL = $(sort $(dir $(shell grep -rlE --include='*_test.go' '^//go:build real$$' .)))
+REAL = $(sort $(dir $(shell grep -rlE --include='*_test.go' '^//go:build real( |$$)' .)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-real check measure generate FORCE
@@ -49,6 +49,6 @@ generate: build ## write the generated files anew
 
 measure: ## run the benchmarks; docs/benchmarks.md says how the figures there were made
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(or $(PKG),./...)
-	$(GO) test -tags measure -run 'TestMeasure|TestCountsLike' -v -timeout 60m ./cutset # wants scram and time from Debian
+	$(GO) test -tags measure -run 'TestMeasure|TestRealSCRAM' -v -timeout 120m -p 1 $(or $(PKG),./...) # wants scram, time, nginx and wrk from Debian
 
 FORCE:
