@@ -3,8 +3,12 @@ package audit
 import (
 	"cmp"
 	"fmt"
+	"iter"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"bongsu/estate"
@@ -30,7 +34,12 @@ type Options struct {
 	Lose  [][]string // losses asked for, each the names of domains lost together
 	Sites bool       // each site; also what is checked when nothing else is asked for
 	Pairs bool       // each pair of sites, feeds and racks: what exceeds the two alone
-	Every bool       // each domain
+	// PairTypes are the types of domain that Pairs pairs instead; [AnyType] is all.
+	PairTypes []string
+	// MostPairs and MostFindings are how many pairs are run, and how many findings
+	// they may give, before Check gives up with a [*LimitError]; 0 is 5 and 1 million.
+	MostPairs, MostFindings int
+	Every                   bool // each domain
 
 	Now         time.Time     // for what ages; zero: nothing is too old
 	Rules       []string      // only these; nil is all
@@ -91,7 +100,9 @@ type Finding struct {
 	Line     int      `json:"line,omitempty"`
 	Waived   *Waived  `json:"waived,omitempty"`
 
-	pos estate.Pos
+	pos   estate.Pos
+	about []estate.Ref // what it hangs on, with all that these need and all that needs them; for [Checker]
+	spot  spot
 }
 
 // A Proof says why a finding is true. Words is for people; the rest is what
@@ -154,30 +165,40 @@ func (e *RuleError) Error() string {
 
 // Check holds the rules against the estate and against the losses asked for. The
 // findings are sorted by the users they touch, then by severity, then by ID. The
-// error is a [*RuleError] or an [*impact.UnknownDomainError].
+// error is a [*RuleError], a [*TypeError], an [*impact.UnknownDomainError] or a [*LimitError].
 func Check(s *estate.Snapshot, o Options) (*Report, error) {
 	a, err := newAuditor(s, o)
 	if err != nil {
 		return nil, err
 	}
+	if a.run(); a.err != nil {
+		return nil, a.err
+	}
+	return a.report(), nil
+}
+
+func (a *auditor) run() {
+	join := a.prepareStrictly()
 	for _, r := range a.rules {
 		if r.estate != nil {
 			a.rule = r
+			if r.local {
+				a.keep()
+			}
 			r.estate(a)
 		}
 	}
 	a.asItStands()
-	for _, l := range a.named {
-		a.judge(l, true)
-	}
-	if o.Every {
+	a.judgeNamed()
+	if a.o.Every {
 		a.everyDomain()
 	}
-	if o.Pairs {
+	if a.o.Pairs {
 		a.everyPair()
 	}
+	join()
 	a.wantsAsNeeds()
-	return a.report(), nil
+	a.coldStart()
 }
 
 // An auditor collects findings.
@@ -194,19 +215,30 @@ type auditor struct {
 
 	channels map[string][]int // to staff and to users, once asked for
 	must     []bool           // of each component: some service cannot do without it
-	used     map[room]float64
+	used     usage
+	tight    bool       // something takes stated room
 	subjects [][]string // by kind: how findings name the documents
-	needed   []bool     // of each domain: something other than a domain names it in a need
+	needed   []int      // of each domain: how often something other than a domain names it
 
 	named []loss
 	down  downCount
 	base  found   // what is so with nothing lost
 	skip  []found // what is not to be repeated
 
+	column int // of the named loss that is being judged
 	list   []Finding
 	matrix []column
+	cycles [][]impact.Deadlock // of each named loss
+	wanted [][]impact.Deadlock // of each named loss: those that appear only with wants as needs
+	cutter *cutter             // once asked for
+	frozen bool                // a start from cold may meet a deadlock
+	wants  bool                // deadlocks are sought with wants as needs, too
+	strict *strictly           // once asked for
+	behind []estate.Ref        // what changed since strict was asked for
+	known  *known              // of a check that follows another; else nil
 	swept  []Swept
 	idle   int // swept losses that touch nothing
+	err    error
 }
 
 // A loss is a set of domains that are lost together.
@@ -229,12 +261,8 @@ func newAuditor(s *estate.Snapshot, o Options) (*auditor, error) {
 			a.rules = append(a.rules, r)
 		}
 	}
-	for _, doc := range a.docs() {
-		for _, w := range a.s.Doc(doc).Waive {
-			if !slices.Contains(names, w.Rule) {
-				return nil, &RuleError{Name: w.Rule, Nearest: estate.Nearest(w.Rule, names), Pos: w.Pos}
-			}
-		}
+	if err := checkWaivers(s, names); err != nil {
+		return nil, err
 	}
 	if err := a.choose(); err != nil {
 		return nil, err
@@ -243,11 +271,69 @@ func newAuditor(s *estate.Snapshot, o Options) (*auditor, error) {
 	a.sweep = a.engine.NewSweep()
 	a.graph = newGraph(s)
 	a.fates = fates(s)
-	a.hosts = make([][]int, len(s.Domains))
+	a.hosts = hosts(s)
+	a.must = musts(s)
+	a.subjects = make([][]string, len(estate.Kinds()))
+	for r := range docs(s) {
+		a.subjects[r.Kind] = append(a.subjects[r.Kind], s.NameOf(r))
+	}
+	a.noteNeeded()
+	for _, k := range channelKinds() {
+		a.channelsTo(k.whom) // so that auditors that work at the same time only read
+	}
+	return a, nil
+}
+
+// noteNeeded notes how often what is no domain names each domain.
+func (a *auditor) noteNeeded() {
+	a.needed = make([]int, len(a.s.Domains))
+	for r := range docs(a.s) {
+		eachDomain(a.s, r, func(d int) { a.needed[d]++ })
+	}
+}
+
+// eachDomain calls f for every domain that a document, no domain itself, names in
+// a need or as the place of an action.
+func eachDomain(s *estate.Snapshot, r estate.Ref, f func(d int)) {
+	note := func(n estate.Need) {
+		eachRef(n, func(r estate.Ref) {
+			if r.Kind == estate.KindDomain {
+				f(r.Index)
+			}
+		})
+	}
+	switch r.Kind {
+	case estate.KindComponent:
+		c := &s.Components[r.Index]
+		note(c.Needs)
+		note(c.Wants)
+		note(c.StartNeeds)
+		for j := range c.Actions {
+			note(c.Actions[j].Needs)
+			for _, d := range c.Actions[j].At {
+				f(d)
+			}
+		}
+	case estate.KindService:
+		svc := &s.Services[r.Index]
+		note(svc.Needs)
+		note(svc.Wants)
+		for j := range svc.Parts {
+			note(svc.Parts[j].Needs)
+		}
+	case estate.KindCrew:
+		note(s.Crews[r.Index].Needs)
+	case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
+	}
+}
+
+// hosts returns, for each domain, the components with a replica or a copy in it.
+func hosts(s *estate.Snapshot) [][]int {
+	out := make([][]int, len(s.Domains))
 	for i := range s.Components {
 		host := func(d int) {
-			if h := a.hosts[d]; len(h) == 0 || h[len(h)-1] != i {
-				a.hosts[d] = append(h, i)
+			if h := out[d]; len(h) == 0 || h[len(h)-1] != i {
+				out[d] = append(h, i)
 			}
 		}
 		for _, r := range s.Components[i].Replicas {
@@ -259,72 +345,60 @@ func newAuditor(s *estate.Snapshot, o Options) (*auditor, error) {
 			}
 		}
 	}
-	a.must = musts(s)
-	a.subjects = make([][]string, len(estate.Kinds()))
-	for _, r := range a.docs() {
-		a.subjects[r.Kind] = append(a.subjects[r.Kind], s.NameOf(r))
-	}
-	a.noteNeeded()
-	for _, k := range channelKinds() {
-		a.channelsTo(k.whom) // so that auditors that work at the same time only read
-	}
-	return a, nil
+	return out
 }
 
-// noteNeeded notes the domains that something other than a domain names.
-func (a *auditor) noteNeeded() {
-	a.needed = make([]bool, len(a.s.Domains))
-	note := func(needs ...estate.Need) {
-		for _, n := range needs {
-			eachRef(n, func(r estate.Ref) {
-				if r.Kind == estate.KindDomain {
-					a.needed[r.Index] = true
+// docs yields every document.
+func docs(s *estate.Snapshot) iter.Seq[estate.Ref] {
+	return func(yield func(estate.Ref) bool) {
+		for _, k := range estate.Kinds() {
+			for i := range count(s, k) {
+				r := estate.Ref{Kind: k, Index: i}
+				r.Name = s.Doc(r).Name
+				if !yield(r) {
+					return
 				}
-			})
-		}
-	}
-	for i := range a.s.Components {
-		c := &a.s.Components[i]
-		note(c.Needs, c.Wants, c.StartNeeds)
-		for j := range c.Actions {
-			note(c.Actions[j].Needs)
-			for _, d := range c.Actions[j].At {
-				a.needed[d] = true
 			}
 		}
 	}
-	for i := range a.s.Services {
-		note(a.s.Services[i].Needs, a.s.Services[i].Wants)
-		for _, p := range a.s.Services[i].Parts {
-			note(p.Needs)
-		}
-	}
-	for i := range a.s.Crews {
-		note(a.s.Crews[i].Needs)
-	}
 }
 
-// docs lists every document.
-func (a *auditor) docs() []estate.Ref {
-	var refs []estate.Ref
-	for _, k := range estate.Kinds() {
-		for i := range a.count(k) {
-			refs = append(refs, estate.Ref{Kind: k, Index: i, Name: a.s.Doc(estate.Ref{Kind: k, Index: i}).Name})
-		}
+func count(s *estate.Snapshot, k estate.Kind) int {
+	switch k {
+	case estate.KindDomain:
+		return len(s.Domains)
+	case estate.KindComponent:
+		return len(s.Components)
+	case estate.KindService:
+		return len(s.Services)
+	case estate.KindCrew:
+		return len(s.Crews)
+	case estate.KindLimit:
+		return len(s.Limits)
+	case estate.KindProbe:
+		return len(s.Probes)
+	case estate.KindOption:
+		return len(s.Options)
 	}
-	return refs
+	return 0
 }
 
-func (a *auditor) count(k estate.Kind) int {
-	s := a.s
-	return map[estate.Kind]int{
-		estate.KindDomain: len(s.Domains), estate.KindComponent: len(s.Components), estate.KindService: len(s.Services),
-		estate.KindCrew: len(s.Crews), estate.KindLimit: len(s.Limits), estate.KindProbe: len(s.Probes), estate.KindOption: len(s.Options),
-	}[k]
+// A TypeError says that the estate has no domain of a type to make pairs of.
+type TypeError struct{ Name, Nearest string }
+
+func (e *TypeError) Error() string {
+	near := ""
+	if e.Nearest != "" {
+		near = fmt.Sprintf("; did you mean %q?", e.Nearest)
+	}
+	return fmt.Sprintf("the estate has no domain of type %q to make pairs of%s", e.Name, near)
 }
 
 // choose finds the losses that are asked for by name, each once.
 func (a *auditor) choose() error {
+	if err := a.checkPairTypes(); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	add := func(domains []int) {
 		slices.Sort(domains)
@@ -372,21 +446,61 @@ func LossName(s *estate.Snapshot, domains []int) string {
 type trial struct {
 	*impact.View
 	loss  loss
-	named bool // asked for by name: it has a column in the matrix
+	named bool  // asked for by name: it has a column in the matrix
+	half  *half // of a further loss: what the first one does; the view lists only what differs
+}
+
+// judgeNamed judges each named loss, on as many processors as there are.
+func (a *auditor) judgeNamed() {
+	a.matrix = make([]column, len(a.named))
+	a.cycles = make([][]impact.Deadlock, len(a.named))
+	a.inParallel(len(a.named), func(b *auditor, i int) {
+		b.column = i
+		b.judge(a.named[i], true)
+	})
+}
+
+// inParallel calls f for the numbers below n, on as many processors as there are,
+// each with an auditor of its own, and collects what they find. Findings are
+// sorted in the end, so the order of the calls does not show.
+func (a *auditor) inParallel(n int, f func(b *auditor, i int)) {
+	var (
+		workers = make([]*auditor, min(runtime.GOMAXPROCS(0), n))
+		wait    sync.WaitGroup
+		next    atomic.Int64
+	)
+	for k := range workers {
+		b := *a
+		b.list, b.idle = nil, 0
+		if k > 0 { // before anybody works: asking a graph writes what cloning it reads
+			b.graph = a.graph.clone()
+		}
+		workers[k] = &b
+	}
+	for k, b := range workers {
+		wait.Go(func() {
+			if k > 0 {
+				b.sweep = a.engine.NewSweep()
+			}
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(b, i)
+			}
+		})
+	}
+	wait.Wait()
+	for _, b := range workers {
+		a.list = append(a.list, b.list...)
+		a.idle += b.idle
+	}
 }
 
 // judge holds the rules against one loss.
 func (a *auditor) judge(l loss, named bool) {
 	a.sweep.Visit(l.domains, func(v *impact.View) {
 		t := &trial{View: v, loss: l, named: named}
-		for _, r := range a.rules {
-			if r.loss != nil {
-				a.rule = r
-				r.loss(a, t)
-			}
-		}
+		a.hold(t)
 		if named {
-			a.addColumn(t)
+			a.matrix[a.column] = a.columnOf(t)
 		}
 	})
 }
@@ -411,7 +525,7 @@ func (a *auditor) asItStands() {
 	})
 }
 
-func (a *auditor) addColumn(t *trial) {
+func (a *auditor) columnOf(t *trial) column {
 	c := column{loss: t.loss.name, states: make([]impact.State, len(a.s.Services)), upAt: make([]time.Duration, len(a.s.Services))}
 	for i := range c.states {
 		c.states[i] = impact.Up
@@ -420,7 +534,7 @@ func (a *auditor) addColumn(t *trial) {
 		c.states[x.Index] = x.State
 		c.upAt[x.Index], _ = t.UpAt(a.ref(estate.KindService, x.Index))
 	}
-	a.matrix = append(a.matrix, c)
+	return c
 }
 
 // ref names a document.
@@ -481,7 +595,7 @@ func (a *auditor) add(f Finding, l string, subject estate.Ref, words ...string) 
 	if subject.Name != "" {
 		doc := a.s.Doc(subject)
 		if f.pos.File == "" {
-			f.pos = doc.Pos
+			f.pos = a.posOf(subject, f.spot)
 		}
 		f.Waived = a.waiver(doc, f.Rule, f.Loss)
 	}

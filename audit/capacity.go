@@ -23,25 +23,52 @@ type room struct {
 	resource string
 }
 
-// usage says how much of each stated room the replicas take with nothing lost:
-// each in its domain and in those that it needs outright.
-func (a *auditor) usage() map[room]float64 {
-	used := map[room]float64{}
+// A usage says how much of each stated room is taken: of each domain, in the
+// order of its capacity.
+type usage [][]float64
+
+// of returns how much of a room is taken.
+func (u usage) of(s *estate.Snapshot, k room) float64 {
+	for i, c := range s.Domains[k.domain].Capacity {
+		if c.Resource == k.resource && u[k.domain] != nil {
+			return u[k.domain][i]
+		}
+	}
+	return 0
+}
+
+// usage says how much room the replicas take with nothing lost.
+func (a *auditor) usage() usage {
+	used := make(usage, len(a.s.Domains))
 	for i := range a.s.Components {
-		for _, r := range a.s.Components[i].Replicas {
-			a.takeRoom(used, r, 1)
+		for j := range a.s.Components[i].Replicas {
+			a.takeRoom(&a.s.Components[i].Replicas[j], func(d, i int, amount float64) {
+				if used[d] == nil {
+					used[d] = make([]float64, len(a.s.Domains[d].Capacity))
+				}
+				used[d][i] += amount
+			})
 		}
 	}
 	return used
 }
 
-// takeRoom adds what an entry of replicas takes, times sign.
-func (a *auditor) takeRoom(used map[room]float64, r estate.Replica, sign float64) {
-	for _, u := range r.Uses {
-		for _, d := range around(a.s, r.In) {
-			if _, stated := a.s.Domains[d].Capacity.Of(u.Resource); stated {
-				used[room{d, u.Resource}] += sign * u.Amount * float64(r.Count)
+// takeRoom calls f with what an entry of replicas takes of each stated room, by
+// domain and place in its capacity: in its domain and in those that this one needs
+// outright.
+func (a *auditor) takeRoom(r *estate.Replica, f func(d, i int, amount float64)) {
+	take := func(u estate.Amount, d int) {
+		for i, c := range a.s.Domains[d].Capacity {
+			if c.Resource == u.Resource {
+				f(d, i, u.Amount*float64(r.Count))
+				break
 			}
+		}
+	}
+	for _, u := range r.Uses {
+		take(u, r.In)
+		for _, d := range a.s.Domains[r.In].Ancestors {
+			take(u, d)
 		}
 	}
 }
@@ -54,19 +81,13 @@ const tolerance = 1e-6
 
 // capacityNow finds domains that hold more than they have room for as it is.
 func capacityNow(a *auditor) {
-	a.used = a.usage()
-	over := map[int]bool{}
-	for k, used := range a.used {
-		if have, _ := a.s.Domains[k.domain].Capacity.Of(k.resource); used > have*(1+tolerance) {
-			over[k.domain] = true
-		}
+	if a.known == nil || a.known.room {
+		a.used = a.usage()
+		a.tight = slices.ContainsFunc(a.used, func(u []float64) bool { return u != nil })
 	}
 	for d := range a.s.Domains {
-		if !over[d] {
-			continue
-		}
-		for _, have := range a.s.Domains[d].Capacity {
-			used := a.used[room{d, have.Resource}]
+		for i, used := range a.used[d] {
+			have := a.s.Domains[d].Capacity[i]
 			if used <= have.Amount*(1+tolerance) {
 				continue
 			}
@@ -112,7 +133,10 @@ type demand struct {
 // without it, with the fewest replicas that are enough and the least that one
 // takes; room counts as free as if nothing else wanted it.
 func capacity(a *auditor, t *trial) {
-	if len(a.used) == 0 {
+	if t.half != nil && a.roomEnough(t) {
+		return
+	}
+	if !a.tight {
 		return
 	}
 	demands, total, sites := a.demands(t)
@@ -166,7 +190,7 @@ func (a *auditor) demands(t *trial) (demands map[room]*demand, total map[string]
 		d.needed += needed
 		d.refs = append(d.refs, r)
 	}
-	for _, x := range t.Components {
+	for _, x := range t.Whole().Components {
 		if x.State != impact.Recoverable || t.Held(x.Index) || !a.must[x.Index] {
 			continue
 		}
@@ -207,7 +231,7 @@ type shareOfRoom struct {
 
 // shares lists the room that the loss needs, for pairs of losses to add up.
 func (a *auditor) shares(t *trial) []shareOfRoom {
-	if len(a.used) == 0 {
+	if !a.tight {
 		return nil
 	}
 	demands, total, sites := a.demands(t)
@@ -249,7 +273,7 @@ func (a *auditor) addShortage(t *trial, r estate.Ref, subject, where, resource s
 // free returns a function that says how much of a room is free after the loss.
 func (a *auditor) free(t *trial) func(room) float64 {
 	gone := map[room]float64{}
-	for _, d := range t.LostDomains {
+	for _, d := range t.Whole().LostDomains {
 		// What stood in a domain frees room only around it, where that lives.
 		if !slices.ContainsFunc(a.s.Domains[d].Ancestors, t.Alive) {
 			continue
@@ -257,7 +281,9 @@ func (a *auditor) free(t *trial) func(room) float64 {
 		for _, c := range a.hosts[d] {
 			for _, r := range a.s.Components[c].Replicas {
 				if r.In == d {
-					a.takeRoom(gone, r, 1)
+					a.takeRoom(&r, func(d, i int, amount float64) {
+						gone[room{d, a.s.Domains[d].Capacity[i].Resource}] += amount
+					})
 				}
 			}
 		}
@@ -267,7 +293,7 @@ func (a *auditor) free(t *trial) func(room) float64 {
 			return 0
 		}
 		have, _ := a.s.Domains[k.domain].Capacity.Of(k.resource)
-		return have - a.used[k] + gone[k]
+		return have - a.used.of(a.s, k) + gone[k]
 	}
 }
 

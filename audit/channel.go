@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"bongsu/estate"
-	"bongsu/impact"
 )
 
 // A channel is a component with tool: true by which people are told. It tells
@@ -79,15 +78,6 @@ func channels(a *auditor) {
 
 // channel finds losses in which services are down and no channel is left.
 func channel(a *auditor, t *trial) {
-	var down []int
-	for _, x := range t.Services {
-		if x.State == impact.Recoverable || x.State == impact.Unrecoverable {
-			down = append(down, x.Index)
-		}
-	}
-	if len(down) == 0 {
-		return
-	}
 	for _, k := range channelKinds() {
 		all := a.channelsTo(k.whom)
 		if len(all) == 0 {
@@ -115,9 +105,12 @@ func channel(a *auditor, t *trial) {
 				f.Severity = Warning
 			}
 		}
-		touched := reach{services: down}
-		for _, i := range down {
-			touched.users += a.s.Services[i].Users
+		if !a.fresh(k.whom, f.Severity) {
+			continue
+		}
+		touched := a.servicesDown(t)
+		if len(touched.services) == 0 {
+			return
 		}
 		f.Users, f.Proof.Services = touched.users, touched.names(a.s)
 		f.Sentence = t.inLoss() + k.missing + ": every channel to them is gone"

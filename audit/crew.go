@@ -9,37 +9,37 @@ import (
 // crewTooFew finds actions that ask for more people than there are: they can
 // never run.
 func crewTooFew(a *auditor) {
-	for i := range a.s.Crews {
-		crew := &a.s.Crews[i]
-		if crew.People < 0 {
-			continue
-		}
-		var (
-			refs  []estate.Ref
-			words []string
-			most  int
-		)
-		for c := range a.s.Components {
-			for _, act := range a.s.Components[c].Actions {
-				for _, u := range act.Crew {
-					if u.Index == i && u.Count > crew.People {
-						refs = append(refs, a.component(c))
-						words = append(words, fmt.Sprintf("%s of %s asks for %d", act.Name, a.s.Components[c].Name, u.Count))
-						most = max(most, u.Count)
-					}
+	type asked struct {
+		refs  []estate.Ref
+		words []string
+		most  int
+	}
+	tooMuch := make([]asked, len(a.s.Crews))
+	for c := range a.s.Components {
+		comp := &a.s.Components[c]
+		for j := range comp.Actions {
+			for _, u := range comp.Actions[j].Crew {
+				if people := a.s.Crews[u.Index].People; people >= 0 && u.Count > people {
+					k := &tooMuch[u.Index]
+					k.refs = append(k.refs, a.component(c))
+					k.words = append(k.words, fmt.Sprintf("%s of %s asks for %d", comp.Actions[j].Name, comp.Name, u.Count))
+					k.most = max(k.most, u.Count)
 				}
 			}
 		}
-		if len(refs) == 0 {
+	}
+	for i, k := range tooMuch {
+		if len(k.refs) == 0 {
 			continue
 		}
+		crew := &a.s.Crews[i]
 		r := a.ref(estate.KindCrew, i)
-		touched := a.graph.touched(true, refs...)
+		touched := a.graph.touched(true, k.refs...)
 		a.add(Finding{
 			Severity: Error, Users: touched.users,
-			Sentence: fmt.Sprintf("the crew %s is %d and %s for more: they can never be done", crew.Name, crew.People, counted(len(refs), "action asks", "actions ask")),
-			Proof:    Proof{Words: words, Services: touched.names(a.s)},
-			Fix:      a.advice(r, "%d people in the crew %s, or actions that ask for fewer", most, crew.Name),
+			Sentence: fmt.Sprintf("the crew %s is %d and %s for more: they can never be done", crew.Name, crew.People, counted(len(k.refs), "action asks", "actions ask")),
+			Proof:    Proof{Words: k.words, Services: touched.names(a.s)},
+			Fix:      a.advice(r, "%d people in the crew %s, or actions that ask for fewer", k.most, crew.Name),
 		}, NoLoss, r)
 	}
 }
@@ -47,22 +47,9 @@ func crewTooFew(a *auditor) {
 // crewUnreachable finds crews that have something to do in a loss and cannot be
 // reached in it. Where they can be reached later it is a warning.
 func crewUnreachable(a *auditor, t *trial) {
-	if len(t.Crews) == 0 {
-		return
-	}
-	work := map[int][]estate.Ref{} // the components that wait for each crew
-	for _, c := range t.NotHolding() {
-		for i, act := range a.s.Components[c].Actions {
-			if t.Possible(c, i) {
-				for _, u := range act.Crew {
-					work[u.Index] = append(work[u.Index], a.component(c))
-				}
-			}
-		}
-	}
-	for _, x := range t.Crews {
-		behind := work[x.Index]
-		r := a.ref(estate.KindCrew, x.Index)
+	for _, i := range a.cutOff(t) {
+		behind := a.workFor(t, i)
+		r := a.ref(estate.KindCrew, i)
 		if len(behind) == 0 {
 			continue
 		}
@@ -70,12 +57,13 @@ func crewUnreachable(a *auditor, t *trial) {
 		if t.Back(r) {
 			sev = Warning
 		}
-		if !a.fresh(a.name(r), sev) {
+		about := append([]estate.Ref{r}, behind...)
+		if !a.fresh(a.name(r), sev) || a.kept(t, a.name(r), about...) {
 			continue
 		}
 		touched := a.graph.touched(false, behind...)
 		f := Finding{
-			Severity: sev, Users: touched.users,
+			Severity: sev, Users: touched.users, about: about,
 			Proof: Proof{Services: touched.names(a.s), Words: []string{
 				counted(len(behind), "component waits", "components wait") + " for it: " + join(a.names(behind)),
 			}},

@@ -12,7 +12,7 @@ import (
 // dataSingleCopy finds data of which one loss takes every copy. It is a warning
 // where an action can make the data anew.
 func dataSingleCopy(a *auditor) {
-	for i := range a.s.Components {
+	for i := range a.judged(estate.KindComponent) {
 		c := &a.s.Components[i]
 		if c.Data == nil && (c.Tool || c.Mode == estate.ModeAny) {
 			continue
@@ -43,7 +43,7 @@ func dataSingleCopy(a *auditor) {
 			size = " (" + sized(c.Data.Size) + ")"
 		}
 		f := Finding{
-			Severity: Error, Users: touched.users,
+			Severity: Error, Users: touched.users, about: []estate.Ref{r},
 			Sentence: fmt.Sprintf("every copy of the data of %s%s is gone with %s", c.Name, size, orJoin(low)),
 			Proof:    Proof{Domains: low, Services: touched.names(a.s)},
 			Fix:      a.advice(r, "a copy of %s that does without %s, and a proven restore from it", c.Name, orJoin(low)),

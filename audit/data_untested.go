@@ -8,7 +8,7 @@ import (
 
 // dataUntested finds data with copies none of which has been restored from lately.
 func dataUntested(a *auditor) {
-	for i := range a.s.Components {
+	for i := range a.judged(estate.KindComponent) {
 		c := &a.s.Components[i]
 		if c.Data == nil || len(c.Data.Copies) == 0 {
 			continue
@@ -31,10 +31,9 @@ func dataUntested(a *auditor) {
 		r := a.component(i)
 		touched := a.graph.touched(c.Tool, r)
 		f := Finding{
-			Severity: Warning, Users: touched.users,
+			Severity: Warning, Users: touched.users, about: []estate.Ref{r}, spot: spot{copy: true},
 			Proof: Proof{Services: touched.names(a.s)},
 			Fix:   a.advice(r, "restore %s from a copy, and note the day in tested", c.Name),
-			pos:   c.Data.Copies[0].Pos,
 		}
 		if last.Tested.IsZero() {
 			f.Sentence = "no restore of " + c.Name + " from a copy has ever been proven"

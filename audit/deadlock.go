@@ -1,8 +1,11 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"bongsu/estate"
 	"bongsu/impact"
@@ -10,8 +13,14 @@ import (
 
 // deadlock finds cycles of things that wait for each other to come back.
 func deadlock(a *auditor, t *trial) {
-	for _, d := range t.Deadlocks() {
-		a.addCycle(t, d.Cycle, Error, a.addDirect)
+	all := t.Deadlocks()
+	if t.named {
+		a.cycles[a.column] = all
+	}
+	for _, d := range all {
+		if !a.kept(t, strings.Join(a.names(d.Cycle), ">"), d.Cycle...) {
+			a.addCycle(t, d.Cycle, Error, a.addDirect)
+		}
 	}
 }
 
@@ -27,7 +36,7 @@ func (a *auditor) addCycle(t *trial, cycle []estate.Ref, sev Severity, add func(
 	}
 	touched := a.graph.touched(true, cycle...)
 	f := Finding{
-		Severity: sev, Users: touched.users,
+		Severity: sev, Users: touched.users, about: cycle,
 		Proof: Proof{Cycle: names, Services: touched.names(a.s), Words: a.round(t, cycle)},
 	}
 	if len(cycle) == 1 {
@@ -78,14 +87,44 @@ func (a *auditor) round(t *trial, cycle []estate.Ref) []string {
 	return words
 }
 
+// prepareStrictly brings the estate with every want as a need up to date, where
+// it will be asked for, while the rest goes on. The function it returns waits for
+// that.
+func (a *auditor) prepareStrictly() (join func()) {
+	a.wants = a.runs("deadlock") && len(a.named) > 0
+	if a.known != nil && !a.known.engine && !slices.ContainsFunc(a.wanted, func(all []impact.Deadlock) bool { return len(all) > 0 }) {
+		a.wants = false // there was none, and nothing changed that could make one
+	}
+	if !a.wants {
+		return func() {}
+	}
+	var (
+		wait   sync.WaitGroup
+		s      = a.s
+		strict = a.strict
+		behind = a.behind
+	)
+	wait.Go(func() {
+		if strict == nil {
+			strict = newStrictly(s)
+		} else {
+			strict = strict.update(s, behind)
+		}
+	})
+	return func() {
+		wait.Wait()
+		a.strict, a.behind = strict, nil
+	}
+}
+
 // wantsAsNeeds finds the deadlocks that appear only if everything waits for what
 // it wants, too: nobody can be sure that software starts without.
 func (a *auditor) wantsAsNeeds() {
-	if !a.runs("deadlock") || len(a.named) == 0 {
+	if !a.wants {
 		return
 	}
-	strict, some := strictly(a.s)
-	if !some {
+	a.wanted = make([][]impact.Deadlock, len(a.named))
+	if !a.strict.some {
 		return
 	}
 	for _, r := range a.rules {
@@ -94,64 +133,98 @@ func (a *auditor) wantsAsNeeds() {
 		}
 	}
 	b := *a
-	b.s, b.list = strict, nil
-	sweep := impact.NewEngine(strict).NewSweep()
-	for _, l := range a.named {
-		var cycles [][]estate.Ref
-		a.sweep.Visit(l.domains, func(v *impact.View) {
-			for _, d := range v.Deadlocks() {
-				cycles = append(cycles, d.Cycle)
-			}
-		})
+	b.s, b.engine = a.strict.s, a.strict.engine
+	b.sweep, b.list, b.known = b.engine.NewSweep(), nil, nil
+	b.inParallel(len(a.named), func(b *auditor, i int) {
 		known := map[estate.Ref]bool{}
-		for _, c := range cycles {
-			for _, r := range c {
+		for _, d := range a.cycles[i] {
+			for _, r := range d.Cycle {
 				known[r] = true
 			}
 		}
-		sweep.Visit(l.domains, func(v *impact.View) {
+		l := a.named[i]
+		b.sweep.Visit(l.domains, func(v *impact.View) {
 			t := &trial{View: v, loss: l}
 			for _, d := range v.Deadlocks() {
-				old := true
-				for _, r := range d.Cycle {
-					old = old && known[r]
-				}
-				if old {
+				if !slices.ContainsFunc(d.Cycle, func(r estate.Ref) bool { return !known[r] }) {
 					continue
 				}
+				a.wanted[i] = append(a.wanted[i], d)
 				b.addCycle(t, d.Cycle, Warning, func(f Finding, t *trial, cycle []estate.Ref, subject string) {
 					f.Sentence = strings.Replace(f.Sentence, " wait", ", if they wait for what they only want, wait", 1)
 					f.Proof.Words = append(f.Proof.Words, "some of these are wants: true only if it cannot start without them")
-					a.add(f, t.loss.name, cycle[0], subject+">wants")
+					f.pos = a.posOf(cycle[0], spot{})
+					b.add(f, t.loss.name, cycle[0], subject+">wants")
 				})
 			}
 		})
-	}
+	})
+	a.list = append(a.list, b.list...)
 }
 
-// strictly returns the estate with every want as a need, and whether there are any.
-func strictly(s *estate.Snapshot) (*estate.Snapshot, bool) {
+// strictly is the estate with every want as a need.
+type strictly struct {
+	s      *estate.Snapshot
+	engine *impact.Engine
+	some   bool // there are wants
+}
+
+func newStrictly(s *estate.Snapshot) *strictly {
+	k := (&strictly{}).with(s, s)
+	for i := range s.Components {
+		k.component(s, i)
+	}
+	for i := range s.Services {
+		k.service(s, i)
+	}
+	k.engine = impact.NewEngine(k.s)
+	return k
+}
+
+// update returns the same of a snapshot of which only some documents changed. The
+// places in files of the others may be former ones.
+func (k *strictly) update(s *estate.Snapshot, changed []estate.Ref) *strictly {
+	slices.SortFunc(changed, func(x, y estate.Ref) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Index, y.Index)) })
+	changed = slices.Compact(changed)
+	n := k.with(s, k.s)
+	for _, r := range changed {
+		switch r.Kind {
+		case estate.KindComponent:
+			n.component(s, r.Index)
+		case estate.KindService:
+			n.service(s, r.Index)
+		case estate.KindDomain, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
+		}
+	}
+	n.engine = k.engine.Update(n.s, changed)
+	return n
+}
+
+func (k *strictly) with(s, from *estate.Snapshot) *strictly {
 	c := *s
-	some := false
-	both := func(needs, wants estate.Need) estate.Need {
-		if wants.Empty() {
-			return needs
-		}
-		some = true
-		if needs.Empty() {
-			return wants
-		}
-		return estate.Need{K: 2, Of: []estate.Need{needs, wants}}
+	c.Components, c.Services = slices.Clone(from.Components), slices.Clone(from.Services)
+	return &strictly{s: &c, some: k.some}
+}
+
+func (k *strictly) component(s *estate.Snapshot, i int) {
+	c := s.Components[i]
+	c.Needs, c.Wants = k.both(c.Needs, c.Wants)
+	k.s.Components[i] = c
+}
+
+func (k *strictly) service(s *estate.Snapshot, i int) {
+	c := s.Services[i]
+	c.Needs, c.Wants = k.both(c.Needs, c.Wants)
+	k.s.Services[i] = c
+}
+
+func (k *strictly) both(needs, wants estate.Need) (all, none estate.Need) {
+	if wants.Empty() {
+		return needs, wants
 	}
-	c.Components = append([]estate.Component(nil), s.Components...)
-	for i := range c.Components {
-		c.Components[i].Needs = both(c.Components[i].Needs, c.Components[i].Wants)
-		c.Components[i].Wants = estate.Need{}
+	k.some = true
+	if needs.Empty() {
+		return wants, none
 	}
-	c.Services = append([]estate.Service(nil), s.Services...)
-	for i := range c.Services {
-		c.Services[i].Needs = both(c.Services[i].Needs, c.Services[i].Wants)
-		c.Services[i].Wants = estate.Need{}
-	}
-	return &c, some
+	return estate.Need{K: 2, Of: []estate.Need{needs, wants}}, none
 }

@@ -18,11 +18,15 @@
 // holds for every plan: the critical path without contention, and the room that
 // is needed against the room that is left.
 //
-// It keeps nothing. The JSON of a report carries a version, so that a baseline
-// of another version is refused instead of misread.
+// A check keeps nothing; the JSON of a report carries a version, so that a baseline
+// of another version is refused instead of misread. The node that leads folds the
+// report of each revision into a [History], which says what opened and what fixed a
+// finding, and [Keep]s it below the keys "audit/", version 1, within [DefaultBounds].
 //
-// The same input gives the same report in the same order; there is nothing to
-// race for and nothing to lose in a crash.
+// The same input gives the same report in the same order, and there is nothing to
+// race for. Of two that keep a history at once one gets kv.ErrConflict; one that
+// dies on the way leaves the history before whole, and is followed by one that does
+// it again.
 //
 // To try it by hand: bongsu audit examples/kakao-2022, and bongsu audit rules.
 package audit

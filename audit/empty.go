@@ -45,7 +45,7 @@ func emptyEstate(a *auditor) {
 // emptyLoss says when a loss touches nothing: a pass that proves nothing.
 func emptyLoss(a *auditor, t *trial) {
 	switch {
-	case !a.untouched(t):
+	case t.half != nil, !a.untouched(t):
 		return
 	case !t.named:
 		a.idle++
@@ -76,7 +76,7 @@ func (a *auditor) untouched(t *trial) bool {
 // needsAny reports whether anything names one of the domains in a need.
 func (a *auditor) needsAny(domains []int) bool {
 	for _, d := range domains {
-		if a.needed[d] {
+		if a.needed[d] > 0 {
 			return true
 		}
 	}

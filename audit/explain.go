@@ -281,6 +281,9 @@ func (a *auditor) allNames(sets [][]estate.Ref) [][]string {
 
 // inLoss begins a sentence about a loss.
 func (t *trial) inLoss() string {
+	if t.loss.name == ColdStart {
+		return "with everything down at once, "
+	}
 	if len(t.loss.domains) == 0 {
 		return "with nothing lost, "
 	}

@@ -21,6 +21,8 @@ type graph struct {
 	epoch int
 	parts []estate.Ref // of each part: its service, and in Name nothing
 	part  []int        // and its position there
+
+	firstPart []int // of each service, among the parts
 }
 
 func newGraph(s *estate.Snapshot) *graph {
@@ -29,6 +31,7 @@ func newGraph(s *estate.Snapshot) *graph {
 	g.first[2] = g.first[1] + len(s.Services)
 	g.first[3] = g.first[2] + len(s.Crews)
 	for i := range s.Services {
+		g.firstPart = append(g.firstPart, len(g.parts))
 		for j := range s.Services[i].Parts {
 			g.parts = append(g.parts, estate.Ref{Kind: estate.KindService, Index: i})
 			g.part = append(g.part, j)
@@ -37,43 +40,120 @@ func newGraph(s *estate.Snapshot) *graph {
 	g.first[4] = g.first[3] + len(g.parts)
 	n := g.first[4]
 	g.run, g.repair, g.wanted, g.seen = make([][]int, n), make([][]int, n), make([][]int, n), make([]int, n)
-	link := func(edges [][]int, need estate.Need, to int) {
+	link := func(of bond, from, to int) {
+		edges := g.of(of)
+		edges[from] = append(edges[from], to)
+	}
+	for i := range g.first[3] {
+		g.edges(g.ref(i), link)
+	}
+	for i := range g.run {
+		slices.Sort(g.run[i]) // parts come after all else; the others are sorted
+	}
+	return g
+}
+
+// A bond is why one thing is tied to another: to run, to come back, or to run well.
+type bond uint8
+
+const (
+	toRun bond = iota
+	toRepair
+	toWant
+)
+
+func (g *graph) of(k bond) [][]int {
+	switch k {
+	case toRun:
+		return g.run
+	case toRepair:
+		return g.repair
+	default:
+		return g.wanted
+	}
+}
+
+// edges calls f for every edge that a document makes: from what it names to
+// itself, or to its parts.
+func (g *graph) edges(r estate.Ref, f func(of bond, from, to int)) {
+	id := g.id(r)
+	link := func(of bond, need estate.Need, to int) {
 		eachRef(need, func(r estate.Ref) {
 			if r.Kind != estate.KindDomain {
-				from := g.id(r)
-				edges[from] = append(edges[from], to)
+				f(of, g.id(r), to)
 			}
 		})
 	}
-	for i := range s.Components {
-		c := &s.Components[i]
-		link(g.run, c.Needs, i)
+	switch s := g.s; r.Kind {
+	case estate.KindComponent:
+		c := &s.Components[r.Index]
+		link(toRun, c.Needs, id)
 		if len(c.Actions) > 0 {
-			link(g.repair, c.StartNeeds, i)
+			link(toRepair, c.StartNeeds, id)
 		}
 		for j := range c.Actions {
 			act := &c.Actions[j]
 			if act.Does == estate.DoesShrink {
 				continue
 			}
-			link(g.repair, act.Needs, i)
+			link(toRepair, act.Needs, id)
 			for _, u := range act.Crew {
-				from := g.first[2] + u.Index
-				g.repair[from] = append(g.repair[from], i)
+				f(toRepair, g.first[2]+u.Index, id)
 			}
 		}
+	case estate.KindService:
+		svc := &s.Services[r.Index]
+		link(toRun, svc.Needs, id)
+		link(toWant, svc.Wants, id)
+		for j := range svc.Parts {
+			link(toRun, svc.Parts[j].Needs, g.first[3]+g.firstPart[r.Index]+j)
+		}
+	case estate.KindCrew:
+		link(toRun, s.Crews[r.Index].Needs, id)
+	case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
 	}
-	for i := range s.Services {
-		link(g.run, s.Services[i].Needs, g.first[1]+i)
-		link(g.wanted, s.Services[i].Wants, g.first[1]+i)
+}
+
+// ref names the component, service or crew of a number.
+func (g *graph) ref(i int) estate.Ref {
+	switch {
+	case i < g.first[1]:
+		return estate.Ref{Kind: estate.KindComponent, Index: i, Name: g.s.Components[i].Name}
+	case i < g.first[2]:
+		i -= g.first[1]
+		return estate.Ref{Kind: estate.KindService, Index: i, Name: g.s.Services[i].Name}
+	default:
+		i -= g.first[2]
+		return estate.Ref{Kind: estate.KindCrew, Index: i, Name: g.s.Crews[i].Name}
 	}
-	for i := range s.Crews {
-		link(g.run, s.Crews[i].Needs, g.first[2]+i)
+}
+
+// renew returns the graph of a snapshot with the same names, of which only some
+// documents changed; nil where a service has more parts or fewer.
+func (g *graph) renew(s *estate.Snapshot, changed []estate.Ref) *graph {
+	n := *g
+	n.s = s
+	n.run, n.repair, n.wanted = slices.Clone(g.run), slices.Clone(g.repair), slices.Clone(g.wanted)
+	for _, r := range changed {
+		if r.Kind == estate.KindService && len(s.Services[r.Index].Parts) != len(g.s.Services[r.Index].Parts) {
+			return nil
+		}
+		switch r.Kind {
+		case estate.KindComponent, estate.KindService, estate.KindCrew:
+		case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
+			continue
+		}
+		g.edges(r, func(of bond, from, to int) {
+			edges := n.of(of)
+			edges[from] = slices.DeleteFunc(slices.Clone(edges[from]), func(x int) bool { return x == to })
+		})
+		n.edges(r, func(of bond, from, to int) {
+			edges := n.of(of)
+			at, _ := slices.BinarySearch(edges[from], to)
+			edges[from] = slices.Insert(slices.Clone(edges[from]), at, to)
+		})
 	}
-	for i, svc := range g.parts {
-		link(g.run, s.Services[svc.Index].Parts[g.part[i]].Needs, g.first[3]+i)
-	}
-	return g
+	return &n
 }
 
 // clone returns a graph that can be asked at the same time.

@@ -47,7 +47,7 @@ type htmlView struct {
 	Columns  []string
 	Rows     []htmlRow
 	MoreRows int
-	Cards    []htmlCard
+	Cards    []Finding
 	More     int
 	Legend   []htmlCell
 	Waived   int
@@ -67,11 +67,6 @@ type htmlRow struct {
 
 type htmlCell struct {
 	Class, Shape, Word, Note string
-}
-
-type htmlCard struct {
-	Finding
-	Told string
 }
 
 // cellOf shows a state by shape, word and colour, so that each alone is enough.
@@ -111,9 +106,7 @@ func (r *Report) view(d *Difference) htmlView {
 	if r.snap != nil {
 		r.rows(&v)
 	}
-	for _, f := range r.Findings[:min(len(r.Findings), mostCards)] {
-		v.Cards = append(v.Cards, htmlCard{f, sentences(f)})
-	}
+	v.Cards = r.Findings[:min(len(r.Findings), mostCards)]
 	v.More = len(r.Findings) - len(v.Cards)
 	return v
 }
@@ -146,14 +139,6 @@ func (r *Report) rows(v *htmlView) {
 		}
 		v.Rows = append(v.Rows, row)
 	}
-}
-
-// sentences tells a finding in one go: what, and why step by step.
-func sentences(f Finding) string {
-	if len(f.Proof.Words) == 0 {
-		return f.Sentence + "."
-	}
-	return f.Sentence + ": " + strings.Join(f.Proof.Words, "; ") + "."
 }
 
 // grouped writes an integer with a comma between thousands.

@@ -20,12 +20,15 @@ func outage(a *auditor, t *trial) {
 		svc := &a.s.Services[x]
 		var (
 			r     = a.ref(estate.KindService, x)
-			f     = Finding{Users: svc.Users}
+			f     = Finding{Users: svc.Users, about: []estate.Ref{r}}
 			words []string
 		)
 		at, ok := t.UpAt(r)
 		tooLate := ok && svc.Objectives.RTO != nil && at > *svc.Objectives.RTO
 		l, ok := lossy[x]
+		if !ok && t.half != nil {
+			l, ok = t.half.lossy[x]
+		}
 		tooMuch := ok && svc.Objectives.RPO != nil && l.loss.More(impact.DataLoss{Known: true, Lag: *svc.Objectives.RPO})
 		switch {
 		case tooLate, tooMuch && (l.loss.All || l.loss.Known):
@@ -35,7 +38,7 @@ func outage(a *auditor, t *trial) {
 		default:
 			continue
 		}
-		if !a.fresh(a.name(r), f.Severity) {
+		if !a.fresh(a.name(r), f.Severity) || a.kept(t, a.name(r), r) {
 			continue
 		}
 		if tooLate {
@@ -102,12 +105,7 @@ type lossyService struct {
 
 // dataLosses says which services lose data, how much, and in which component.
 func (a *auditor) dataLosses(t *trial) map[int]lossyService {
-	var lossy []lossyService
-	for _, c := range t.NotHolding() {
-		if d := t.DataLost(c); d != (impact.DataLoss{Known: true}) {
-			lossy = append(lossy, lossyService{d, c})
-		}
-	}
+	lossy := a.lossyComponents(t)
 	slices.SortStableFunc(lossy, func(x, y lossyService) int {
 		switch {
 		case x.loss.More(y.loss):
@@ -135,6 +133,7 @@ func (a *auditor) dataLosses(t *trial) map[int]lossyService {
 			stack = append(stack, g.run[n]...)
 		}
 	}
+	a.withFirst(t, out)
 	return out
 }
 

@@ -213,7 +213,7 @@ func TestHTML(t *testing.T) {
 	}
 	for _, want := range []string{
 		"north lost", "12,000", "가게 &lt;b&gt;", `<td class="s unrecoverable">✖ unrecoverable</td>`, `<td class="s up">● up</td>`,
-		"with north lost, shop cannot come back: shop needs app; app ran only in north", "@media print", "unrecoverable/north/shop",
+		"with north lost, shop cannot come back.", "Because shop needs app; app ran only in north", "@media print", "unrecoverable/north/shop",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)

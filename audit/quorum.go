@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -60,10 +61,45 @@ type cuts struct {
 	two [][2]int
 }
 
-// A cutter finds the cuts of domains, each once.
+// A cutter finds the cuts of domains, each once, and plans with them.
 type cutter struct {
-	s    *estate.Snapshot
-	done []*cuts
+	s     *estate.Snapshot
+	done  []*cuts
+	sites []int               // the first of them
+	plans map[int]*QuorumPlan // by component
+}
+
+func newCutter(s *estate.Snapshot) *cutter {
+	c := &cutter{s: s, done: make([]*cuts, len(s.Domains)), plans: map[int]*QuorumPlan{}}
+	for d := range s.Domains {
+		if s.Domains[d].Type == estate.TypeSite && len(c.sites) < mostSites {
+			c.sites = append(c.sites, d)
+		}
+	}
+	return c
+}
+
+// follow returns a cutter for a snapshot with the same domains, of which only
+// some documents changed.
+func (c *cutter) follow(s *estate.Snapshot, changed []estate.Ref) *cutter {
+	n := *c
+	n.s, n.plans = s, maps.Clone(c.plans)
+	for _, r := range changed {
+		if r.Kind == estate.KindComponent {
+			delete(n.plans, r.Index)
+		}
+	}
+	return &n
+}
+
+// planned is plan, once for each component.
+func (c *cutter) planned(component int) *QuorumPlan {
+	p, ok := c.plans[component]
+	if !ok {
+		p = c.plan(component)
+		c.plans[component] = p
+	}
+	return p
 }
 
 func (c *cutter) of(d int) *cuts {
@@ -162,7 +198,7 @@ func (k *cuts) tidy() *cuts {
 // PlanQuorum plans for the component, which is of mode quorum. It is nil where
 // the voters stand in more than 256 domains.
 func PlanQuorum(s *estate.Snapshot, component int) *QuorumPlan {
-	return (&cutter{s: s, done: make([]*cuts, len(s.Domains))}).plan(component)
+	return newCutter(s).plan(component)
 }
 
 func (c *cutter) plan(component int) *QuorumPlan {
@@ -184,13 +220,7 @@ func (c *cutter) plan(component int) *QuorumPlan {
 		return nil
 	}
 	places := slices.Clone(voters)
-	sites := 0
-	for d := range s.Domains {
-		if s.Domains[d].Type == estate.TypeSite && sites < mostSites {
-			places = append(places, d)
-			sites++
-		}
-	}
+	places = append(places, c.sites...)
 	slices.Sort(places)
 	places = slices.Compact(places)
 
@@ -292,13 +322,15 @@ func (c *cutter) plan(component int) *QuorumPlan {
 // site takes the majority and nothing brings it back, a warning where one domain
 // takes the majority, and else good to know.
 func quorum(a *auditor) {
-	c := &cutter{s: a.s, done: make([]*cuts, len(a.s.Domains))}
+	if a.cutter == nil {
+		a.cutter = newCutter(a.s)
+	}
 	lostWith := map[string]func(int) bool{} // by site: whether a component stays down
-	for i := range a.s.Components {
+	for i := range a.judged(estate.KindComponent) {
 		if a.s.Components[i].Mode != estate.ModeQuorum || len(a.s.Components[i].Replicas) == 0 {
 			continue
 		}
-		p := c.plan(i)
+		p := a.cutter.planned(i)
 		if p == nil {
 			continue
 		}
@@ -327,7 +359,7 @@ func quorum(a *auditor) {
 		}
 		r := a.component(i)
 		touched := a.graph.touched(a.s.Components[i].Tool, r)
-		f.Users, f.Proof.Services = touched.users, touched.names(a.s)
+		f.Users, f.Proof.Services, f.about = touched.users, touched.names(a.s), []estate.Ref{r}
 		switch {
 		case len(stays) > 0:
 			f.Sentence = fmt.Sprintf("the majority of %s is gone with %s, and nothing brings it back", name, orJoin(stays))

@@ -16,27 +16,29 @@ type rule struct {
 	severity      Severity
 	estate        func(*auditor)
 	loss          func(*auditor, *trial)
+	local         bool // estate judges documents one by one, each by what it needs and what needs it
 }
 
 // rules lists all rules by name. Each has a page in docs/rules.
 func rules() []rule {
 	return []rule{
-		{"capacity", "what has to come back does not fit into the room that is left", Error, capacityNow, capacity},
-		{"channel", "users or staff cannot be told what is going on", Error, channels, channel},
-		{"crew", "people cannot be reached, or are too few for an action", Error, crewTooFew, crewUnreachable},
-		{"data-single-copy", "one loss takes every copy of the data", Error, dataSingleCopy, nil},
-		{"data-untested", "no copy has been restored from lately, or ever", Warning, dataUntested, nil},
-		{"deadlock", "things wait for each other to come back", Error, nil, deadlock},
-		{"empty", "nothing to judge: it looks healthy because it says nothing", Error, emptyEstate, emptyLoss},
-		{"outage", "a service is back too late, or loses too much data", Error, nil, outage},
-		{"quorum", "which losses a consensus group survives, and where one more voter helps most", Error, quorum, nil},
-		{"shared-fate", "replicas that look apart go down together", Error, sharedFate, nil},
-		{"stale", "a fact is old, or nobody says how old", Info, stale, nil},
-		{"tool-single-site", "a tool stands in one site only", Error, toolSingleSite, nil},
-		{"tool-tier", "a tool is lost with what it has to bring back", Error, nil, toolTier},
-		{"unplaced", "something that others need stands nowhere", Warning, unplaced, nil},
-		{"unrecoverable", "nothing that survives can bring it back", Error, nil, unrecoverable},
-		{"waiver-expired", "an exception from a rule has run out", Warning, waiverExpired, nil},
+		{"capacity", "what has to come back does not fit into the room that is left", Error, capacityNow, capacity, false},
+		{"channel", "users or staff cannot be told what is going on", Error, channels, channel, false},
+		{"crew", "people cannot be reached, or are too few for an action", Error, crewTooFew, crewUnreachable, false},
+		{"data-single-copy", "one loss takes every copy of the data", Error, dataSingleCopy, nil, true},
+		{"data-untested", "no copy has been restored from lately, or ever", Warning, dataUntested, nil, true},
+		{"deadlock", "things wait for each other to come back", Error, nil, deadlock, false},
+		{"empty", "nothing to judge: it looks healthy because it says nothing", Error, emptyEstate, emptyLoss, false},
+		{"outage", "a service is back too late, or loses too much data", Error, nil, outage, false},
+		{"quorum", "which losses a consensus group survives, and where one more voter helps most", Error, quorum, nil, true},
+		{"shared-fate", "replicas that look apart go down together", Error, sharedFate, nil, true},
+		{"stale", "a fact is old, or nobody says how old", Info, stale, nil, false},
+		{"status-fate", "the status page goes down with what it reports on", Error, statusFate, nil, false},
+		{"tool-single-site", "a tool stands in one site only", Error, toolSingleSite, nil, true},
+		{"tool-tier", "a tool is lost with what it has to bring back", Error, nil, toolTier, false},
+		{"unplaced", "something that others need stands nowhere", Warning, unplaced, nil, true},
+		{"unrecoverable", "nothing that survives can bring it back", Error, nil, unrecoverable, false},
+		{"waiver-expired", "an exception from a rule has run out", Warning, waiverExpired, nil, false},
 	}
 }
 

@@ -3,6 +3,8 @@ package audit
 import (
 	"fmt"
 	"slices"
+
+	"bongsu/estate"
 )
 
 // sharedFate finds components whose replicas stand in several domains and yet
@@ -10,7 +12,7 @@ import (
 // alternative. Across sites that is an error; inside a site it is a warning,
 // unless all that they share is the site itself, which everybody can see.
 func sharedFate(a *auditor) {
-	for i := range a.s.Components {
+	for i := range a.judged(estate.KindComponent) {
 		c := &a.s.Components[i]
 		var in []int
 		for _, r := range c.Replicas {
@@ -46,7 +48,7 @@ func sharedFate(a *auditor) {
 		touched := a.graph.touched(c.Tool, r)
 		names := a.domainNames(low)
 		f := Finding{
-			Severity: sev, Users: touched.users,
+			Severity: sev, Users: touched.users, about: []estate.Ref{r},
 			Sentence: fmt.Sprintf("the replicas of %s stand in %s and go down together with %s", c.Name, join(a.domainNames(in)), orJoin(names)),
 			Proof:    Proof{Domains: names, Services: touched.names(a.s)},
 			Fix:      a.advice(r, "replicas of %s that do without %s", c.Name, orJoin(names)),

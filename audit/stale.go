@@ -12,7 +12,7 @@ import (
 // each.
 func stale(a *auditor) {
 	for _, k := range estate.Kinds() {
-		n := a.count(k)
+		n := count(a.s, k)
 		dated := 0
 		for i := range n {
 			if !a.s.Doc(estate.Ref{Kind: k, Index: i}).Source.At.IsZero() {

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"fmt"
-	"slices"
 
 	"bongsu/estate"
 	"bongsu/impact"
@@ -13,28 +12,8 @@ import (
 // a tool that this same loss takes. It is an error where the tool does not come
 // back itself.
 func toolTier(a *auditor, t *trial) {
-	waiting := map[int][]int{} // components that wait for a tool, by tool
-	for _, c := range t.NotHolding() {
-		comp := &a.s.Components[c]
-		if len(comp.Actions) == 0 {
-			continue
-		}
-		for i := range comp.Actions {
-			if !t.Possible(c, i) {
-				continue
-			}
-			for _, n := range []estate.Need{comp.Actions[i].Needs, comp.StartNeeds} {
-				for _, r := range a.missing(t, n) {
-					tool := r.Kind == estate.KindComponent && a.s.Components[r.Index].Tool
-					if tool && r.Index != c && !slices.Contains(waiting[r.Index], c) {
-						waiting[r.Index] = append(waiting[r.Index], c)
-					}
-				}
-			}
-		}
-	}
-	for _, x := range t.Components {
-		behind := waiting[x.Index]
+	for _, x := range a.toolsLost(t) {
+		behind := a.waitingFor(t, x.Index)
 		if len(behind) == 0 {
 			continue
 		}
@@ -50,10 +29,14 @@ func toolTier(a *auditor, t *trial) {
 		for i, c := range behind {
 			refs[i] = a.component(c)
 		}
+		about := append([]estate.Ref{r}, refs...)
+		if a.kept(t, a.name(r), about...) {
+			continue
+		}
 		touched := a.graph.touched(false, refs...)
 		own := a.graph.touched(false, r)
 		f := Finding{
-			Severity: sev, Users: touched.users,
+			Severity: sev, Users: touched.users, about: about,
 			Proof: Proof{Services: touched.names(a.s)},
 		}
 		f.Proof.Words = append(f.Proof.Words,

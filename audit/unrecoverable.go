@@ -14,14 +14,12 @@ const mostReasons = 3
 // unrecoverable finds services and parts that nothing brings back, and the
 // components that no such service needs or waits for.
 func unrecoverable(a *auditor, t *trial) {
-	var stuck []estate.Ref
 	for _, x := range t.Services {
 		if x.State != impact.Unrecoverable {
 			continue
 		}
 		r := a.ref(estate.KindService, x.Index)
-		stuck = append(stuck, r)
-		if a.fresh(a.name(r), Error) {
+		if a.fresh(a.name(r), Error) && !a.kept(t, a.name(r), r) {
 			a.stuck(t, r, -1, t.Because(r, mostReasons), reach{a.s.Services[x.Index].Users, []int{x.Index}}, Error)
 		}
 	}
@@ -31,7 +29,7 @@ func unrecoverable(a *auditor, t *trial) {
 		if p.State != impact.Unrecoverable || !t.Back(r) {
 			continue // with its core, which says it
 		}
-		if a.fresh(svc.Name+"/"+svc.Parts[p.Part].Name, Error) {
+		if part := svc.Name + "/" + svc.Parts[p.Part].Name; a.fresh(part, Error) && !a.kept(t, part, r) {
 			users := int64(svc.Parts[p.Part].Share * float64(svc.Users))
 			a.stuck(t, r, p.Part, t.PartBecause(p.Service, p.Part, mostReasons), reach{users, []int{p.Service}}, Error)
 		}
@@ -48,37 +46,9 @@ func unrecoverable(a *auditor, t *trial) {
 	if len(left) == 0 {
 		return
 	}
-	said := map[int]bool{}
-	var below func(n estate.Need)
-	below = func(n estate.Need) {
-		eachRef(n, func(r estate.Ref) {
-			switch {
-			case r.Kind == estate.KindComponent && !said[r.Index]:
-				said[r.Index] = true
-				c := &a.s.Components[r.Index]
-				below(c.Needs)
-				if t.Holds(r.Index) {
-					break
-				}
-				below(c.StartNeeds)
-				for i := range c.Actions {
-					below(c.Actions[i].Needs)
-				}
-			case r.Kind == estate.KindService:
-				below(a.s.Services[r.Index].Needs)
-			}
-		})
-	}
-	for _, r := range stuck {
-		below(a.s.Services[r.Index].Needs)
-	}
-	for _, p := range t.Parts {
-		if p.State == impact.Unrecoverable {
-			below(a.s.Services[p.Service].Parts[p.Part].Needs)
-		}
-	}
+	said := a.said(t, left)
 	for _, r := range left {
-		if !said[r.Index] {
+		if !said[r.Index] && !a.kept(t, a.name(r), r) {
 			a.stuck(t, r, -1, t.Because(r, 1), a.graph.touched(false, r), Warning)
 		}
 	}
@@ -87,7 +57,7 @@ func unrecoverable(a *auditor, t *trial) {
 func (a *auditor) stuck(t *trial, r estate.Ref, part int, sets [][]estate.Ref, touched reach, sev Severity) {
 	p := place{r.Kind, r.Index, part}
 	f := Finding{
-		Severity: sev, Users: touched.users,
+		Severity: sev, Users: touched.users, about: []estate.Ref{r},
 		Proof: Proof{Blocking: a.allNames(sets), Services: touched.names(a.s)},
 		Fix:   a.cheapest(t, sets),
 	}
@@ -95,7 +65,7 @@ func (a *auditor) stuck(t *trial, r estate.Ref, part int, sets [][]estate.Ref, t
 		f.Proof.Words = a.explain(t, p, sets[0])
 	}
 	if part >= 0 {
-		f.pos = a.s.Services[r.Index].Parts[part].Pos
+		f.spot = spot{part: part + 1}
 		name := r.Name + "/" + a.s.Services[r.Index].Parts[part].Name
 		f.Sentence = t.inLoss() + name + " cannot come back"
 		a.add(f, t.loss.name, r, name)

@@ -8,6 +8,18 @@ import (
 	"bongsu/estate"
 )
 
+// checkWaivers refuses a waiver of a rule that does not exist.
+func checkWaivers(s *estate.Snapshot, rules []string) error {
+	for doc := range docs(s) {
+		for _, w := range s.Doc(doc).Waive {
+			if !slices.Contains(rules, w.Rule) {
+				return &RuleError{Name: w.Rule, Nearest: estate.Nearest(w.Rule, rules), Pos: w.Pos}
+			}
+		}
+	}
+	return nil
+}
+
 // waiver returns the waiver of a document that covers a finding, or nil. One
 // that has run out covers nothing.
 func (a *auditor) waiver(doc *estate.Doc, rule, loss string) *Waived {
@@ -34,7 +46,7 @@ func (a *auditor) expired(w estate.Waiver) bool {
 
 // waiverExpired finds exceptions that nobody renewed.
 func waiverExpired(a *auditor) {
-	for _, doc := range a.docs() {
+	for doc := range docs(a.s) {
 		for _, w := range a.s.Doc(doc).Waive {
 			if !a.expired(w) {
 				continue

@@ -57,6 +57,8 @@ func (c Change) String() string {
 func Diff(a, b *Snapshot) []Change {
 	var out []Change
 	f := newFormat()
+	// Where the names are the same, equal texts mean the same.
+	texts := sameNames(a, b)
 	for _, k := range Kinds() {
 		i, j := 0, 0
 		for i < a.count(k) || j < b.count(k) {
@@ -77,6 +79,9 @@ func Diff(a, b *Snapshot) []Change {
 			case order > 0:
 				out = append(out, Change{What: Added, Kind: k, Name: b.Doc(rb).Name})
 				j++
+			case texts && bytes.Equal(a.text[k][i], b.text[k][j]):
+				i++
+				j++
 			default:
 				ea, eb := &encoder{s: a, also: b}, &encoder{s: b, also: a}
 				ea.document(f, k, i)
@@ -90,6 +95,21 @@ func Diff(a, b *Snapshot) []Change {
 		}
 	}
 	return out
+}
+
+// sameNames reports whether both snapshots were read, and have the same names.
+func sameNames(a, b *Snapshot) bool {
+	for _, k := range Kinds() {
+		if n := a.count(k); n != b.count(k) || len(a.text[k]) != n || len(b.text[k]) != n {
+			return false
+		}
+		for i := range a.text[k] {
+			if r := (Ref{Kind: k, Index: i}); a.Doc(r).Name != b.Doc(r).Name {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // fieldChanges compares two documents in canonical form.

@@ -1,9 +1,12 @@
 package estate
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"encoding"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"maps"
 	"slices"
 	"strconv"
@@ -15,33 +18,43 @@ import (
 // Encode returns the canonical form of the snapshot: a stream of YAML documents
 // by kind and name that loads back to an equal snapshot. Equal content gives
 // equal bytes, whatever files, order and comments it came from.
-func (s *Snapshot) Encode() []byte { return slices.Concat(s.encode(newFormat())...) }
+func (s *Snapshot) Encode() []byte {
+	text := s.encode(newFormat())
+	return bytes.Join(slices.Concat(text[:]...), []byte(separator))
+}
 
-// encode returns the canonical form in pieces, written on all processors.
-func (s *Snapshot) encode(f *format) [][]byte {
-	const most = 1000 // documents in a piece
+// separator stands between the documents of a canonical form.
+const separator = "---\n"
+
+// encode returns the canonical form of each document, written on all processors.
+func (s *Snapshot) encode(f *format) (text [kinds][][]byte) {
+	const most = 1000 // documents that one goroutine takes at a time
 	type run struct {
 		kind     Kind
 		from, to int
 	}
 	var runs []run
 	for _, k := range Kinds() {
+		text[k] = make([][]byte, s.count(k))
 		for from := 0; from < s.count(k); from += most {
 			runs = append(runs, run{k, from, min(from+most, s.count(k))})
 		}
 	}
-	out := make([][]byte, len(runs))
 	parallel(len(runs), func(i int) {
-		e := &encoder{s: s, b: make([]byte, 0, 256*(runs[i].to-runs[i].from))}
-		for j := runs[i].from; j < runs[i].to; j++ {
-			if i > 0 || j > 0 {
-				e.raw("---\n")
-			}
-			e.document(f, runs[i].kind, j)
+		r := runs[i]
+		e := &encoder{s: s, b: make([]byte, 0, 256*(r.to-r.from))}
+		ends := make([]int, 0, r.to-r.from)
+		for j := r.from; j < r.to; j++ {
+			e.document(f, r.kind, j)
+			ends = append(ends, len(e.b))
 		}
-		out[i] = e.b
+		start := 0
+		for j, end := range ends {
+			text[r.kind][r.from+j] = e.b[start:end:end]
+			start = end
+		}
 	})
-	return out
+	return text
 }
 
 // EncodeDoc returns the canonical form of one document.
@@ -95,13 +108,87 @@ func (s *Snapshot) Doc(r Ref) *Doc {
 	return &Doc{}
 }
 
-// revOf names the content that the canonical form says.
-func revOf(canonical [][]byte) string {
-	h := sha256.New()
-	for _, b := range canonical {
-		h.Write(b)
+// A mark is the state of the hash before a document of the canonical form.
+type mark struct {
+	kind  Kind
+	index int
+	state []byte
+}
+
+// markEvery is how many documents lie between two marks.
+const markEvery = 4096
+
+// revise names the content that the canonical form says. The hash goes on from
+// the marks of an older snapshot that has the same text up to the given document;
+// without one it begins anew.
+func (s *Snapshot) revise(old *Snapshot, kind Kind, index int) {
+	var (
+		h     = sha256.New()
+		b     = make([]byte, 0, 64<<10)
+		start mark
+	)
+	if old != nil {
+		for _, m := range old.marks {
+			if m.kind > kind || m.kind == kind && m.index > index {
+				break
+			}
+			s.marks, start = append(s.marks, m), m
+		}
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))[:16]
+	if start.state != nil {
+		u, ok := h.(encoding.BinaryUnmarshaler)
+		if !ok || u.UnmarshalBinary(start.state) != nil {
+			panic("unreachable: the state is one that this hash gave")
+		}
+	}
+	for k := start.kind; k < kinds; k++ {
+		from := 0
+		if k == start.kind {
+			from = start.index
+		}
+		for i := from; i < len(s.text[k]); i++ {
+			if i%markEvery == 0 && (k > start.kind || i > start.index) {
+				h.Write(b)
+				b = b[:0]
+				s.marks = append(s.marks, mark{k, i, stateOf(h)})
+			}
+			doc := s.text[k][i]
+			if len(b)+len(separator)+len(doc) > cap(b) {
+				h.Write(b)
+				b = b[:0]
+			}
+			if !s.first(k, i) {
+				b = append(b, separator...)
+			}
+			b = append(b, doc...)
+		}
+	}
+	h.Write(b)
+	s.Rev = "sha256:" + hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// stateOf returns the state of a hash.
+func stateOf(h hash.Hash) []byte {
+	m, ok := h.(encoding.BinaryMarshaler)
+	if ok {
+		if state, err := m.MarshalBinary(); err == nil {
+			return state
+		}
+	}
+	panic("unreachable: SHA-256 can always say its state")
+}
+
+// first reports whether a document is the first of the canonical form.
+func (s *Snapshot) first(k Kind, i int) bool {
+	if i > 0 {
+		return false
+	}
+	for o := range k {
+		if len(s.text[o]) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // An encoder appends canonical YAML: a field a line, what is inside a field in

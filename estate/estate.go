@@ -17,6 +17,8 @@ type Snapshot struct {
 	Options    []Option
 
 	index [kinds]map[string]int
+	marks []mark          // of Rev
+	text  [kinds][][]byte // canonical form of each document, as read; nil of a snapshot made otherwise
 }
 
 // A Kind is the kind of a document.
@@ -271,6 +273,13 @@ type Service struct {
 	Wants      Need
 	Parts      []Part
 	Objectives Objectives
+	Page       *Page // set for a status page: what it rests on
+}
+
+// A Page says what a status page rests on, part by part. It reports on every
+// service that is no page itself. A part that is not stated is empty.
+type Page struct {
+	DNS, Certificate, Host, Mail Need
 }
 
 // A Part is a feature that comes back on its own. The shares of a service's

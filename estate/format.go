@@ -471,6 +471,7 @@ func newFormat() *format {
 		needField("wants", "What it is worse without.", anyNeedable, func(v *Service) *Need { return &v.Wants }),
 		listOf("parts", "Features that come back on their own; their shares sum to at most 1, the rest is the core.", partTable(), func(v *Service) *[]Part { return &v.Parts }),
 		objectField("objectives", "What was promised.", objectivesTable(), func(v *Service) *Objectives { return &v.Objectives }, func(o *Objectives) bool { return o.RTO == nil && o.RPO == nil }),
+		pointerField("page", "It is a status page: what that rests on, which must not go down with any other service.", pageTable(), func(v *Service) **Page { return &v.Page }),
 	)...)
 	f.crew = newTable("Crew", "People who carry out actions.", docFields(KindCrew, func(v *Crew) *Doc { return &v.Doc },
 		wholeField("people", "How many they are; not given means no limit.", 0, maxCount, -1, func(v *Crew) *int { return &v.People }),
@@ -565,6 +566,15 @@ func objectivesTable() *table[Objectives] {
 	return newTable("objectives", "What was promised.",
 		promiseField("rto", "How long it may be down.", func(v *Objectives) **time.Duration { return &v.RTO }),
 		promiseField("rpo", "How much of the newest data may be lost, as a time.", func(v *Objectives) **time.Duration { return &v.RPO }),
+	)
+}
+
+func pageTable() *table[Page] {
+	return newTable("page", "What a status page rests on.",
+		needField("dns", "Who answers for its name.", anyNeedable, func(v *Page) *Need { return &v.DNS }),
+		needField("certificate", "What renews its certificate.", anyNeedable, func(v *Page) *Need { return &v.Certificate }),
+		needField("host", "What serves it.", anyNeedable, func(v *Page) *Need { return &v.Host }),
+		needField("mail", "What carries its letters to subscribers.", anyNeedable, func(v *Page) *Need { return &v.Mail }),
 	)
 }
 

@@ -26,7 +26,7 @@ func TestFormatTables(t *testing.T) {
 		"Limit": markdown(f.limit), "Probe": markdown(f.probe), "Option": markdown(f.option),
 		"replica": markdown(replicaTable()), "data": markdown(dataTable()), "copy": markdown(copyTable()), "action": markdown(actionTable()),
 		"ramp": markdown(rampTable()), "part": markdown(partTable()), "objectives": markdown(objectivesTable()),
-		"spread": markdown(spreadTable()), "source": markdown(sourceTable()), "waiver": markdown(waiverTable()),
+		"spread": markdown(spreadTable()), "page": markdown(pageTable()), "source": markdown(sourceTable()), "waiver": markdown(waiverTable()),
 	}
 	text, err := os.ReadFile(formatDoc)
 	if err != nil {

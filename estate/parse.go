@@ -98,7 +98,8 @@ func Parse(files []File) (*Snapshot, error) {
 		return nil, l.report()
 	}
 	s.place()
-	s.Rev = revOf(s.encode(l.format))
+	s.text = s.encode(l.format)
+	s.revise(nil, 0, 0)
 	return s, nil
 }
 

@@ -97,7 +97,7 @@ func (s *state) blocking(n node, candidates, ban []node) []node {
 	var set []node
 	end := len(candidates)
 	for {
-		s.log = &trail{}
+		s.begin()
 		for _, x := range set {
 			s.force(x)
 			s.drain()

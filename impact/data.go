@@ -101,7 +101,7 @@ func (im *Impact) spreadDataLoss() {
 func (im *Impact) worstBelow() []DataLoss {
 	m := im.fallen.m
 	worst := make([]DataLoss, m.nodes)
-	for _, members := range m.upward {
+	for _, members := range m.upward() {
 		loss := DataLoss{Known: true}
 		for _, n := range members {
 			if m.isComp(n) {

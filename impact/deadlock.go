@@ -20,12 +20,13 @@ func (s *state) deadlocks() []Deadlock {
 			down = append(down, n)
 		}
 	}
-	return s.deadlocksAmong(down)
+	return s.deadlocksAmong(down, func() []node { return down })
 }
 
-// deadlocksAmong is deadlocks where what is down is known already: everything
-// but domains, sorted.
-func (s *state) deadlocksAmong(down []node) []Deadlock {
+// deadlocksAmong is deadlocks among some nodes that are down, none of them a
+// domain: all, or with each node those that wait for it. Sorted. All that is
+// down is asked for only where there may be a deadlock.
+func (s *state) deadlocksAmong(down []node, all func() []node) []Deadlock {
 	local := make(map[node]node, len(down))
 	for i, n := range down {
 		local[n] = node(i)
@@ -33,11 +34,12 @@ func (s *state) deadlocksAmong(down []node) []Deadlock {
 	edges := make([][]node, len(down))
 	for i, n := range down {
 		for _, b := range s.blockers(n) {
-			edges[i] = append(edges[i], local[b])
+			if j, ok := local[b]; ok {
+				edges[i] = append(edges[i], j)
+			}
 		}
 	}
 	found := []Deadlock{}
-	var work *state
 	for _, group := range components(len(down), func(n node) []node { return edges[n] }) {
 		if len(group) == 1 && !slices.Contains(edges[group[0]], group[0]) {
 			continue
@@ -46,12 +48,9 @@ func (s *state) deadlocksAmong(down []node) []Deadlock {
 		for _, i := range group {
 			in[down[i]] = true
 		}
-		if work == nil {
-			work = s.clone()
-		}
-		cycles := work.cyclesWithin(in, down, true)
+		cycles := s.cyclesWithin(in, all(), true)
 		if len(cycles) == 0 {
-			cycles = work.cyclesWithin(in, down, false)
+			cycles = s.cyclesWithin(in, nil, false)
 		}
 		for _, c := range cycles {
 			found = append(found, Deadlock{Cycle: c})
@@ -64,7 +63,7 @@ func (s *state) deadlocksAmong(down []node) []Deadlock {
 // cyclesWithin returns the shortest deadlock inside a part of the blocked-by
 // graph, then the shortest left when that one is resolved, and so on.
 func (s *state) cyclesWithin(in map[node]bool, down []node, others bool) [][]estate.Ref {
-	s.log = &trail{}
+	s.begin()
 	defer s.undo()
 	if others {
 		for _, n := range down {

@@ -8,7 +8,9 @@
 // The front door is [Of], or an [Engine] where many losses are asked of one
 // estate. An [Impact] holds a state for every component, service, part and crew;
 // [Impact.Derivation] says how a thing comes back, [Impact.Because] why it
-// cannot, and an [Evaluator] plays the recovery step by step for a planner.
+// cannot, and an [Evaluator] plays the recovery step by step for a planner. A
+// [Sweep] asks many losses at the cost of what each touches: [Sweep.Visit] one,
+// [View.Also] one more domain on top of it, [Sweep.Pairs] which pairs are worth it.
 //
 // It never asks whether a site is really lost (that is detect), knows nothing of
 // time, of how many people or slots are busy, or of room (that is plan), and

@@ -40,11 +40,11 @@ type model struct {
 	firstAct  []int32 // of each component; the last entry ends the last
 	actPlaces [][]int // of each action: where it may take effect, sorted and unique
 
-	scc      []int32   // of each node: the run-time cycle it is in, or -1
-	sccNodes [][]node  // of each run-time cycle
-	upward   [][]node  // all nodes in groups, each group after those it needs
-	hosts    [][]int32 // of each domain: the components with a replica in it, once each
-	total    []int32   // of each component: all its replicas
+	scc      []int32         // of each node: the run-time cycle it is in, or -1
+	sccNodes [][]node        // of each run-time cycle
+	upward   func() [][]node // all nodes in groups, each group after those it needs
+	hosts    [][]int32       // of each domain: the components with a replica in it, once each
+	total    []int32         // of each component: all its replicas
 
 	base  *state  // the estate with nothing lost
 	never []int32 // components that do not hold even then
@@ -266,8 +266,9 @@ func (m *model) findCycles() {
 	for i := range m.scc {
 		m.scc[i] = -1
 	}
-	m.upward = components(m.nodes, m.in)
-	for _, comp := range m.upward {
+	groups := components(m.nodes, m.in)
+	m.upward = func() [][]node { return groups }
+	for _, comp := range groups {
 		if len(comp) == 1 && !slices.Contains(m.in(comp[0]), comp[0]) {
 			continue
 		}
@@ -302,8 +303,9 @@ func components(n int, edges func(node) []node) [][]node {
 		next int
 	}
 	var (
-		found  [][]node
-		index  = make([]int32, n) // 0: not seen
+		found  = make([][]node, 0, n)
+		all    = make([]node, 0, n) // one after another
+		index  = make([]int32, n)   // 0: not seen
 		low    = make([]int32, n)
 		on     = make([]bool, n)
 		stack  []node
@@ -349,7 +351,9 @@ func components(n int, edges func(node) []node) [][]node {
 			for _, w := range stack[at:] {
 				on[w] = false
 			}
-			found = append(found, slices.Clone(stack[at:]))
+			from := len(all)
+			all = append(all, stack[at:]...)
+			found = append(found, all[from:len(all):len(all)])
 			stack = stack[:at]
 		}
 	}

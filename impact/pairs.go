@@ -1,6 +1,7 @@
 package impact
 
 import (
+	"math"
 	"slices"
 
 	"bongsu/estate"
@@ -20,19 +21,23 @@ type mark struct {
 // down only in the pair survived each half and is touched by both; a thing that
 // comes back later or not at all had its way back touched by the other half. So
 // the touches of the halves are joined, by node, and no pair is tried. The pairs
-// are sorted; some of them may do no more than their halves after all.
-func (w *Sweep) Pairs(domains []int) [][2]int {
-	p := &pairing{w: w, nodes: map[node][]mark{}, comps: map[int32][]mark{}, takes: map[int][]int32{}, broken: make([][]int32, len(domains)), found: map[[2]int32]bool{}}
+// are sorted; some of them may do no more than their halves after all. It gives
+// up, and ok is false, when there are more than most.
+func (w *Sweep) Pairs(domains []int, most int) (pairs [][2]int, ok bool) {
+	domains = slices.Compact(slices.Sorted(slices.Values(domains)))
+	p := &pairing{w: w, nodes: map[node][]mark{}, comps: map[int32][]mark{}, takes: map[int][]int32{}, broken: make([][]int32, len(domains)), most: most}
 	for i, d := range domains {
 		p.note(int32(i), d)
 	}
 	p.join()
-	out := make([][2]int, 0, len(p.found))
-	for k := range p.found {
-		out = append(out, [2]int{min(domains[k[0]], domains[k[1]]), max(domains[k[0]], domains[k[1]])})
+	if p.tidy(); p.full {
+		return nil, false
 	}
-	slices.SortFunc(out, func(a, b [2]int) int { return slices.Compare(a[:], b[:]) })
-	return slices.Compact(out)
+	pairs = make([][2]int, len(p.found))
+	for i, k := range p.found {
+		pairs[i] = [2]int{domains[k>>32], domains[k&math.MaxUint32]}
+	}
+	return pairs, true
 }
 
 type pairing struct {
@@ -41,13 +46,28 @@ type pairing struct {
 	comps  map[int32][]mark // of components that lost replicas
 	takes  map[int][]int32  // of each domain: the losses that take it
 	broken [][]int32        // of each loss: the components that do not hold
-	found  map[[2]int32]bool
+	found  []int64          // the lesser loss of a pair in the upper half
+	tidied int              // how many there were when each was there once
+	most   int
+	full   bool // there are more than most
 }
 
 func (p *pairing) add(a, b int32) {
-	if a != b {
-		p.found[[2]int32{min(a, b), max(a, b)}] = true
+	if a == b || p.full {
+		return
 	}
+	p.found = append(p.found, int64(min(a, b))<<32|int64(max(a, b)))
+	if len(p.found) >= max(2*p.tidied, 1<<20) {
+		p.tidy()
+	}
+}
+
+// tidy leaves each pair once, sorted.
+func (p *pairing) tidy() {
+	slices.Sort(p.found)
+	p.found = slices.Compact(p.found)
+	p.tidied = len(p.found)
+	p.full = p.full || p.tidied > p.most
 }
 
 // note records what the loss of one domain touches.
@@ -88,7 +108,7 @@ func (p *pairing) note(i int32, domain int) {
 func (p *pairing) join() {
 	s, m := p.w.s, p.w.m
 	for n, marks := range p.nodes {
-		if m.isAction(n) {
+		if m.isAction(n) || p.full {
 			continue
 		}
 		slack := s.count[n] - m.need[n]
@@ -103,6 +123,9 @@ func (p *pairing) join() {
 		}
 	}
 	for c, marks := range p.comps {
+		if p.full {
+			return
+		}
 		for i, a := range marks {
 			for _, b := range marks[:i] {
 				if !a.fell && !b.fell && !s.enough(c, a.lost+b.lost) {
@@ -112,6 +135,9 @@ func (p *pairing) join() {
 		}
 	}
 	for i, broken := range p.broken {
+		if p.full {
+			return
+		}
 		for _, c := range broken {
 			p.ways(int32(i), c)
 		}

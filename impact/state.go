@@ -30,7 +30,9 @@ type state struct {
 	stale []bool  // of each run-time cycle: it is in dirty
 	hyp   []int32 // scratch of tryCycle: inputs true if the cycle were up; -1 outside
 
-	log *trail // what a question of the kind "what if" changed; nil: not asked
+	log   *trail   // what a question of the kind "what if" changed; nil: not asked
+	spare []*trail // done with
+	round []int32  // scratch of drain
 }
 
 // A trail remembers what to take back: first a recovery, then the fall before it.
@@ -44,6 +46,24 @@ type trail struct {
 	unflagged []node
 	emptied   []emptied
 	unheld    []int32
+}
+
+// begin starts a trail.
+func (s *state) begin() {
+	if n := len(s.spare); n > 0 {
+		s.log, s.spare = s.spare[n-1], s.spare[:n-1]
+	} else {
+		s.log = &trail{}
+	}
+}
+
+// end gives a trail back for the next question.
+func (s *state) end(t *trail) {
+	*t = trail{
+		rose: t.rose[:0], flagged: t.flagged[:0], ran: t.ran[:0], direct: t.direct[:0],
+		fell: t.fell[:0], unflagged: t.unflagged[:0], emptied: t.emptied[:0], unheld: t.unheld[:0],
+	}
+	s.spare = append(s.spare, t)
 }
 
 // emptied is how many replicas of a component a lost domain took.
@@ -83,12 +103,13 @@ func (s *state) clone() *state {
 	c.living, c.direct, c.held = slices.Clone(s.living), slices.Clone(s.direct), slices.Clone(s.held)
 	c.ran, c.order, c.stale = slices.Clone(s.ran), slices.Clone(s.order), slices.Clone(s.stale)
 	c.queue, c.ready, c.dirty, c.log = nil, slices.Clone(s.ready), nil, nil
+	c.spare, c.round = nil, nil
 	return &c
 }
 
 // lose takes domains away for good and lets what cannot run without them fall.
 func (s *state) lose(domains []int) {
-	s.log = &trail{}
+	s.begin()
 	for _, d := range domains {
 		s.unflag(node(d))
 		s.fall(node(d))
@@ -214,7 +235,7 @@ func (s *state) drain() {
 			return
 		}
 		round := s.ready
-		s.ready = nil
+		s.ready, s.round = s.round[:0], round
 		slices.Sort(round)
 		for _, a := range round {
 			s.act(a)
@@ -228,11 +249,10 @@ func (s *state) act(a int32) {
 		return
 	}
 	c := s.m.actComp[a]
-	comp := &s.m.snap.Components[c]
 	s.order = append(s.order, a)
 	s.ran[a] = int32(len(s.order))
-	if adds := comp.Actions[s.m.actIndex[a]].Adds; comp.Mode == estate.ModeAny && adds > 0 {
-		s.living[c] += int32(adds)
+	if adds := s.gives(a); adds > 0 {
+		s.living[c] += adds
 	} else if !s.direct[c] {
 		s.direct[c] = true
 		if s.log != nil {
@@ -250,6 +270,16 @@ func (s *state) act(a int32) {
 		}
 		s.check(n)
 	}
+}
+
+// gives returns how many replicas action a adds; 0 where what it brings about is
+// that its component holds.
+func (s *state) gives(a int32) int32 {
+	c := &s.m.snap.Components[s.m.actComp[a]]
+	if c.Mode != estate.ModeAny {
+		return 0
+	}
+	return int32(c.Actions[s.m.actIndex[a]].Adds)
 }
 
 // rise makes a node true.
@@ -372,10 +402,7 @@ func (s *state) undo() {
 	}
 	for _, a := range t.ran {
 		s.ran[a] = 0
-		c := &s.m.snap.Components[s.m.actComp[a]]
-		if adds := c.Actions[s.m.actIndex[a]].Adds; c.Mode == estate.ModeAny && adds > 0 {
-			s.living[s.m.actComp[a]] -= int32(adds)
-		}
+		s.living[s.m.actComp[a]] -= s.gives(a)
 	}
 	s.order = s.order[:len(s.order)-len(t.ran)]
 	for _, n := range t.fell {
@@ -393,6 +420,7 @@ func (s *state) undo() {
 	for _, c := range t.unheld {
 		s.held[c] = true
 	}
+	s.end(t)
 }
 
 // possible reports whether action a can run in this loss once its needs are up:

@@ -14,6 +14,7 @@ type Sweep struct {
 
 	when  []time.Duration // of each node that came back in a Visit: at what time
 	began []time.Duration // of each action that ran in it: when it started
+	more  *further        // what a further loss needs, once one was asked for
 }
 
 // A Delta is what is down or degraded by one loss; what is down even without a
@@ -108,11 +109,12 @@ func (w *Sweep) delta(fell []node, wants []int32) Delta {
 	for i, st := range services {
 		d.Services = append(d.Services, Touched{i, st})
 	}
-	byIndex := func(a, b Touched) int { return a.Index - b.Index }
 	slices.SortFunc(d.Components, byIndex)
 	slices.SortFunc(d.Services, byIndex)
 	return d
 }
+
+func byIndex(a, b Touched) int { return a.Index - b.Index }
 
 // missed returns what stays up and wants something that fell.
 func (w *Sweep) missed(fell []node) []int32 {
@@ -123,7 +125,7 @@ func (w *Sweep) missed(fell []node) []int32 {
 			if int(i) >= len(w.m.total) {
 				of = w.m.svcBase + i - node(len(w.m.total))
 			}
-			if w.s.val[of] {
+			if w.s.val[of] && w.s.rank[of] == 0 {
 				missed = append(missed, i)
 			}
 		}

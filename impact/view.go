@@ -17,6 +17,9 @@ type View struct {
 	fell []node // right after the loss, and what was down before it; sorted
 	im   *Impact
 
+	first *View    // of a view made by Also: the view that it goes on from
+	more  *further // and what it took back
+
 	Delta
 	Lost []int // the domains asked for
 }
@@ -202,7 +205,7 @@ func (v *View) DataLost(component int) DataLoss { return v.w.s.dataLost(componen
 // NotHolding returns the components that do not hold right after the loss, sorted.
 func (v *View) NotHolding() []int {
 	var out []int
-	for _, comps := range [2][]int32{v.w.m.never, v.im.back.unheldNow(v.fell)} {
+	for _, comps := range [2][]int32{v.w.m.never, v.w.s.unheldNow(v.downAtOnce())} {
 		for _, c := range comps {
 			out = append(out, int(c))
 		}
@@ -233,15 +236,14 @@ func (v *View) PartBecause(service, part, most int) [][]estate.Ref {
 }
 
 // Deadlocks returns the cycles of things that each wait for the next, like
-// [Impact.Deadlocks].
+// [Impact.Deadlocks]. Of a further loss, it leaves out those that the first one
+// has just so.
 func (v *View) Deadlocks() []Deadlock {
-	var down []node
-	for _, n := range v.fell {
-		if n >= v.w.m.compBase && !v.w.s.val[n] {
-			down = append(down, n)
-		}
+	if v.first != nil {
+		return v.moreDeadlocks()
 	}
-	return v.w.s.deadlocksAmong(down)
+	down := v.stuck()
+	return v.w.s.deadlocksAmong(down, func() []node { return down })
 }
 
 // Suppose reports which of the subjects would be up in the end if the things in
@@ -250,7 +252,7 @@ func (v *View) Deadlocks() []Deadlock {
 // waits for, directly or not.
 func (v *View) Suppose(free, subjects []estate.Ref) (back []bool, blocked []estate.Ref) {
 	s := v.w.s
-	s.log = &trail{}
+	s.begin()
 	for _, r := range free {
 		s.force(v.w.m.nodeOf(r))
 	}

@@ -1,0 +1,344 @@
+package audit
+
+import (
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"bongsu/estate"
+)
+
+// A Checker audits an estate again and again as it changes, and judges anew only
+// what a change reaches: documents that changed, all that they need, and all that
+// needs them. What it returns is what [Check] returns, always. It is not safe for
+// concurrent use.
+type Checker struct {
+	o      Options
+	last   *auditor
+	list   []Finding // what the last check found
+	judged Judged
+}
+
+// Judged says what the last check of a [Checker] had to judge.
+type Judged struct {
+	Whole     bool // everything: the first time, and where a change reaches too far
+	Documents int  // that changed, came or went
+	Reached   int  // documents that the change reaches, themselves among them
+}
+
+// NewChecker returns a checker with the options, whose Now is not looked at.
+func NewChecker(o Options) *Checker { return &Checker{o: o} }
+
+// Judged says what the last check had to judge.
+func (c *Checker) Judged() Judged { return c.judged }
+
+// Check is like the function [Check] at the time now.
+func (c *Checker) Check(s *estate.Snapshot, now time.Time) (*Report, error) {
+	o := c.o
+	o.Now = now
+	c.judged = Judged{}
+	a, err := c.follow(s, now)
+	if a == nil && err == nil {
+		c.judged.Whole = true
+		a, err = newAuditor(s, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if a.run(); a.err != nil {
+		return nil, a.err
+	}
+	r := a.report()
+	c.last, c.list = a, slices.Clone(r.Findings) // the report is the caller's
+	return r, nil
+}
+
+// follow returns an auditor that takes over from the last one what the changes
+// since then do not reach, or nil where everything is to be judged: a domain
+// changed, or a document came or went, or time made something too old, or losses
+// are swept.
+func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
+	last := c.last
+	if last == nil {
+		return nil, nil //nolint:nilnil // everything is to be judged
+	}
+	changes := estate.Diff(last.s, s)
+	c.judged.Documents = len(changes)
+	if c.o.Every || c.o.Pairs || c.o.brute {
+		return nil, nil //nolint:nilnil // everything is to be judged
+	}
+	k := &known{}
+	for _, x := range changes {
+		if x.What != estate.Changed || x.Kind == estate.KindDomain {
+			return nil, nil //nolint:nilnil // everything is to be judged
+		}
+		r, _ := s.Lookup(x.Kind, x.Name)
+		k.changed = append(k.changed, r)
+		for _, f := range x.Fields {
+			k.note(x.Kind, f.Path)
+		}
+	}
+	if err := checkWaivers(s, ruleNames()); err != nil {
+		return nil, err
+	}
+	if last.turns(s, last.o.Now, now) {
+		return nil, nil //nolint:nilnil // everything is to be judged
+	}
+	a := *last
+	a.s, a.o.Now = s, now
+	a.behind = slices.Concat(last.behind, k.changed)
+	a.base, a.list, a.swept, a.idle, a.skip = found{}, nil, nil, 0, nil
+	a.known = k
+	if k.graph {
+		a.graph = last.graph.renew(s, k.changed)
+		if a.graph == nil {
+			return nil, nil //nolint:nilnil // everything is to be judged
+		}
+		a.must = musts(s)
+		a.needed = slices.Clone(last.needed)
+		for _, r := range k.changed {
+			eachDomain(last.s, r, func(d int) { a.needed[d]-- })
+			eachDomain(s, r, func(d int) { a.needed[d]++ })
+		}
+	} else {
+		g := *last.graph
+		g.s = s
+		a.graph = &g
+	}
+	if last.cutter != nil {
+		a.cutter = last.cutter.follow(s, k.changed)
+	}
+	if k.places {
+		a.hosts = hosts(s)
+	}
+	a.channels = nil
+	for _, kind := range channelKinds() {
+		a.channelsTo(kind.whom)
+	}
+	if k.engine {
+		a.engine = last.engine.Update(s, k.changed)
+	} else {
+		a.engine = last.engine.Renew(s)
+	}
+	a.sweep = a.engine.NewSweep()
+	k.reach(last.graph, a.graph)
+	k.list = c.list
+	k.findings = make(map[string]*Finding, len(k.list))
+	for i := range k.list {
+		k.findings[k.list[i].ID] = &k.list[i]
+	}
+	c.judged.Reached = k.count
+	return &a, nil
+}
+
+// turns reports whether something is too old, or has run out, at one of the two
+// moments and not at the other.
+func (a *auditor) turns(s *estate.Snapshot, from, to time.Time) bool {
+	if from.Equal(to) {
+		return false
+	}
+	if from.IsZero() || to.IsZero() || to.Before(from) {
+		return true
+	}
+	// What is so after a moment, or from it on, changes where it is passed or met.
+	passed := func(t time.Time) bool { return !t.Before(from) && !t.After(to) }
+	for r := range docs(s) {
+		d := s.Doc(r)
+		if !d.Source.At.IsZero() && passed(d.Source.At.Add(a.o.MaxAge)) {
+			return true
+		}
+		for i := range d.Waive {
+			if passed(d.Waive[i].Until.Add(24 * time.Hour)) {
+				return true
+			}
+		}
+	}
+	for i := range s.Components {
+		if s.Components[i].Data == nil {
+			continue
+		}
+		for _, k := range s.Components[i].Data.Copies {
+			if !k.Tested.IsZero() && (passed(k.Tested) || passed(k.Tested.Add(a.o.MaxUntested))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// known is what the check before found, and what the change since then reaches.
+type known struct {
+	changed                     []estate.Ref
+	engine, graph, places, room bool // whether it may change what impact says, who needs whom, what stands where, how much room is taken
+
+	list     []Finding
+	findings map[string]*Finding
+	reached  [4][]bool // of each component, service and crew, by kind
+	count    int
+}
+
+// note says what the change of a field may change.
+func (k *known) note(kind estate.Kind, path string) {
+	field, _, _ := strings.Cut(path, ".")
+	field, _, _ = strings.Cut(field, "[")
+	switch field {
+	case "needs", "wants", "startNeeds", "parts":
+		k.graph, k.engine = true, true
+	case "actions":
+		k.graph, k.engine = true, true
+	case "replicas", "data":
+		k.places, k.room, k.engine = true, true, true
+	case "mode", "atLeast", "auto", "people", "slots":
+		k.engine = true
+	case "kind", "name", "title", "source", "cost", "waive", "tool", "spread", "users", "weight", "paid", "tier", "objectives":
+	default:
+		k.graph, k.places, k.room, k.engine = true, true, true, true
+		_ = kind
+	}
+}
+
+// reach finds what the change reaches, by the needs before and after it.
+func (k *known) reach(before, after *graph) {
+	s := after.s
+	n := after.first[3]
+	up, down := make([]bool, n), make([]bool, n)
+	var ups, downs []int
+	push := func(seen []bool, list *[]int, i int) {
+		if !seen[i] {
+			seen[i] = true
+			*list = append(*list, i)
+		}
+	}
+	changed := map[int]bool{}
+	seed := func(i int) {
+		changed[i] = true
+		push(up, &ups, i)
+		push(down, &downs, i)
+	}
+	limits := map[int]bool{}
+	for _, r := range k.changed {
+		switch r.Kind {
+		case estate.KindComponent, estate.KindService, estate.KindCrew:
+			seed(after.id(r))
+		case estate.KindLimit:
+			limits[r.Index] = true
+		case estate.KindDomain, estate.KindProbe, estate.KindOption:
+		}
+	}
+	if len(limits) > 0 {
+		for i := range s.Components {
+			for j := range s.Components[i].Actions {
+				if slices.ContainsFunc(s.Components[i].Actions[j].Uses, func(u estate.Use) bool { return limits[u.Index] }) {
+					seed(i)
+				}
+			}
+		}
+	}
+	for len(ups) > 0 {
+		i := ups[len(ups)-1]
+		ups = ups[:len(ups)-1]
+		for _, g := range [2]*graph{before, after} {
+			for _, edges := range [2][][]int{g.run, g.repair} {
+				for _, to := range edges[i] {
+					if to >= n {
+						to = g.first[1] + g.parts[to-n].Index
+					}
+					push(up, &ups, to)
+				}
+			}
+		}
+	}
+	for len(downs) > 0 {
+		i := downs[len(downs)-1]
+		downs = downs[:len(downs)-1]
+		note := func(_ bond, from, _ int) { push(down, &downs, from) }
+		after.edges(after.ref(i), note)
+		if changed[i] {
+			before.edges(before.ref(i), note)
+		}
+	}
+	for _, kind := range []estate.Kind{estate.KindComponent, estate.KindService, estate.KindCrew} {
+		k.reached[kind] = make([]bool, count(s, kind))
+	}
+	for i := range n {
+		if up[i] || down[i] {
+			r := after.ref(i)
+			k.reached[r.Kind][r.Index] = true
+			k.count++
+		}
+	}
+}
+
+func (k *known) reaches(r estate.Ref) bool {
+	return int(r.Kind) < len(k.reached) && k.reached[r.Kind] != nil && k.reached[r.Kind][r.Index]
+}
+
+// judged yields the documents of a kind that the rule whose turn it is, a local
+// one, has to judge.
+func (a *auditor) judged(kind estate.Kind) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range count(a.s, kind) {
+			if a.known != nil && !a.known.reached[kind][i] {
+				continue
+			}
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// keep takes over what the rule whose turn it is, a local one, found on what the
+// change does not reach.
+func (a *auditor) keep() {
+	if a.known == nil {
+		return
+	}
+	for i := range a.known.list {
+		if f := &a.known.list[i]; f.Rule == a.rule.name && !a.known.reaches(f.about[0]) {
+			a.again(f)
+		}
+	}
+}
+
+// kept takes over the finding of the rule whose turn it is on a subject in a
+// loss, if there was one, it hung on the same things, and the change reaches none
+// of them.
+func (a *auditor) kept(t *trial, subject string, about ...estate.Ref) bool {
+	if a.known == nil {
+		return false
+	}
+	f := a.known.findings[a.rule.name+"/"+t.loss.name+"/"+subject]
+	if f == nil || !slices.Equal(f.about, about) || slices.ContainsFunc(about, a.known.reaches) {
+		return false
+	}
+	if a.fresh(subject, f.Severity) {
+		a.again(f)
+	}
+	return true
+}
+
+// again notes a finding of the check before; only its document may have moved.
+func (a *auditor) again(f *Finding) {
+	g := *f
+	g.pos = a.posOf(f.about[0], f.spot)
+	g.File, g.Line = g.pos.File, g.pos.Line
+	a.list = append(a.list, g)
+}
+
+// A spot is the place in a document that a finding points to; zero: its beginning.
+type spot struct {
+	copy bool // the first copy of the data
+	part int  // a part of the service, counted from 1
+}
+
+func (a *auditor) posOf(r estate.Ref, at spot) estate.Pos {
+	switch {
+	case at.copy:
+		return a.s.Components[r.Index].Data.Copies[0].Pos
+	case at.part > 0:
+		return a.s.Services[r.Index].Parts[at.part-1].Pos
+	}
+	return a.s.Doc(r).Pos
+}

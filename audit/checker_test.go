@@ -1,0 +1,260 @@
+package audit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bongsu/audit"
+	"bongsu/estate"
+)
+
+// TestCheckerIsCheck makes random edits of random estates, one after another, and
+// compares every report with one from nothing, byte for byte: documents of every
+// kind changed, added and removed, and time going on.
+func TestCheckerIsCheck(t *testing.T) {
+	t.Parallel()
+	const components = 24
+	follow, whole, spared := 0, 0, 0
+	for seed := range uint64(8) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		docs := variant(r, components)
+		now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+		o := audit.Options{}
+		switch seed % 8 {
+		case 1:
+			o.Lose = [][]string{{"a", "b"}, {"c-h1"}}
+		case 2:
+			o.Sites, o.Rules = true, []string{"unrecoverable", "capacity", "tool-tier", "deadlock"}
+		case 3:
+			o.Sites, o.MinSeverity = true, audit.Warning
+		case 4:
+			o.Sites, o.Every = true, true
+		}
+		c := audit.NewChecker(o)
+		var l estate.Loader
+		for step := range 20 {
+			files := []estate.File{{Name: "estate.yaml", Data: []byte(strings.Join(docs, "---\n"))}}
+			s, err := l.Parse(files)
+			if err == nil {
+				o.Now = now
+				want, wantErr := audit.Check(s, o)
+				got, gotErr := c.Check(s, now)
+				if fmt.Sprint(wantErr) != fmt.Sprint(gotErr) {
+					t.Fatalf("seed %d, step %d: error %v, want %v", seed, step, gotErr, wantErr)
+				}
+				if wantErr == nil {
+					compareReports(t, seed, step, want, got)
+				}
+				switch j := c.Judged(); {
+				case j.Whole:
+					whole++
+				case j.Reached < components/2:
+					spared++
+					fallthrough
+				default:
+					follow++
+				}
+			}
+			// Somebody edits one to three documents.
+			docs = slices.Clone(docs)
+			for range 1 + r.IntN(3)/2 {
+				edit(r, &docs, variant(r, components), components)
+			}
+			if r.IntN(4) == 0 {
+				now = now.Add(time.Duration(r.IntN(40*24)) * time.Hour)
+			}
+		}
+	}
+	t.Logf("%d checks by what changed, %d of them of less than half, %d whole", follow, spared, whole)
+	if spared < 40 {
+		t.Errorf("only %d checks were spared anything: the edits do not try what they should", spared)
+	}
+}
+
+func compareReports(t *testing.T, seed uint64, step int, want, got *audit.Report) {
+	t.Helper()
+	text := func(r *audit.Report) []byte {
+		data, err := json.MarshalIndent(r, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var page bytes.Buffer
+		if err := r.HTML(&page, nil); err != nil { // shows the matrix
+			t.Fatal(err)
+		}
+		return append(data, page.Bytes()...)
+	}
+	if a, b := text(want), text(got); !bytes.Equal(a, b) {
+		t.Fatalf("seed %d, step %d: the reports differ:\n%s", seed, step, cmp.Diff(string(a), string(b)))
+	}
+}
+
+// variant is a random estate, document by document, with all that rules look at.
+func variant(r *rand.Rand, components int) []string {
+	docs := strings.Split(randomEstate(r, components), "---\n")
+	day := func() string { return fmt.Sprintf("2025-%02d-%02d", 1+r.IntN(12), 1+r.IntN(28)) }
+	for i, d := range docs {
+		if strings.HasPrefix(d, "{") {
+			d = strings.TrimSuffix(strings.TrimSpace(d), "}")
+			more := ""
+			if r.IntN(3) == 0 {
+				more += ", source: {from: a friend, at: " + day() + "}"
+			}
+			if strings.Contains(d, "kind: Service") {
+				for j := range r.IntN(3) {
+					more += fmt.Sprintf("%s{name: p%d, share: 0.%d, needs: [c%02d]}", []string{", parts: [", ", "}[min(j, 1)], j, 1+r.IntN(4), r.IntN(components))
+				}
+				if strings.Contains(more, "parts") {
+					more += "]"
+				}
+			}
+			docs[i] = d + more + "}\n"
+			continue
+		}
+		if r.IntN(8) == 0 {
+			d += fmt.Sprintf("waive: [{rule: %s, owner: me, reason: because, until: %s}]\n", []string{"unrecoverable", "data-untested", "tool-single-site"}[r.IntN(3)], strings.Replace(day(), "2025", "2026", 1))
+		}
+		if r.IntN(3) == 0 {
+			d += "source: {at: " + day() + "}\n"
+		}
+		d = strings.Replace(d, "how: async", "how: async, tested: "+day(), r.IntN(2))
+		docs[i] = d
+	}
+	for i, d := range docs {
+		if strings.Contains(d, "actions: [") && r.IntN(3) == 0 {
+			docs[i] = strings.Replace(d, "name: act, ", fmt.Sprintf("name: act, uses: {slots: %d}, ", 1+r.IntN(3)), 1)
+		}
+	}
+	return append(docs, fmt.Sprintf("{kind: Limit, name: slots, slots: %d}\n", 1+r.IntN(3)), fmt.Sprintf("{kind: Option, name: more, cost: %d}\n", r.IntN(9)))
+}
+
+// named finds the name of a document.
+func named(doc string) string {
+	return regexp.MustCompile(`kind: \w+(\n|, )name: [\w-]+`).FindString(strings.ReplaceAll(doc, "\n", ", "))
+}
+
+// edit changes one of the documents, mostly to what it is in another estate.
+func edit(r *rand.Rand, docs *[]string, other []string, components int) {
+	list := *docs
+	i := r.IntN(len(list))
+	if r.IntN(4) > 0 { // mostly what is edited most
+		for strings.Contains(list[i], "kind: Domain") {
+			i = r.IntN(len(list))
+		}
+	}
+	d := list[i]
+	field := func(name, value string) {
+		d = strings.TrimSuffix(d, "\n")
+		if strings.HasPrefix(d, "{") {
+			d = strings.TrimSuffix(d, "}") + ", " + name + ": " + value + "}\n"
+		} else {
+			d += "\n" + name + ": " + value + "\n"
+		}
+	}
+	switch r.IntN(12) {
+	case 0:
+		if !strings.Contains(d, "title:") {
+			field("title", "새 이름")
+		}
+	case 1:
+		if !strings.Contains(d, "cost:") {
+			field("cost", fmt.Sprint(r.IntN(9)))
+		}
+	case 2:
+		d = regexp.MustCompile(`users: \d+`).ReplaceAllString(d, fmt.Sprintf("users: %d", r.IntN(2000)))
+	case 3:
+		d = regexp.MustCompile(`rto: \d+m`).ReplaceAllString(d, fmt.Sprintf("rto: %dm", r.IntN(90)))
+	case 4:
+		d = regexp.MustCompile(`takes: \d+m`).ReplaceAllString(d, fmt.Sprintf("takes: %dm", r.IntN(90)))
+	case 5:
+		d = "# moved\n\n" + d
+	case 6:
+		d = regexp.MustCompile(`c\d\d(,|\])`).ReplaceAllStringFunc(d, func(m string) string {
+			if r.IntN(2) == 0 {
+				return fmt.Sprintf("c%02d", r.IntN(components)) + m[3:]
+			}
+			return m
+		})
+	case 7:
+		if r.IntN(3) == 0 { // gone, if nothing needs it; else it comes with the next
+			*docs = slices.Delete(list, i, i+1)
+			return
+		}
+	case 8:
+		for _, o := range other { // come
+			if !slices.ContainsFunc(list, func(d string) bool { return named(d) == named(o) }) {
+				*docs = append(list, o)
+				return
+			}
+		}
+		fallthrough
+	default:
+		for _, o := range other {
+			if named(o) == named(d) {
+				d = o
+			}
+		}
+	}
+	list[i] = d
+}
+
+// TestCheckerForgetsWhatAFindingHungOn edits a component that only a former
+// finding hung on: the tool and what still waits for it are not reached.
+func TestCheckerForgetsWhatAFindingHungOn(t *testing.T) {
+	t.Parallel()
+	text := func(where string) string {
+		return `{kind: Domain, name: a, type: site}
+---
+{kind: Domain, name: b, type: site}
+---
+{kind: Component, name: tool, tool: true, replicas: [{in: a}]}
+---
+{kind: Component, name: way, replicas: [{in: ` + where + `}]}
+---
+{kind: Component, name: x, replicas: [{in: a}], actions: [{name: start, does: start, at: b, takes: 1m, needs: [tool]}]}
+---
+{kind: Component, name: z, replicas: [{in: a}], actions: [{name: start, does: start, at: b, takes: 1m, needs: [{anyOf: [tool, way]}]}]}
+---
+{kind: Service, name: s, users: 5, needs: [z]}
+`
+	}
+	tier := func(r *audit.Report) string {
+		for _, f := range r.Findings {
+			if f.ID == "tool-tier/a/tool" {
+				return f.Proof.Words[0]
+			}
+		}
+		return ""
+	}
+	c := audit.NewChecker(audit.Options{})
+	for _, x := range []struct{ where, want string }{
+		{"a", "2 components could come back elsewhere: x and z"},
+		{"b", "1 component could come back elsewhere: x"},
+	} {
+		s := parse(t, text(x.where))
+		want, err := audit.Check(s, audit.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Check(s, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tier(want) != x.want {
+			t.Errorf("way in %s: %q, want %q", x.where, tier(want), x.want)
+		}
+		compareReports(t, 0, 0, want, got)
+	}
+	if c.Judged().Whole {
+		t.Error("everything was judged anew: nothing was tried")
+	}
+}

@@ -1,0 +1,115 @@
+package audit_test
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"bongsu/audit"
+	"bongsu/estate"
+)
+
+// BenchmarkReaudit is from the bytes of the files to the report, after one
+// document of an estate of 32,000 servers, 10,000 components and 60,000 needs
+// changed: each site, all rules.
+func BenchmarkReaudit(b *testing.B) {
+	files, err := estate.Generate(estate.GenerateOptions{Sites: 5, Servers: 32_000, Components: 10_000, Services: 2_000, Needs: 60_000, Seed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var all [][]byte
+	for _, f := range files {
+		all = append(all, f.Data)
+	}
+	one := []estate.File{{Name: "estate.yaml", Data: bytes.Join(all, []byte("---\n"))}}
+	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name  string
+		files []estate.File
+		doc   string                         // what its documents begin with
+		edit  func(doc string, n int) string // the n-th edit of one of them
+	}{
+		{"title", files, "kind: Component\nname: talk", func(d string, n int) string { return d + fmt.Sprintf("source: {from: edit %d}\n", n) }},
+		{"needs", files, "kind: Component\nname: talk", func(d string, n int) string {
+			return strings.Replace(d, "needs: [", fmt.Sprintf("needs: [bank%02d-base-001, ", 1+n%8), 1)
+		}},
+		{"replicas", files, "kind: Component\nname: shop01-base", func(d string, n int) string {
+			return strings.Replace(d, "count: ", fmt.Sprintf("count: %d", 1+n%3), 1)
+		}},
+		{"objective", files, "kind: Service\n", func(d string, n int) string { return strings.Replace(d, "rto: ", fmt.Sprintf("rto: %d", 1+n%3), 1) }},
+		{"users", files, "kind: Service\n", func(d string, n int) string { return strings.Replace(d, "users: ", fmt.Sprintf("users: %d", 1+n%3), 1) }},
+		{"crew", files, "kind: Crew\n", func(d string, n int) string {
+			return strings.Replace(d, "people: ", fmt.Sprintf("people: %d", 1+n%3), 1)
+		}},
+		{"one-file", one, "kind: Component\nname: talk", func(d string, n int) string {
+			return d + fmt.Sprintf("source: {from: edit %d}\n", n)
+		}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var (
+				l     estate.Loader
+				k     = audit.NewChecker(audit.Options{})
+				n     int
+				whole int
+				far   int
+				used  time.Duration
+			)
+			check := func(files []estate.File) {
+				s, err := l.Parse(files)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := k.Check(s, now); err != nil {
+					b.Fatal(err)
+				}
+			}
+			check(c.files)
+			files := slices.Clone(c.files)
+			i := slices.IndexFunc(files, func(f estate.File) bool { return bytes.Contains(f.Data, []byte(c.doc)) })
+			var starts []int // of documents that are edited
+			for at := 0; len(starts) < 20; {
+				next := bytes.Index(files[i].Data[at:], []byte(c.doc))
+				if next < 0 {
+					break
+				}
+				starts = append(starts, at+next)
+				at += next + 1
+			}
+			for b.Loop() {
+				b.StopTimer()
+				at := starts[n%len(starts)] // another one each time
+				end := at + bytes.Index(c.files[i].Data[at:], []byte("---\n"))
+				n++
+				text := c.edit(string(c.files[i].Data[at:end]), n)
+				files[i].Data = slices.Concat(c.files[i].Data[:at], []byte(text), c.files[i].Data[end:])
+				before := cpu()
+				b.StartTimer()
+				check(files)
+				b.StopTimer()
+				used += cpu() - before
+				b.StartTimer()
+				j := k.Judged()
+				if j.Whole {
+					whole++
+				}
+				far += j.Reached
+			}
+			b.ReportMetric(float64(used)/1e6/float64(n), "cpu-ms/op")
+			b.ReportMetric(float64(far)/float64(n), "reached")
+			b.ReportMetric(float64(whole), "whole")
+		})
+	}
+}
+
+// cpu is the processor time that this process has taken.
+func cpu() time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return 0
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}

@@ -1,0 +1,68 @@
+package audit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"bongsu/audit"
+)
+
+// TestSARIFSchema holds the output against the schema of SARIF 2.1.0: of a small
+// report, of one with waivers, of random ones and of one without findings.
+func TestSARIFSchema(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/sarif-2.1.0-rtm.5.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("sarif.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("sarif.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid := func(log any) error {
+		data, err := json.Marshal(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return schema.Validate(v)
+	}
+	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	reports := []*audit.Report{check(t, small), {Version: audit.Version, Findings: []audit.Finding{}}}
+	for seed := range uint64(10) {
+		r, err := audit.Check(parse(t, randomEstate(rand.New(rand.NewPCG(seed, 1)), 20)), audit.Options{Now: now, Sites: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports = append(reports, r)
+	}
+	for i, r := range reports {
+		if err := valid(r.SARIF()); err != nil {
+			t.Errorf("report %d: %v", i, err)
+		}
+	}
+	// The schema does refuse what is wrong.
+	bad := check(t, small).SARIF()
+	bad.Version = "2.0"
+	if valid(bad) == nil {
+		t.Error("a log of version 2.0 is valid")
+	}
+}

@@ -1,0 +1,674 @@
+package estate
+
+import (
+	"bytes"
+	"io/fs"
+	"slices"
+	"sort"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Loader loads an estate again and again as its files change, and reads only
+// the documents that did. What it returns is what [Load] returns, always: the
+// same snapshot, the same revision, the same errors. Snapshots share what is the
+// same in both. The zero Loader is ready; it is not safe for concurrent use.
+type Loader struct {
+	files  map[string][]byte // of the last load without errors
+	snap   *Snapshot
+	format *format
+	index  *index
+}
+
+// Load is like the function [Load].
+func (l *Loader) Load(fsys fs.FS) (*Snapshot, error) {
+	files, err := ReadFiles(fsys)
+	if err != nil {
+		return nil, err
+	}
+	return l.Parse(files)
+}
+
+// Parse is like the function [Parse]. The loader keeps the text of the files, so
+// nobody may change it afterwards.
+func (l *Loader) Parse(files []File) (*Snapshot, error) {
+	if l.snap != nil {
+		if s := l.update(files); s != nil {
+			l.keep(s, files)
+			return s, nil
+		}
+	}
+	s, err := Parse(files)
+	if err != nil {
+		return nil, err // the next load is compared with the last that was good
+	}
+	l.index = nil
+	l.keep(s, files)
+	return s, nil
+}
+
+func (l *Loader) keep(s *Snapshot, files []File) {
+	if l.format == nil {
+		l.format = newFormat()
+	}
+	l.snap, l.files = s, make(map[string][]byte, len(files))
+	for _, f := range files {
+		l.files[f.Name] = f.Data
+	}
+	if len(l.files) < len(files) { // two of one name: a place in one says nothing
+		l.snap = nil
+		return
+	}
+	if l.index == nil {
+		l.index = &index{of: s.index, names: s.names()}
+	}
+}
+
+func (s *Snapshot) names() [][]string {
+	out := make([][]string, kinds)
+	for _, k := range Kinds() {
+		out[k] = make([]string, s.count(k))
+		for i := range out[k] {
+			out[k][i] = s.Doc(Ref{Kind: k, Index: i}).Name
+		}
+	}
+	return out
+}
+
+// update loads the files by what changed in them since the last load. It returns
+// nil where that is not certain to give what [Parse] gives: where something is
+// wrong, and where a change of names may change what other documents mean.
+func (l *Loader) update(files []File) *Snapshot {
+	edits := map[string]*fileEdit{}
+	var parts []batch
+	seen := make(map[string]bool, len(files))
+	for _, f := range files {
+		if seen[f.Name] {
+			return nil
+		}
+		seen[f.Name] = true
+		e, came, ok := editOf(l.files[f.Name], f.Data)
+		if !ok {
+			return nil
+		}
+		if e != nil {
+			edits[f.Name] = e
+		}
+		for _, p := range came {
+			parts = append(parts, batch{file: f.Name, parts: []part{p}, size: len(p.data)})
+		}
+	}
+	for name, old := range l.files {
+		if !seen[name] {
+			edits[name] = &fileEdit{spans: []stretch{{to: lines(old) + 1, gone: true}}}
+		}
+	}
+	if len(edits) == 0 {
+		return l.snap
+	}
+	parallel(len(parts), func(i int) { parts[i].read(l.format) })
+	u := &updating{l: l, old: l.snap}
+	for i := range parts {
+		b := &parts[i]
+		if len(b.errs) > 0 || !u.come(&b.docs) {
+			return nil
+		}
+		u.links = append(u.links, b.links...)
+	}
+	u.gone(edits)
+	if !u.layout() || !u.resolve() {
+		return nil
+	}
+	return u.snapshot()
+}
+
+func lines(data []byte) int { return bytes.Count(data, []byte("\n")) }
+
+// A fileEdit says what became of the lines of a file.
+type fileEdit struct{ spans []stretch }
+
+// A stretch is lines of the old file, from 0, that stayed together: they moved down
+// by so many lines, or they are gone. What no stretch has did not move.
+type stretch struct {
+	from, to int
+	by       int
+	gone     bool
+}
+
+// at says what became of a line.
+func (e *fileEdit) at(line int) stretch {
+	i := sort.Search(len(e.spans), func(i int) bool { return e.spans[i].to > line })
+	if i < len(e.spans) && e.spans[i].from <= line {
+		return e.spans[i]
+	}
+	return stretch{}
+}
+
+// editOf compares two versions of a file document by document. It returns nil
+// and nothing where nothing changed, and ok is false where the file cannot be
+// cut into documents.
+func editOf(old, text []byte) (e *fileEdit, came []part, ok bool) {
+	if bytes.Equal(old, text) && (old != nil || len(text) == 0) {
+		return nil, nil, true
+	}
+	bom := []byte("\ufeff")
+	old, text = bytes.TrimPrefix(old, bom), bytes.TrimPrefix(text, bom)
+	if directives(old) || directives(text) {
+		return nil, nil, false
+	}
+	from, a, b := differ(old, text)
+	if !utf8.Valid(text[from:b]) {
+		return nil, nil, false
+	}
+	first := lines(text[:from])
+	e = &fileEdit{}
+	known := map[string][]part{} // what was there, by text
+	before := split(old[from:a])
+	for _, p := range before {
+		known[string(p.data)] = append(known[string(p.data)], p)
+	}
+	moved := map[int]int{} // where parts that are the same went, by line
+	for _, p := range split(text[from:b]) {
+		if same := known[string(p.data)]; len(same) > 0 {
+			moved[same[0].line] = p.line - same[0].line
+			known[string(p.data)] = same[1:]
+			continue
+		}
+		p.line += first
+		came = append(came, p)
+	}
+	for i, p := range before {
+		s := stretch{from: first + p.line, to: first + lines(old[from:a]) + 1}
+		if i+1 < len(before) {
+			s.to = first + before[i+1].line
+		} else if a < len(old) {
+			s.to--
+		}
+		by, stays := moved[p.line]
+		s.by, s.gone = by, !stays
+		e.spans = append(e.spans, s)
+	}
+	if by := lines(text[from:b]) - lines(old[from:a]); by != 0 && a < len(old) {
+		start := first + lines(old[from:a])
+		e.spans = append(e.spans, stretch{from: start, to: start + lines(old[a:]) + 1, by: by})
+	}
+	return e, came, true
+}
+
+// directives reports whether a stream has any, which belong to the document after
+// them and not to its text.
+func directives(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("%")) || bytes.Contains(data, []byte("\n%"))
+}
+
+// differ finds whole documents that differ: old[from:a] became text[from:b], and
+// everything before and after is the same.
+func differ(old, text []byte) (from, a, b int) {
+	n := min(len(old), len(text))
+	from = common(n, func(i, j int) bool { return bytes.Equal(old[i:j], text[i:j]) })
+	tail := common(n-from, func(i, j int) bool {
+		return bytes.Equal(old[len(old)-j:len(old)-i], text[len(text)-j:len(text)-i])
+	})
+	// Back to the last border that is wholly in what is the same.
+	for at := bytes.LastIndexByte(old[:from], '\n') + 1; ; {
+		if at == 0 {
+			from = 0
+			break
+		}
+		start := bytes.LastIndexByte(old[:at-1], '\n') + 1
+		if line := old[start:at]; marker(line, "---") {
+			from = start
+			break
+		} else if marker(line, "...") && at < len(old) && at < len(text) {
+			from = at
+			break
+		}
+		at = start
+	}
+	// On to the first border that is: a line that begins in what is the same.
+	rest := old[len(old)-tail:]
+	for at := 0; ; {
+		next := bytes.IndexByte(rest[at:], '\n')
+		if next < 0 {
+			tail = 0
+			break
+		}
+		at += next + 1
+		line := rest[at:]
+		if end := bytes.IndexByte(line, '\n'); end >= 0 {
+			line = line[:end+1]
+		}
+		if marker(line, "---") {
+			tail = len(rest) - at
+			break
+		}
+	}
+	return from, len(old) - tail, len(text) - tail
+}
+
+// common returns the most k up to n for which same(0, k) is true, where same of
+// a range is same of all its parts.
+func common(n int, same func(i, j int) bool) int {
+	const step = 4 << 10
+	at := 0
+	for at+step <= n && same(at, at+step) {
+		at += step
+	}
+	return at + sort.Search(min(n-at, step), func(k int) bool { return !same(at, at+k+1) })
+}
+
+// An updating is a snapshot on its way from an older one.
+type updating struct {
+	l     *Loader
+	old   *Snapshot
+	links []link
+
+	came   [kinds]map[string]int // position in what came, by name
+	docs   docs                  // what came
+	left   [kinds][]bool         // of each old document: it is gone, or came anew
+	by     [kinds][]int          // how many lines down old documents moved
+	index  *index                // of the new snapshot
+	to     [kinds][]int          // of each old document: its new index, or -1; nil: as before
+	placed [kinds][]int          // of each of what came: its index
+}
+
+// come notes documents that were read; false: a name comes twice, or is none.
+func (u *updating) come(d *docs) bool {
+	return comeOf(u, KindDomain, &u.docs.domains, d.domains, func(v *Domain) *Doc { return &v.Doc }) &&
+		comeOf(u, KindComponent, &u.docs.components, d.components, func(v *Component) *Doc { return &v.Doc }) &&
+		comeOf(u, KindService, &u.docs.services, d.services, func(v *Service) *Doc { return &v.Doc }) &&
+		comeOf(u, KindCrew, &u.docs.crews, d.crews, func(v *Crew) *Doc { return &v.Doc }) &&
+		comeOf(u, KindLimit, &u.docs.limits, d.limits, func(v *Limit) *Doc { return &v.Doc }) &&
+		comeOf(u, KindProbe, &u.docs.probes, d.probes, func(v *Probe) *Doc { return &v.Doc }) &&
+		comeOf(u, KindOption, &u.docs.options, d.options, func(v *Option) *Doc { return &v.Doc })
+}
+
+func comeOf[T any](u *updating, k Kind, all *[]*T, list []*T, doc func(*T) *Doc) bool {
+	for _, v := range list {
+		name := doc(v).Name
+		if _, twice := u.came[k][name]; twice || name == "" {
+			return false
+		}
+		if u.came[k] == nil {
+			u.came[k] = map[string]int{}
+		}
+		u.came[k][name] = len(*all)
+		*all = append(*all, v)
+	}
+	return true
+}
+
+// gone notes which documents are no more where they were.
+func (u *updating) gone(edits map[string]*fileEdit) {
+	for _, k := range Kinds() {
+		n := u.old.count(k)
+		for i := range n {
+			p := u.old.Doc(Ref{Kind: k, Index: i}).Pos
+			e := edits[p.File]
+			if e == nil {
+				continue
+			}
+			switch s := e.at(p.Line - 1); {
+			case s.gone:
+				if u.left[k] == nil {
+					u.left[k] = make([]bool, n)
+				}
+				u.left[k][i] = true
+			case s.by != 0:
+				if u.by[k] == nil {
+					u.by[k] = make([]int, n)
+				}
+				u.by[k][i] = s.by
+			}
+		}
+	}
+}
+
+// layout finds the place of every document; false: a name comes twice, or a name
+// that came or went is one of another kind too, which changes how it is written.
+func (u *updating) layout() bool {
+	u.index = u.l.index
+	fresh := false // the index is a new one
+	for _, k := range Kinds() {
+		same := true
+		for name := range u.came[k] {
+			i, had := u.old.index[k][name]
+			if had && (u.left[k] == nil || !u.left[k][i]) {
+				return false // a second document of that name
+			}
+			same = same && had
+			if !had && u.elsewhere(k, name) {
+				return false
+			}
+		}
+		for i, left := range u.left[k] {
+			if !left {
+				continue
+			}
+			name := u.old.Doc(Ref{Kind: k, Index: i}).Name
+			if _, back := u.came[k][name]; !back {
+				same = false
+				if u.elsewhere(k, name) {
+					return false
+				}
+			}
+		}
+		u.placed[k] = make([]int, len(u.came[k]))
+		if same {
+			for name, j := range u.came[k] {
+				u.placed[k][j] = u.old.index[k][name]
+			}
+			continue
+		}
+		if !fresh {
+			u.index, fresh = &index{of: u.l.index.of, names: slices.Clone(u.l.index.names)}, true
+		}
+		u.renumber(k)
+	}
+	return true
+}
+
+// elsewhere reports whether a document of another kind has the name, or had it.
+func (u *updating) elsewhere(k Kind, name string) bool {
+	for _, other := range Kinds() {
+		if other == k {
+			continue
+		}
+		if _, has := u.old.index[other][name]; has {
+			return true
+		}
+		if _, has := u.came[other][name]; has {
+			return true
+		}
+	}
+	return false
+}
+
+// renumber gives the documents of a kind, whose names are not the same as
+// before, their places by name.
+func (u *updating) renumber(k Kind) {
+	type entry struct {
+		name string
+		old  int // or -1
+	}
+	var all []entry
+	for i, name := range u.l.index.names[k] {
+		if u.left[k] == nil || !u.left[k][i] {
+			all = append(all, entry{name, i})
+		}
+	}
+	for name := range u.came[k] {
+		all = append(all, entry{name, -1})
+	}
+	slices.SortFunc(all, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	u.to[k] = make([]int, len(u.l.index.names[k]))
+	for i := range u.to[k] {
+		u.to[k][i] = -1
+	}
+	names, of := make([]string, len(all)), make(map[string]int, len(all))
+	for i, e := range all {
+		names[i], of[e.name] = e.name, i
+		if e.old >= 0 {
+			u.to[k][e.old] = i
+		} else {
+			u.placed[k][u.came[k][e.name]] = i
+			if old, had := u.old.index[k][e.name]; had {
+				u.to[k][old] = i
+			}
+		}
+	}
+	u.index.names[k], u.index.of[k] = names, of
+}
+
+// resolve turns the links of what came into indices; false: a name is unknown.
+func (u *updating) resolve() bool {
+	for _, k := range u.links {
+		r, err := u.index.find(k.name, k.kinds)
+		if err != nil {
+			return false
+		}
+		if k.index != nil {
+			*k.index = r.Index
+		} else {
+			*k.ref = r
+		}
+	}
+	return true
+}
+
+// snapshot puts the documents together; nil: one of them names what is gone, or
+// domains are in a cycle.
+func (u *updating) snapshot() *Snapshot {
+	s := &Snapshot{index: u.index.of}
+	m := &mover{to: &u.to}
+	for k := range u.to {
+		m.renumbers = m.renumbers || u.to[k] != nil
+	}
+	s.Domains = merge(u, m, KindDomain, u.old.Domains, u.docs.domains, (*mover).domain)
+	s.Components = merge(u, m, KindComponent, u.old.Components, u.docs.components, (*mover).component)
+	s.Services = merge(u, m, KindService, u.old.Services, u.docs.services, (*mover).service)
+	s.Crews = merge(u, m, KindCrew, u.old.Crews, u.docs.crews, (*mover).crew)
+	s.Limits = merge(u, m, KindLimit, u.old.Limits, u.docs.limits, (*mover).limit)
+	s.Probes = merge(u, m, KindProbe, u.old.Probes, u.docs.probes, (*mover).probe)
+	s.Options = merge(u, m, KindOption, u.old.Options, u.docs.options, (*mover).option)
+	if m.lost {
+		return nil
+	}
+	if len(u.docs.domains) > 0 || u.to[KindDomain] != nil {
+		if len(s.cycles()) > 0 {
+			return nil
+		}
+		s.place()
+	}
+	u.encode(s)
+	s.revise(u.unlike())
+	u.l.index = u.index
+	return s
+}
+
+// unlike returns the old snapshot, and the first document whose text is not, or
+// may not be, what it was.
+func (u *updating) unlike() (old *Snapshot, k Kind, i int) {
+	for k := range kinds {
+		if u.to[k] != nil {
+			return u.old, k, 0
+		}
+		if len(u.placed[k]) > 0 {
+			return u.old, k, slices.Min(u.placed[k])
+		}
+	}
+	return u.old, kinds, 0
+}
+
+// merge returns the documents of a kind at their new places. Where nothing
+// changed it is the old list itself.
+func merge[T any](u *updating, m *mover, k Kind, old []T, came []*T, move func(*mover, *T)) []T {
+	if len(came) == 0 && u.by[k] == nil && u.left[k] == nil && !m.renumbers {
+		return old
+	}
+	n := len(u.index.names[k])
+	if n == 0 {
+		return nil
+	}
+	out := make([]T, n)
+	if u.to[k] == nil {
+		copy(out, old)
+	}
+	for i := range old {
+		if u.by[k] == nil && u.to[k] == nil && !m.renumbers {
+			break // only what came is new
+		}
+		at := i
+		if u.to[k] != nil {
+			at = u.to[k][i]
+		}
+		if at < 0 || u.left[k] != nil && u.left[k][i] {
+			continue
+		}
+		if u.to[k] != nil {
+			out[at] = old[i]
+		}
+		m.by = 0
+		if u.by[k] != nil {
+			m.by = u.by[k][i]
+		}
+		if m.by != 0 || m.renumbers {
+			move(m, &out[at])
+		}
+	}
+	for j, v := range came {
+		out[u.placed[k][j]] = *v
+	}
+	return out
+}
+
+// encode writes the canonical form of what came; that of the rest is as it was.
+func (u *updating) encode(s *Snapshot) {
+	for _, k := range Kinds() {
+		switch {
+		case u.to[k] == nil && len(u.placed[k]) == 0:
+			s.text[k] = u.old.text[k]
+			continue
+		case u.to[k] == nil:
+			s.text[k] = slices.Clone(u.old.text[k])
+		default:
+			s.text[k] = make([][]byte, s.count(k))
+			for i, at := range u.to[k] {
+				if at >= 0 {
+					s.text[k][at] = u.old.text[k][i]
+				}
+			}
+		}
+		for _, at := range u.placed[k] {
+			e := &encoder{s: s}
+			e.document(u.l.format, k, at)
+			s.text[k][at] = e.b
+		}
+	}
+}
+
+// A mover copies what a document has of places and indices, which are others
+// now, and leaves the rest shared.
+type mover struct {
+	by        int // lines down
+	to        *[kinds][]int
+	renumbers bool
+	lost      bool // something that is gone is named
+}
+
+func (m *mover) pos(p *Pos) {
+	if p.Line > 0 {
+		p.Line += m.by
+	}
+}
+
+func (m *mover) index(k Kind, i *int) {
+	if to := m.to[k]; to != nil && *i >= 0 {
+		if *i = to[*i]; *i < 0 {
+			m.lost = true
+		}
+	}
+}
+
+func (m *mover) doc(d *Doc) {
+	m.pos(&d.Pos)
+	d.Waive = each(d.Waive, func(w *Waiver) { m.pos(&w.Pos) })
+}
+
+// each returns a copy of the list, changed by f.
+func each[T any](list []T, f func(*T)) []T {
+	if len(list) == 0 {
+		return list
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		f(&list[i])
+	}
+	return list
+}
+
+func (m *mover) need(n *Need) {
+	m.pos(&n.Pos)
+	n.Ref = m.ref(n.Ref)
+	n.Of = each(n.Of, m.need)
+}
+
+func (m *mover) ref(r *Ref) *Ref {
+	if r == nil || m.to[r.Kind] == nil {
+		return r
+	}
+	moved := *r
+	m.index(r.Kind, &moved.Index)
+	return &moved
+}
+
+func (m *mover) domain(v *Domain) {
+	m.doc(&v.Doc)
+	m.need(&v.Needs)
+}
+
+func (m *mover) component(v *Component) {
+	m.doc(&v.Doc)
+	v.Replicas = each(v.Replicas, func(r *Replica) {
+		m.pos(&r.Pos)
+		m.index(KindDomain, &r.In)
+	})
+	m.need(&v.Needs)
+	m.need(&v.Wants)
+	m.need(&v.StartNeeds)
+	if v.Data != nil {
+		data := *v.Data
+		data.Copies = each(data.Copies, func(c *Copy) {
+			m.pos(&c.Pos)
+			m.index(KindDomain, &c.In)
+		})
+		v.Data = &data
+	}
+	v.Actions = each(v.Actions, func(a *Action) {
+		m.pos(&a.Pos)
+		a.At = each(a.At, func(i *int) { m.index(KindDomain, i) })
+		m.need(&a.Needs)
+		a.Crew = each(a.Crew, func(u *Use) { m.index(KindCrew, &u.Index) })
+		a.Uses = each(a.Uses, func(u *Use) { m.index(KindLimit, &u.Index) })
+		if a.Run != nil {
+			run := *a.Run
+			m.pos(&run.Pos)
+			a.Run = &run
+		}
+	})
+}
+
+func (m *mover) service(v *Service) {
+	m.doc(&v.Doc)
+	m.need(&v.Needs)
+	m.need(&v.Wants)
+	v.Parts = each(v.Parts, func(p *Part) {
+		m.pos(&p.Pos)
+		m.need(&p.Needs)
+	})
+	if v.Page != nil {
+		page := *v.Page
+		for _, n := range []*Need{&page.DNS, &page.Certificate, &page.Host, &page.Mail} {
+			m.need(n)
+		}
+		v.Page = &page
+	}
+}
+
+func (m *mover) crew(v *Crew) {
+	m.doc(&v.Doc)
+	m.need(&v.Needs)
+}
+
+func (m *mover) limit(v *Limit) { m.doc(&v.Doc) }
+
+func (m *mover) probe(v *Probe) {
+	m.doc(&v.Doc)
+	m.index(KindDomain, &v.In)
+	v.Of = m.ref(v.Of)
+}
+
+func (m *mover) option(v *Option) {
+	m.doc(&v.Doc)
+	m.index(KindDomain, &v.In)
+}
