@@ -20,6 +20,8 @@ type attempt struct {
 	how    method
 	bound  int32 // on the weight of a solution
 	gates  int   // how many gates it got through before it burst
+	steps  int64 // that the last try took
+	gains  bool  // it got further than the one before, and both were large
 	root   node
 	passed bool
 }
@@ -103,7 +105,7 @@ func (b *builder) union() node {
 		f[i] = b.value[c]
 	}
 	slices.SortFunc(f, func(x, y node) int { return cmp.Or(cmp.Compare(b.d.level[y], b.d.level[x]), cmp.Compare(x, y)) })
-	return fold(f, b.d.minimal, b.d.join)
+	return b.d.thin(fold(f, b.d.minimal, b.d.unite))
 }
 
 // fold combines values by halves: one large operand taken up with many small ones,
@@ -172,7 +174,11 @@ func (b *builder) gate(g *partGate) node {
 	})
 	switch g.kind {
 	case kindOr:
-		return fold(in, func(x input) node { return x.f }, b.or)
+		if b.a.how == byFamily {
+			// Made minimal once at the end: to do so at every step costs more than what is dropped early saves.
+			return b.d.thin(fold(in, func(x input) node { return x.f }, b.d.unite))
+		}
+		return fold(in, func(x input) node { return x.f }, b.d.or)
 	case kindAnd:
 		return fold(in, func(x input) node { return x.f }, b.and)
 	}

@@ -25,6 +25,8 @@ const (
 	opMinimal
 	opWithout
 	opJoin
+	opUnite
+	opThin
 	opMeet
 	opSubtract
 	opTrim
@@ -35,7 +37,7 @@ type cached struct{ a, b, op, r int32 }
 // A diagram is one node table in flat arrays without pointers, so that the
 // garbage collector never looks into it. It holds binary decision diagrams of
 // monotone functions (Bryant 1986; op names and, or) and zero-suppressed diagrams of
-// families of sets (Minato 1993; join, meet, subtract) side by side: a node means the
+// families of sets (Minato 1993; join, unite, meet, subtract) side by side: a node means the
 // one or the other by the operation that made it.
 //
 // When a limit is reached the diagram bursts: every operation then returns
@@ -227,65 +229,50 @@ func (d *diagram) revive(roots []*node) {
 }
 
 // and is the conjunction of two functions.
-func (d *diagram) and(f, g node) node {
-	switch {
-	case f == zero || g == zero || d.burst:
-		return zero
-	case f == one || f == g:
-		return g
-	case g == one:
-		return f
-	case f > g:
-		f, g = g, f
-	}
-	r, c := d.look(f, g, opAnd)
-	if c == nil {
-		return r
-	}
-	lf, lg := d.level[f], d.level[g]
-	l := min(lf, lg)
-	f0, f1, g0, g1 := f, f, g, g
-	if lf == l {
-		f0, f1 = d.lo[f], d.hi[f]
-	}
-	if lg == l {
-		g0, g1 = d.lo[g], d.hi[g]
-	}
-	r0 := d.and(f0, g0)
-	r1 := d.and(f1, g1)
-	return d.store(f, g, opAnd, d.binary(l, r0, r1))
-}
+func (d *diagram) and(f, g node) node { return d.apply(f, g, opAnd) }
 
 // or is the disjunction of two functions.
-func (d *diagram) or(f, g node) node {
-	switch {
-	case f == one || g == one:
-		return one
-	case d.burst:
-		return zero
-	case f == zero || f == g:
-		return g
-	case g == zero:
-		return f
-	case f > g:
+func (d *diagram) or(f, g node) node { return d.apply(f, g, opOr) }
+
+// apply combines two functions branch by branch (Bryant 1986).
+func (d *diagram) apply(f, g node, op int32) node {
+	if f > g {
 		f, g = g, f
 	}
-	r, c := d.look(f, g, opOr)
+	switch {
+	case d.burst:
+		return zero
+	case f == g:
+		return f
+	case f <= one: // a constant decides, or leaves the other
+		if (f == zero) == (op == opAnd) {
+			return f
+		}
+		return g
+	}
+	r, c := d.look(f, g, op)
 	if c == nil {
 		return r
 	}
+	l, f0, f1, g0, g1 := d.split(f, f, g, g)
+	r0 := d.apply(f0, g0, op)
+	r1 := d.apply(f1, g1, op)
+	return d.store(f, g, op, d.binary(l, r0, r1))
+}
+
+// split returns the upper level of two nodes and their branches there. A node below that
+// level is its own low branch, and has the given high branch: itself as a function, the empty family as a family.
+func (d *diagram) split(f, under, g, beneath node) (l int32, f0, f1, g0, g1 node) {
 	lf, lg := d.level[f], d.level[g]
-	l := min(lf, lg)
-	f0, f1, g0, g1 := f, f, g, g
+	l = min(lf, lg)
+	f0, f1, g0, g1 = f, under, g, beneath
 	if lf == l {
 		f0, f1 = d.lo[f], d.hi[f]
 	}
 	if lg == l {
 		g0, g1 = d.lo[g], d.hi[g]
 	}
-	r0 := d.or(f0, g0)
-	r1 := d.or(f1, g1)
-	return d.store(f, g, opOr, d.binary(l, r0, r1))
+	return l, f0, f1, g0, g1
 }
 
 // minimal turns a monotone function into the family of its minimal solutions
@@ -354,18 +341,48 @@ func (d *diagram) join(a, b node) node {
 	if c == nil {
 		return r
 	}
-	la, lb := d.level[a], d.level[b]
-	l := min(la, lb)
-	a0, a1, b0, b1 := a, zero, b, zero
-	if la == l {
-		a0, a1 = d.lo[a], d.hi[a]
-	}
-	if lb == l {
-		b0, b1 = d.lo[b], d.hi[b]
-	}
+	l, a0, a1, b0, b1 := d.split(a, zero, b, zero)
 	r0 := d.join(a0, b0)
 	r1 := d.subtract(d.join(a1, b1), r0)
 	return d.store(a, b, opJoin, d.zeroSuppressed(l, r0, r1))
+}
+
+// unite is the union of two families as they are.
+func (d *diagram) unite(a, b node) node {
+	switch {
+	case a == one || b == one:
+		return one
+	case d.burst:
+		return zero
+	case a == zero || a == b:
+		return b
+	case b == zero:
+		return a
+	case a > b:
+		a, b = b, a
+	}
+	r, c := d.look(a, b, opUnite)
+	if c == nil {
+		return r
+	}
+	l, a0, a1, b0, b1 := d.split(a, zero, b, zero)
+	r0 := d.unite(a0, b0)
+	r1 := d.unite(a1, b1)
+	return d.store(a, b, opUnite, d.zeroSuppressed(l, r0, r1))
+}
+
+// thin drops from a family the sets that contain another one of it.
+func (d *diagram) thin(a node) node {
+	if a <= one || d.burst {
+		return a
+	}
+	r, c := d.look(a, 0, opThin)
+	if c == nil {
+		return r
+	}
+	r0 := d.thin(d.lo[a])
+	r1 := d.subtract(d.thin(d.hi[a]), r0)
+	return d.store(a, 0, opThin, d.zeroSuppressed(d.level[a], r0, r1))
 }
 
 // meet is the family of the minimal unions of a set of one family with a set of

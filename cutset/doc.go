@@ -10,14 +10,15 @@
 // same cut sets (graph.go), cuts it into modules (module.go), solves each module by racing
 // variable orders (order.go) and methods (build.go, sets.go) in one node table
 // (diagram.go), and joins the families of the modules in a forest that is counted, listed and
-// ranked without ever being written out (family.go). The main types are [Tree] with its [Gate] and
-// [Leaf], [Options] and [Result].
+// ranked without ever being written out (family.go). [Prove] shows that no set is missing from a list, for
+// package verify to check. The main types are [Tree] with its [Gate] and [Leaf], [Options] and [Result].
 //
 // It never approximates: a result covers all orders, or all up to a stated order when the
 // node budget did not suffice. It does no recovery, draws no random
 // numbers, reads no clock, and refuses what is not coherent instead of bending it.
 //
-// It keeps nothing, neither in stores nor in package variables.
+// It keeps nothing, neither in stores nor in package variables; a caller may keep a [Cache], so
+// that after a change only the modules on its path are solved again.
 //
 // A call works on its own memory, so that calls may race; one that is cut off
 // leaves nothing behind. The same input gives the same bytes on any machine, as budgets count

@@ -3,16 +3,10 @@
 package cutset_test
 
 import (
-	"bytes"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"math/big"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,120 +16,6 @@ import (
 	"bongsu/cutset"
 	"bongsu/cutset/cutsettest"
 )
-
-// A scramRun is what SCRAM said about a model. Order 0 bounds nothing.
-type scramRun struct {
-	solved  bool
-	count   *big.Int
-	byOrder []int64
-	cpu     time.Duration // of the process
-	seconds string        // that it says it needed for the products
-}
-
-var (
-	sumPattern      = regexp.MustCompile(`<sum-of-products[^>]*? products="(\d+)"(?: distribution="([\d ]+)")?`)
-	productsPattern = regexp.MustCompile(`<products>([^<]*)</products>`)
-)
-
-// scram counts with SCRAM. Its report lists every product, so only the head is
-// read, and SCRAM stops as soon as it finds nobody listening: its CPU time is for the answer, not the listing.
-func scram(t *testing.T, file string, order int, limit time.Duration) scramRun {
-	t.Helper()
-	if order == 0 {
-		order = 100
-	}
-	// Memory and time are bounded from outside: SCRAM has no limits of its own and the machine is shared.
-	cmd := exec.CommandContext(t.Context(), "prlimit", "--as=3000000000", fmt.Sprintf("--cpu=%d", int(limit.Seconds())), "scram",
-		"--bdd", "-l", strconv.Itoa(order), "--no-indent", file)
-	head := &headWriter{}
-	cmd.Stdout = head
-	err := cmd.Run()
-	run := scramRun{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-	m := sumPattern.FindSubmatch(head.b)
-	if m == nil {
-		if err == nil {
-			t.Fatalf("scram said nothing about %s: %s", file, head.b)
-		}
-		return run
-	}
-	run.solved = true
-	run.count, _ = new(big.Int).SetString(string(m[1]), 10)
-	for _, f := range strings.Fields(string(m[2])) {
-		n, _ := strconv.ParseInt(f, 10, 64)
-		run.byOrder = append(run.byOrder, n)
-	}
-	if m := productsPattern.FindSubmatch(head.b); m != nil {
-		run.seconds = string(m[1])
-	}
-	return run
-}
-
-var errHead = errors.New("the head has been read")
-
-type headWriter struct{ b []byte }
-
-func (w *headWriter) Write(p []byte) (int, error) {
-	w.b = append(w.b, p[:min(len(p), 6000-len(w.b))]...)
-	if len(w.b) == 6000 {
-		return 0, errHead
-	}
-	return len(p), nil
-}
-
-// wrong returns what SCRAM lists although it is no minimal cut set of the tree.
-// Its preprocessor is known to err on some trees; a plain simulation decides who is right.
-func wrong(t *testing.T, tree *cutset.Tree, order int) (string, int) {
-	t.Helper()
-	if order == 0 {
-		order = 100
-	}
-	out, err := exec.CommandContext(t.Context(), "scram", "--bdd", "-l", strconv.Itoa(order), "--no-indent", model(t, *tree)).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var report struct {
-		Products []struct {
-			Events []struct {
-				Name string `xml:"name,attr"`
-			} `xml:"basic-event"`
-		} `xml:"results>sum-of-products>product"`
-	}
-	if err := xml.Unmarshal(out, &report); err != nil {
-		t.Fatal(err)
-	}
-	number := map[string]int{}
-	for i, l := range tree.Leaves {
-		number[l.Name] = i
-	}
-	first, n := "", 0
-	for _, p := range report.Products {
-		set := []int{}
-		for _, e := range p.Events {
-			set = append(set, number[e.Name])
-		}
-		slices.Sort(set)
-		if err := cutsettest.Check(tree, [][]int{set}); err != nil {
-			if n == 0 {
-				first = err.Error()
-			}
-			n++
-		}
-	}
-	return first, n
-}
-
-func model(t *testing.T, tree cutset.Tree) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := cutset.WriteOpenPSA(&b, tree); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "model.xml")
-	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
 
 func cpu(t *testing.T) time.Duration {
 	t.Helper()
@@ -151,41 +31,6 @@ func envInt(name string, otherwise int) int {
 		return n
 	}
 	return otherwise
-}
-
-func TestCountsLikeSCRAM(t *testing.T) {
-	for _, family := range cutsettest.Families() {
-		for seed := range uint64(6) {
-			for _, gates := range []int{20, 60} {
-				tree, err := cutsettest.GenerateTree(seed, family, gates)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, order := range []int{0, 3} {
-					res, err := cutset.Solve(tree, cutset.Options{MaxOrder: order})
-					if err != nil || !res.Complete {
-						t.Fatalf("%s: %v", tree.Name, err)
-					}
-					got := scram(t, model(t, tree), order, 20*time.Second)
-					if !got.solved {
-						continue
-					}
-					if got.count.Cmp(res.Count) != 0 {
-						first, n := wrong(t, &tree, order)
-						ours, err := cutset.Solve(tree, cutset.Options{MaxOrder: order, List: true})
-						if err != nil {
-							t.Fatal(err)
-						}
-						if err := cutsettest.Check(&tree, ours.Sets); err != nil || n == 0 {
-							t.Errorf("%s, order %d: we count %v (%v), SCRAM %v (%v); ours: %v", tree.Name, order, res.Count, res.ByOrder, got.count, got.byOrder, err)
-							continue
-						}
-						t.Logf("%s, order %d: SCRAM counts %v and we %v; %d of its sets are wrong (%s), and none of ours", tree.Name, order, got.count, res.Count, n, first)
-					}
-				}
-			}
-		}
-	}
 }
 
 // TestMeasureSCRAM prints CPU time against CPU time. BONGSU_SCRAM_LIMIT is

@@ -59,6 +59,23 @@ func (p *part) orders() []*ordering {
 	return orders
 }
 
+// flipped returns the orders upside down. The diagrams are of like size, but not the
+// work: what gates that are built late add lies on top of what there is, or below all of it.
+func flipped(orders []*ordering) []*ordering {
+	out := make([]*ordering, len(orders))
+	for i, o := range orders {
+		out[i] = &ordering{make: func() []int32 { return upsideDown(o.make()) }}
+	}
+	return out
+}
+
+func upsideDown(level []int32) []int32 {
+	for v := range level {
+		level[v] = narrow(len(level)) - 1 - level[v]
+	}
+	return level
+}
+
 func boolInt(b bool) int {
 	if b {
 		return 1

@@ -35,6 +35,8 @@ type Options struct {
 	// RankOnly stops as soon as the Top sets are proved to be the first; the count then
 	// covers only what that took.
 	RankOnly bool
+	// Cache, if set, remembers the modules of calls before and takes what has not changed from there.
+	Cache *Cache
 }
 
 // The limits that a zero in [Options] stands for.
@@ -46,8 +48,8 @@ const (
 // Steps that all tries together may take, for each node of the budget: the
 // nodes bound the memory, these the time.
 const (
-	wholeEffort   = 10
-	boundedEffort = 3
+	wholeEffort   = 6
+	boundedEffort = 1
 )
 
 // A Result is the answer of [Solve]. It holds exactly the minimal cut sets of
@@ -61,6 +63,8 @@ type Result struct {
 	Complete bool
 	// UpTo is the order up to which the answer is complete. Where all orders are covered it is the largest there is.
 	UpTo int
+	// All says that the answer covers all orders there are, also where fewer were asked for.
+	All bool
 	// Sets holds leaf numbers, each set in ascending order.
 	Sets [][]int
 	// Ranked says that no set outside of Sets comes before one of them, of whatever order.
@@ -90,6 +94,9 @@ var ErrTooMany = errors.New("too many sets to list")
 func Solve(t Tree, o Options) (*Result, error) {
 	if err := o.check(&t); err != nil {
 		return nil, err
+	}
+	if o.Cache != nil {
+		o.Cache.begin()
 	}
 	s := solver{t: &t, o: o, g: newGraph(&t)}
 	if t.Cyclic {
@@ -125,6 +132,7 @@ func Solve(t Tree, o Options) (*Result, error) {
 	if err := s.show(cost); err != nil {
 		return nil, err
 	}
+	s.r.All = s.all
 	s.r.Stats = s.st
 	s.r.Stats.Nodes = len(s.f.leaf) - 2
 	return s.r, nil
@@ -161,6 +169,7 @@ type solver struct {
 	all bool // the result covers all orders
 
 	effort int64 // steps that are left
+	slack  int64 // by how many fewer the module at hand would have gone the same way
 }
 
 // costs returns what ranks a leaf: its cost, or the logarithm of its probability.
@@ -354,18 +363,55 @@ func (s *solver) part(f *forest, p *part, d *diagram, k int) (node, bool) {
 	if p.plain() {
 		root, ok = s.chain(f, p)
 	}
-	if !ok && k <= listBound {
-		root, ok = s.enlist(f, p, k, 1<<18+512*(len(p.vars)+len(p.gates)))
-	}
 	if !ok {
-		a := s.race(p, d, k)
-		if a == nil {
+		root, ok = s.remembered(f, p, d, k)
+	}
+	if ok {
+		f.bounds = append(f.bounds, span{from, narrow(len(f.leaf)), root})
+	}
+	return root, ok
+}
+
+// remembered takes a module from the cache, or solves it and keeps it there. What
+// it took is charged anew, so that an answer does not depend on what was asked before.
+func (s *solver) remembered(f *forest, p *part, d *diagram, k int) (node, bool) {
+	if s.o.Cache == nil {
+		return s.module(f, p, d, k)
+	}
+	key := p.content(k, s.o.NodeBudget)
+	if known := s.o.Cache.find(key); known != nil {
+		if known.need > s.effort {
 			return zero, false
 		}
-		root = f.copy(p, d, a, s.g.origin)
+		s.effort -= known.effort
+		s.st.Steps += known.steps
+		s.st.Attempts += known.attempts
+		return f.replay(p, s.g.origin, known), true
 	}
-	f.bounds = append(f.bounds, span{from, narrow(len(f.leaf)), root})
-	return root, true
+	from, effort, before := narrow(len(f.leaf)), s.effort, s.st
+	s.slack = effort
+	root, ok := s.module(f, p, d, k)
+	if ok {
+		known := f.record(p, s.g.origin, from, root)
+		known.need = effort - min(s.slack, s.effort)
+		known.effort, known.steps, known.attempts = effort-s.effort, s.st.Steps-before.Steps, s.st.Attempts-before.Attempts
+		s.o.Cache.keep(key, known)
+	}
+	return root, ok
+}
+
+// module solves a module that is more than one gate.
+func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
+	if k <= listBound {
+		if root, ok := s.enlist(f, p, k, 1<<18+512*(len(p.vars)+len(p.gates))); ok {
+			return root, true
+		}
+	}
+	a := s.race(p, d, k)
+	if a == nil {
+		return zero, false
+	}
+	return f.copy(p, d, a, s.g.origin), true
 }
 
 // enlist solves a part by lists of small sets, if that takes little effort.
@@ -445,83 +491,136 @@ func (f *forest) copy(p *part, d *diagram, a *attempt, origin []int32) node {
 	return moved[root]
 }
 
+// The fields of a race: attempts that are compared with each other, how far they got. Across
+// fields that says less.
+const (
+	fieldFunction = iota
+	fieldFlipped  // functions as well, in orders upside down
+	fieldFamily
+	fields
+)
+
 // race tries variable orders and methods under a budget that grows until one of
 // them gets through or all has been spent. Which order is good shows only in the
 // trying, but it shows early: those that got further go first, and the larger the budget the fewer are
-// left. Both methods stay in as long as possible, as each is at times out of reach for the other.
+// left. All fields stay in as long as possible, as each is at times out of reach for the others.
 func (s *solver) race(p *part, d *diagram, k int) *attempt {
-	var fields [2][]*attempt
-	orders := p.orders()
-	for _, o := range orders {
-		bound := narrow(k)
-		fields[byFamily] = append(fields[byFamily], &attempt{order: o, how: byFamily, bound: bound})
-		if k == unbounded {
-			fields[byFunction] = append(fields[byFunction], &attempt{order: o, how: byFunction, bound: bound})
+	var field [fields][]*attempt
+	enter := func(f int, how method, orders []*ordering) {
+		for _, o := range orders {
+			field[f] = append(field[f], &attempt{order: o, how: how, bound: narrow(k)})
 		}
 	}
+	orders := p.orders()
+	if k == unbounded {
+		enter(fieldFunction, byFunction, orders)
+		enter(fieldFlipped, byFunction, flipped(orders))
+	}
+	enter(fieldFamily, byFamily, orders)
 	least := 8 * (len(p.vars) + len(p.gates)) // less would not hold the inputs
 	all := len(orders)
 	rounds := []struct {
 		limit int
-		each  [2]int // by method: families take more steps for each node, and depend less on the order
+		each  [fields]int // families take more steps for each node, and depend less on the order
 	}{
-		{1 << 11, [2]int{all, all}},
-		{1 << 14, [2]int{all, 6}},
-		{1 << 16, [2]int{6, 3}},
-		{1 << 18, [2]int{4, 2}},
-		{1 << 20, [2]int{2, 1}},
-		{1 << 22, [2]int{2, 1}},
-		{1 << 30, [2]int{1, 1}},
+		{1 << 11, [fields]int{all, all, all}},
+		{1 << 14, [fields]int{all, all, 6}},
+		{1 << 16, [fields]int{5, 5, 3}},
+		{1 << 18, [fields]int{3, 3, 2}},
+		{1 << 20, [fields]int{2, 1, 1}},
+		{1 << 22, [fields]int{1, 1, 1}},
+		{1 << 30, [fields]int{1, 1, 1}},
 	}
+	before := 0
 	for i, round := range rounds {
 		if i+1 < len(rounds) && rounds[i+1].limit < least {
 			continue
 		}
 		limit := min(max(round.limit, least), s.o.NodeBudget)
-		if a := s.round(p, d, fields[:], limit, round.each); a != nil {
+		if a := s.round(p, d, field[:], limit, round.each[:]); a != nil {
 			return a
 		}
 		if limit == s.o.NodeBudget || s.effort <= 0 {
 			return nil
 		}
-		for f := range fields {
-			fields[f] = slices.DeleteFunc(fields[f], func(a *attempt) bool { return a.order.tried && a.level == nil })
-			slices.SortStableFunc(fields[f], func(a, b *attempt) int { return cmp.Compare(b.gates, a.gates) })
+		for f := range field {
+			field[f] = slices.DeleteFunc(field[f], func(a *attempt) bool { return a.order.tried && a.level == nil })
+			slices.SortStableFunc(field[f], func(a, b *attempt) int { return cmp.Compare(b.gates, a.gates) })
 		}
 		if limit >= 1<<16 {
-			leave(&fields)
+			leave(&field, limit)
 		}
+		most := furthest(&field)
+		if hopeless(before, most, len(p.gates), limit) {
+			return nil
+		}
+		before = most
 	}
 	return nil
 }
 
-// leave drops the method whose best try is far behind the other's.
-func leave(fields *[2][]*attempt) {
-	if len(fields[0]) == 0 || len(fields[1]) == 0 {
+// leave drops the fields whose best try is far behind.
+func leave(field *[fields][]*attempt, limit int) {
+	best := func(f int) int {
+		if len(field[f]) == 0 {
+			return 0
+		}
+		return field[f][0].gates
+	}
+	// The other way round it says little: upside down an order gets far with few steps and bursts late.
+	if limit >= 1<<18 && 3*best(fieldFlipped) < 2*best(fieldFunction) {
+		field[fieldFlipped] = nil
+	}
+	functions, families := max(best(fieldFunction), best(fieldFlipped)), best(fieldFamily)
+	if functions == 0 || families == 0 {
 		return
 	}
-	a, b := fields[0][0].gates, fields[1][0].gates
-	if 4*a < 3*b {
-		fields[0] = nil
+	if 4*functions < 3*families {
+		field[fieldFunction], field[fieldFlipped] = nil, nil
 	}
-	if 4*b < 3*a {
-		fields[1] = nil
+	if 4*families < 3*functions {
+		field[fieldFamily] = nil
 	}
 }
 
+// furthest returns how many gates the best try of a round got through.
+func furthest(field *[fields][]*attempt) int {
+	most := 0
+	for f := range field {
+		for _, a := range field[f] {
+			most = max(most, a.gates)
+		}
+	}
+	return most
+}
+
+// hopeless reports whether the tries got too little further than in the round before for what is
+// left of the budget to suffice: what comes late is larger than what came early.
+func hopeless(before, most, gates, limit int) bool {
+	switch {
+	case limit < 1<<20 || nearly(most, gates):
+		return false
+	case limit < 1<<22:
+		return most == before || 2*most < gates
+	}
+	return true
+}
+
+func nearly(some, all int) bool { return 20*some >= 19*all }
+
 // round gives the first few of each field a try within the limit.
-func (s *solver) round(p *part, d *diagram, fields [][]*attempt, limit int, each [2]int) *attempt {
+func (s *solver) round(p *part, d *diagram, field [][]*attempt, limit int, each []int) *attempt {
 	const effort = 6 // steps for each node of the limit
-	for i := range max(each[0], each[1]) {
-		for f := range fields {
-			if i >= min(each[f], len(fields[f])) {
+	for i := range slices.Max(each) {
+		for f := range field {
+			if i >= min(each[f], len(field[f])) {
 				continue
 			}
-			a := fields[f][i]
+			a := field[f][i]
 			if !a.order.tried {
 				a.order.tried = true
 				a.order.level = a.order.make()
-				for _, other := range fields[f] {
+				for _, other := range field[f] {
 					if other.order != a.order && slices.Equal(other.order.level, a.order.level) {
 						a.order.level = nil // one that has been tried
 					}
@@ -530,11 +629,19 @@ func (s *solver) round(p *part, d *diagram, fields [][]*attempt, limit int, each
 			if a.level = a.order.level; a.level == nil {
 				continue
 			}
-			if s.effort <= 0 {
-				return nil
+			if s.effort <= 2*a.steps {
+				return nil // what is left adds too little to what did not suffice
+			}
+			s.slack = min(s.slack, s.effort-2*a.steps-1)
+			steps := int64(limit) * effort
+			if f == fieldFamily && a.gains {
+				steps *= 2 // families are small for what it takes to make them
 			}
 			s.st.Attempts++
-			a.run(p, d, limit, min(int64(limit)*effort, s.effort))
+			gates := a.gates
+			a.run(p, d, limit, min(steps, s.effort))
+			a.gains = a.gates > gates && limit >= 1<<20
+			a.steps = d.steps
 			s.st.Steps += d.steps
 			s.effort -= d.steps
 			if a.passed {

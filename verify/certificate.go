@@ -97,10 +97,11 @@ type Round struct {
 }
 
 // A Cutsets is what bongsu cutsets answers; Tree is set where it was asked of a
-// fault tree instead of an estate.
+// fault tree instead of an estate, and Proof where it shows that no set is missing.
 type Cutsets struct {
-	Claim CutsetsClaim `json:"claim"`
-	Tree  *Tree        `json:"tree,omitempty"`
+	Claim CutsetsClaim  `json:"claim"`
+	Tree  *Tree         `json:"tree,omitempty"`
+	Proof *Completeness `json:"proof,omitempty"`
 }
 
 // A CutsetsClaim is the output of bongsu cutsets --format json.

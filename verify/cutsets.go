@@ -64,7 +64,11 @@ func checkCutsets(r *Report, s *estate.Snapshot, c *Cutsets) {
 	}
 	if checkCounts(r, claim, sets) {
 		r.proved("each set in the list (%d in all) takes %s down, and without any one member it does not", len(sets), claim.Of)
-		exhaust(r, x, claim, sets)
+		if c.Proof != nil {
+			covered(r, x, claim, sets, c.Proof)
+		} else {
+			exhaust(r, x, claim, sets)
+		}
 	}
 	if c.Tree != nil {
 		r.unproved("that the tree in the certificate is the model that it was read from")
@@ -141,22 +145,51 @@ func checkCounts(r *Report, claim *CutsetsClaim, sets [][]int) bool {
 	return true
 }
 
-// exhaust proves that no minimal set is missing, where trying all sets is cheap.
-func exhaust(r *Report, x subject, claim *CutsetsClaim, sets [][]int) {
-	all := x.leaves()
+// reach is the order that a claim covers.
+func reach(x subject, claim *CutsetsClaim) int {
 	most := claim.UpTo
 	if claim.Complete && claim.Order == 0 {
-		most = len(all)
+		most = len(x.leaves())
 	}
 	if claim.Order > 0 {
 		most = min(most, claim.Order)
 	}
+	return min(most, len(x.leaves()))
+}
+
+// covered holds a claim against the proof that comes with it.
+func covered(r *Report, x subject, claim *CutsetsClaim, sets [][]int, proof *Completeness) {
+	if !complete(r, x, claim, sets, proof) {
+		return
+	}
+	// What the proof covers is all there is of these orders: the counts may not say more.
+	listed := map[string]int64{}
+	for _, set := range sets {
+		listed[strconv.Itoa(len(set))]++
+	}
+	for order, n := range claim.ByOrder {
+		if k, _ := strconv.Atoi(order); (proof.UpTo == 0 || k <= proof.UpTo) && n != strconv.FormatInt(listed[order], 10) {
+			r.wrong("it counts %s sets of %s members, and the proof shows that there are %d", n, order, listed[order])
+			return
+		}
+	}
+	if proof.UpTo == 0 || proof.UpTo >= reach(x, claim) {
+		r.proved("no set is missing: %d sets of what suffices and %d steps leave no other", len(proof.Paths), len(proof.Clauses))
+		return
+	}
+	r.proved("no set of up to %d members is missing: %d sets of what suffices and %d steps leave no other", proof.UpTo, len(proof.Paths), len(proof.Clauses))
+	r.unproved(fmt.Sprintf("the number of sets of more than %d members", proof.UpTo))
+}
+
+// exhaust proves that no minimal set is missing, where trying all sets is cheap.
+func exhaust(r *Report, x subject, claim *CutsetsClaim, sets [][]int) {
+	all := x.leaves()
+	most := reach(x, claim)
 	full := big.NewInt(int64(len(sets))).String() == claim.Count
 	if claim.Ranked || !full {
 		r.unproved("the number of sets, and that none was left out: only those listed were replayed")
 		return
 	}
-	most = min(most, len(all))
 	covered, tries := -1, 0
 	for k := 0; k <= most; k++ {
 		n := new(big.Int).Binomial(int64(len(all)), int64(k))

@@ -7,7 +7,8 @@
 //
 // The front door is [Check], which reads a certificate and returns a [Report]: what is
 // proved, what a certificate of this kind leaves unproved, and what does not hold. [Certificate]
-// is the format, which is a contract; docs/certificates.md describes it.
+// is the format, which is a contract; [CheckRecord] does the same for the exported record of an
+// incident, against its signed checkpoints; docs/certificates.md describes it.
 //
 // It never searches: a proof names in which order things go down, which actions run and what
 // rises with them, and the checker looks at each thing once. Only where brute force is cheap does it

@@ -239,6 +239,10 @@ func (c *cutsetsRun) certify(t *cutset.Tree, r *cutset.Result) error {
 		claim.Tree = plainTree(t)
 		claim.Claim.Of = claim.Tree.Gates[0].Name
 	}
+	var err error
+	if claim.Proof, err = completeness(t, r); err != nil {
+		return err
+	}
 	return writeCertificate(c.certificate, v)
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Families returns the names of the families that [GenerateTree] knows.
 func Families() []string {
-	return []string{"random", "systems", "votes", "ladder", "layers", "network", "alternate"}
+	return []string{"random", "systems", "votes", "ladder", "layers", "network", "alternate", "plant", "quad", "pairs", "script"}
 }
 
 // GenerateTree makes a coherent tree of about the given number of gates. The
@@ -24,6 +24,10 @@ func Families() []string {
 //   - layers: each layer draws on its neighbours in the one below
 //   - network: no path from a source to any sink in a grid of links
 //   - alternate: deep alternation of and and or with some reuse
+//   - plant: front-line systems on divisions of shared supports, under an event tree
+//   - quad: functions of four channels with events common to several of them
+//   - pairs: boards in which everything is doubled, tapped from several places
+//   - script: mostly a tree, with a tenth of events and gates common to several parents
 func GenerateTree(seed uint64, family string, gates int) (cutset.Tree, error) {
 	b := &builder{r: rand.New(rand.NewPCG(seed, uint64(len(family))<<32|uint64(gates)))} //nolint:gosec // sizes are small and positive
 	b.t.Name = fmt.Sprintf("%s-%d-%d", family, gates, seed)
@@ -42,6 +46,14 @@ func GenerateTree(seed uint64, family string, gates int) (cutset.Tree, error) {
 		b.network(gates)
 	case "alternate":
 		b.alternate(gates)
+	case "plant":
+		b.plant(gates)
+	case "quad":
+		b.quad(gates)
+	case "pairs":
+		b.pairs(gates)
+	case "script":
+		b.script(gates)
 	default:
 		return cutset.Tree{}, fmt.Errorf("unknown family %q; the families are %v", family, Families())
 	}
