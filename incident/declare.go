@@ -86,7 +86,8 @@ func Withdraw(ctx context.Context, s kv.Store, id string, domains []string, by, 
 	})
 }
 
-// Close says that an incident is over.
+// Close says that the work on an incident is over. It says nothing of services: what is
+// down by the record ([Record.Down]) stays so until somebody records that it is back.
 func Close(ctx context.Context, s kv.Store, id, by, why string) (Incident, error) {
 	return change(ctx, s, id, by, func(i Incident) (Entry, error) {
 		if i.State != Declared {

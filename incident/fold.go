@@ -49,7 +49,11 @@ func fold(id string, entries []Entry) Incident {
 }
 
 func (i *Incident) apply(e Entry) {
-	i.By, i.Why = e.By, e.Why
+	switch e.Act {
+	case ActPropose, ActDeclare, ActWithdraw, ActClose:
+		i.By, i.Why = e.By, e.Why
+	case ActRun, ActNote, ActDecision, ActChange, ActAssign, ActFault, ActDraft, ActPublish, ActDrop, ActRebase, ActDone, ActCall:
+	}
 	if e.Verdict != "" {
 		i.Verdict = e.Verdict
 	}
@@ -75,7 +79,8 @@ func (i *Incident) apply(e Entry) {
 		i.State, i.EndedAt = Closed, e.At
 	case ActRun:
 		i.Run = e.Run
-	case ActNote:
+	case ActNote, ActDecision, ActChange, ActAssign, ActFault, ActDraft, ActPublish, ActDrop, ActRebase, ActDone, ActCall:
+		// They hang on the incident and leave it as it is; see [RecordOf].
 	}
 }
 

@@ -22,6 +22,12 @@ const (
 	Closed    State = "closed"    // it is over
 )
 
+// ErrApproval says that a second person is needed.
+var ErrApproval = errors.New("a second person has to approve")
+
+// ErrInput says that what was asked for makes no sense as it is.
+var ErrInput = errors.New("not a valid entry")
+
 // ByPolicy is who acted when no person did.
 const ByPolicy = "policy"
 
@@ -66,6 +72,19 @@ const (
 	ActClose    Act = "close"
 	ActRun      Act = "run" // a run was attached
 	ActNote     Act = "note"
+
+	// Since version 2 of entries.
+
+	ActDecision Act = "decision"
+	ActChange   Act = "change"  // conditions of services and parts
+	ActAssign   Act = "assign"  // a role was given, handed over or laid down
+	ActFault    Act = "fault"   // whose failure it was
+	ActDraft    Act = "draft"   // an update was drafted
+	ActPublish  Act = "publish" // an update was approved and is public
+	ActDrop     Act = "drop"    // an update never goes out
+	ActRebase   Act = "rebase"  // what progress counts against changed
+	ActDone     Act = "done"    // a duty with a deadline was done
+	ActCall     Act = "call"    // a person was called, or answered
 )
 
 // An Entry is one thing that happened; entries are appended, never edited.
@@ -80,6 +99,19 @@ type Entry struct {
 	Estate  string    `json:"estate,omitempty"`
 	Run     string    `json:"run,omitempty"`
 	Drill   bool      `json:"drill,omitempty"`
+
+	// What the acts of version 2 say.
+
+	Changes []Change `json:"changes,omitempty"` // of change
+	Role    string   `json:"role,omitempty"`    // of assign
+	Person  string   `json:"person,omitempty"`  // of assign; empty: nobody has the role any more
+	Fault   *Fault   `json:"fault,omitempty"`   // of fault
+	Update  *Update  `json:"update,omitempty"`  // of draft
+	Number  int      `json:"number,omitempty"`  // of publish and drop: the update
+	Bypass  string   `json:"bypass,omitempty"`  // of publish: why without a second person
+	Of      int      `json:"of,omitempty"`      // of rebase
+	Clock   string   `json:"clock,omitempty"`   // of done
+	Call    *Call    `json:"call,omitempty"`    // of call
 }
 
 // A Request asks for a proposal or a declaration.

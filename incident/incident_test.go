@@ -217,8 +217,8 @@ func TestStoredVersion1(t *testing.T) {
 	if i := all[0]; i.State != incident.Declared || i.LostAt.Format(time.TimeOnly) != "06:29:54" || i.Estate != "r1" {
 		t.Errorf("%+v", i)
 	}
-	entries[1].Value = []byte(`{"v":2}`)
-	if _, err := incident.Fold(entries); err == nil || !strings.Contains(err.Error(), "version 2") {
+	entries[1].Value = []byte(`{"v":3}`)
+	if _, err := incident.Fold(entries); err == nil || !strings.Contains(err.Error(), "version 3") {
 		t.Errorf("a newer version: %v", err)
 	}
 }

@@ -22,6 +22,10 @@ const (
 	openDrill = "incident-open/drill"
 )
 
+// entryVersion is what this program writes. It reads every version up to it: 2 has
+// more acts, and is otherwise 1.
+const entryVersion = 2
+
 type storedEntry struct {
 	V int `json:"v"`
 	Entry
@@ -62,8 +66,8 @@ func Fold(entries []kv.Entry) ([]Incident, error) {
 		if err := json.Unmarshal(e.Value, &stored); err != nil {
 			return nil, fmt.Errorf("entry %s: %w", e.Key, err)
 		}
-		if stored.V != 1 {
-			return nil, fmt.Errorf("entry %s is of version %d, this program knows version 1: update it", e.Key, stored.V)
+		if stored.V < 1 || stored.V > entryVersion {
+			return nil, fmt.Errorf("entry %s is of version %d, this program knows versions 1 to %d: update it", e.Key, stored.V, entryVersion)
 		}
 		if logs[id] == nil {
 			ids = append(ids, id)
@@ -96,21 +100,29 @@ func load(ctx context.Context, s kv.Store, id string) (Incident, error) {
 	return all[0], nil
 }
 
+// entryOp writes one entry to an incident as the next one after the first have.
+func entryOp(id string, have int, e Entry) (kv.Op, error) {
+	value, err := json.Marshal(storedEntry{V: entryVersion, Entry: e})
+	if err != nil {
+		return kv.Op{}, fmt.Errorf("encode entry: %w", err)
+	}
+	return kv.Op{Key: fmt.Sprintf("%s%s/%06d", Prefix, id, have+1), Value: value}, nil
+}
+
 // appendEntry makes the transaction that writes one entry to an incident as the next one after those that the
 // caller has read, together with what else has to be so.
 func appendEntry(id string, have int, e Entry, open kv.Entry, openID string) (kv.Txn, error) {
-	value, err := json.Marshal(storedEntry{V: 1, Entry: e})
+	op, err := entryOp(id, have, e)
 	if err != nil {
-		return kv.Txn{}, fmt.Errorf("encode entry: %w", err)
+		return kv.Txn{}, err
 	}
 	mark, err := json.Marshal(storedOpen{V: 1, ID: openID})
 	if err != nil {
 		return kv.Txn{}, fmt.Errorf("encode entry: %w", err)
 	}
-	key := fmt.Sprintf("%s%s/%06d", Prefix, id, have+1)
 	return kv.Txn{
-		If: []kv.Cond{{Key: key}, {Key: open.Key, Modified: open.Modified}},
-		Do: []kv.Op{{Key: key, Value: value}, {Key: open.Key, Value: mark}},
+		If: []kv.Cond{{Key: op.Key}, {Key: open.Key, Modified: open.Modified}},
+		Do: []kv.Op{op, {Key: open.Key, Value: mark}},
 	}, nil
 }
 

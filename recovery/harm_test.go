@@ -207,6 +207,20 @@ func TestAllowedIsTakenBack(t *testing.T) {
 	}
 }
 
+// Where only a part of a site is lost its node goes on, and holds its fence: what a
+// person says of the primary is then enough, and without a person nothing happens.
+func TestAPartOfASiteIsLost(t *testing.T) {
+	s := guarded(Guard{Old: "a-hall", Site: "a", Sync: true}, nil)
+	s.fences["a"] = true
+	if r := s.readiness(time.Now()); r[0].question != QuestionAllow || strings.Contains(r[0].why, "fencing lease") {
+		t.Errorf("%q %q", r[0].question, r[0].why)
+	}
+	s.put(stored{Record{Step: s.spec.Steps[0], State: StepPending, Attempt: 1, Allowed: true}, 4})
+	if r := s.readiness(time.Now()); !r[0].ready() {
+		t.Errorf("allowed, it waits: %+v", r[0])
+	}
+}
+
 // Every action that makes a primary is guarded, also a switch; a shrink is not.
 func TestEveryPrimaryIsGuarded(t *testing.T) {
 	s := parse(t, twoStandbys)

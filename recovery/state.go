@@ -226,7 +226,7 @@ func (r *Record) mayHold() bool {
 // guard keeps two writers apart (design §6): it lets a step go ahead, makes it wait,
 // or asks a person. The old primary is where the last of the others that may have made
 // one put it, else where the plan knew it. Nothing switches off the wait for the fence
-// of its site, not even a person.
+// of a lost site, not even a person.
 func (s *state) guard(st *Step, makers []*stored) (Question, string) {
 	g := *st.Guard
 	own := s.records[st.ID]
@@ -249,13 +249,17 @@ func (s *state) guard(st *Step, makers []*stored) (Question, string) {
 	if g.Old == "" {
 		return "", ""
 	}
-	held := g.Site != "" && s.fences[g.Site]
+	// The node of a site that is lost lets go of its lease within seconds, and that is
+	// waited for whatever a person says. That of a site of which only a part is lost holds
+	// it for as long as the rest runs: then only a person can know.
+	lost := slices.Contains(s.spec.LostSites, g.Site)
+	held := lost && s.fences[g.Site]
 	ask := ""
 	switch {
 	case allowed:
 	case g.Site == "":
 		ask = fmt.Sprintf("the primary in %s cannot be asked, and it is in no site that could be declared lost: it may still be writing. Make sure that it is not, then allow or refuse", g.Old)
-	case !slices.Contains(s.spec.LostSites, g.Site):
+	case !lost:
 		ask = fmt.Sprintf("the primary in %s cannot be asked, and its site %s is not declared lost: it may still be writing. Make sure that it is not, then allow or refuse", g.Old, g.Site)
 	case !g.Sync:
 		ask = fmt.Sprintf("the standby in %s is not known to have every acknowledged write of %s. Allow to accept the loss, or refuse", st.At, g.Old)
