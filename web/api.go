@@ -117,7 +117,8 @@ type whyRequest struct {
 
 // A Done is the answer to a decision: the name of what it changed.
 type Done struct {
-	ID string `json:"id"`
+	ID    string `json:"id"`
+	Asked string `json:"asked,omitempty"` // it is not done yet: who has to do what before
 }
 
 func (s *Server) apiDeclare(w http.ResponseWriter, r *http.Request, id Identity) error {
@@ -139,16 +140,22 @@ func (s *Server) apiDo(w http.ResponseWriter, r *http.Request, id Identity, c Co
 		return err
 	}
 	c.Why = req.Why
-	done, err := s.do(r.Context(), id, c, verbs)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, Done{ID: done})
-	return nil
+	return s.apiDone(w, r, id, c, verbs)
 }
 
-func (s *Server) apiIncidentVerb(w http.ResponseWriter, r *http.Request, id Identity) error {
-	return s.apiDo(w, r, id, Command{Verb: Verb(r.PathValue("verb")), Incident: r.PathValue("id")}, incidentVerbs())
+// apiDone carries out a decision. One that waits for a second person is accepted and
+// not done, and the answer says so.
+func (s *Server) apiDone(w http.ResponseWriter, r *http.Request, id Identity, c Command, verbs map[Verb]Role) error {
+	done, err := s.do(r.Context(), id, c, verbs)
+	switch {
+	case errors.Is(err, ErrSecond):
+		writeJSON(w, http.StatusAccepted, Done{ID: done, Asked: err.Error()})
+	case err != nil:
+		return err
+	default:
+		writeJSON(w, http.StatusOK, Done{ID: done})
+	}
+	return nil
 }
 
 func (s *Server) apiRuns(w http.ResponseWriter, r *http.Request, _ Identity) error {
@@ -176,18 +183,6 @@ func (s *Server) apiRunVerb(w http.ResponseWriter, r *http.Request, id Identity)
 func (s *Server) apiStepVerb(w http.ResponseWriter, r *http.Request, id Identity) error {
 	step, verb := cutLast(r.PathValue("rest"))
 	return s.apiDo(w, r, id, Command{Verb: Verb(verb), Run: r.PathValue("id"), Step: step}, stepVerbs())
-}
-
-func (s *Server) apiJournal(w http.ResponseWriter, r *http.Request, _ Identity) error {
-	all, err := s.journal(r.Context())
-	if err != nil {
-		return err
-	}
-	if all == nil {
-		all = []Entry{}
-	}
-	writeJSON(w, http.StatusOK, map[string][]Entry{"journal": all})
-	return nil
 }
 
 // An Estate is one revision with its files, as GET /api/v1/estate answers. A file

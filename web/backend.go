@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"bongsu/detect"
@@ -21,6 +22,7 @@ type Backend interface {
 	Registry
 	Vault
 	Steward
+	Auditor
 }
 
 // A Watcher tells what is known.
@@ -96,10 +98,27 @@ type Facts struct {
 	Revision  Revision
 	Members   []Member
 	Verdict   detect.Verdict
-	Incidents []incident.Incident // newest first
-	Runs      []recovery.Run      // newest first
-	View      *recovery.RunView   // of the run that is on, else of the last one of the open incident
+	Incidents []incident.Incident   // newest first
+	Runs      []recovery.Run        // newest first
+	View      *recovery.RunView     // of the run that is on, else of the last one of the open incident
+	Asked     []Asked               // what waits for a second person, oldest first
+	Second    bool                  // what is dangerous wants a second person
+	Policy    *incident.ClockPolicy // duties with a deadline; nil: there are none
 }
+
+// An Asked is a dangerous decision of one person that another has to confirm by
+// giving the same command.
+type Asked struct {
+	Verb Verb      `json:"verb"`
+	Run  string    `json:"run"`
+	Step string    `json:"step,omitempty"`
+	Who  string    `json:"who"`
+	Why  string    `json:"why"`
+	At   time.Time `json:"at"`
+}
+
+// Key tells one dangerous decision from another.
+func (a *Asked) Key() string { return string(a.Verb) + " " + a.Run + " " + a.Step }
 
 // A Verb is one thing that a person can do.
 type Verb string
@@ -117,7 +136,23 @@ const (
 	Abort    Verb = "abort"
 	Skip     Verb = "skip"
 	Retry    Verb = "retry"
-	Fail     Verb = "fail" // a step: it is not done, or may not go ahead
+	Fail     Verb = "fail"   // a step: it is not done, or may not go ahead
+	Refuse   Verb = "refuse" // what somebody asked for and a second person has to confirm
+)
+
+// The verbs that write into the record of an incident.
+const (
+	Note     Verb = "note"    // what somebody saw
+	Decide   Verb = "decide"  // what somebody decided
+	Assign   Verb = "assign"  // a role, or hand it over
+	Blame    Verb = "fault"   // whose failure a lost domain was
+	Correct  Verb = "correct" // when a service was how
+	Draft    Verb = "draft"   // an update for the public
+	Publish  Verb = "publish" // a draft of somebody else
+	Bypass   Verb = "bypass"  // publish one's own draft, for there is no time
+	Drop     Verb = "drop"    // a draft
+	MarkDone Verb = "done"    // a duty with a deadline
+	Ack      Verb = "ack"     // a call
 )
 
 // A Command is one decision of a person. Who and Why go into the journal.
@@ -128,6 +163,13 @@ type Command struct {
 	Step     string
 	Lost     []string // of propose and declare
 	Who, Why string
+
+	Role, Person string           // of assign
+	Fault        *incident.Fault  // of fault
+	Change       *incident.Change // of correct
+	Update       *incident.Update // of draft
+	Number       int              // of publish, bypass and drop: the update
+	Clock        string           // of done
 }
 
 // What may be done with an incident, a run and a step, and by whom. A verb that
@@ -136,10 +178,21 @@ func incidentVerbs() map[Verb]Role {
 	return map[Verb]Role{Confirm: Approver, Withdraw: Approver, Close: Approver}
 }
 
+func recordVerbs() map[Verb]Role {
+	return map[Verb]Role{
+		Note: Operator, Decide: Operator, Assign: Operator, Blame: Operator, Correct: Operator, Draft: Operator,
+		Publish: Approver, Bypass: Approver, Drop: Operator, MarkDone: Operator, Ack: Operator,
+	}
+}
+
 func runVerbs() map[Verb]Role {
-	return map[Verb]Role{Approve: Approver, Abort: Approver, Pause: Operator, Resume: Operator}
+	return map[Verb]Role{Approve: Approver, Abort: Approver, Pause: Operator, Resume: Operator, Refuse: Operator}
 }
 
 func stepVerbs() map[Verb]Role {
-	return map[Verb]Role{Confirm: Operator, Fail: Operator, Skip: Operator, Retry: Operator}
+	return map[Verb]Role{Confirm: Operator, Fail: Operator, Skip: Operator, Retry: Operator, Refuse: Operator}
 }
+
+// needsWhy reports whether a decision is nothing without a reason. Those that need
+// none say what they mean by what they carry.
+func needsWhy(v Verb) bool { return !slices.Contains([]Verb{Assign, Draft, Publish, Ack}, v) }

@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"bongsu/web"
 	"bongsu/web/webtest"
@@ -155,13 +156,13 @@ func TestRealPages(t *testing.T) {
 			t.Errorf("in %s the title is %q", lang, got)
 		}
 		p.until(`document.cookie.includes("bongsu-zone=Asia/Seoul")`)
-		for _, page := range []string{"/", "/runs", "/runs/r-0012", "/incidents/20221015-pangyo", "/impact?lose=pangyo", "/journal", "/estate"} {
-			for _, width := range []int64{1280, 320} {
+		for _, page := range []string{"/", "/runs", "/runs/r-0012", "/incidents", "/incidents/20221015-pangyo", "/incidents/20221015-pangyo/compose", "/incidents/20221015-pangyo/report", "/hosts", "/impact?lose=pangyo", "/journal", "/estate"} {
+			for _, width := range []int64{1280, 390, 320} {
 				p.do(chromedp.EmulateViewport(width, 900), chromedp.Navigate(p.url+page), chromedp.WaitVisible(chromedp.CSS("h1")))
 				if wide := eval[int64](p, "document.documentElement.scrollWidth"); wide > width {
 					t.Errorf("%s in %s at %d pixels is %d wide: %v", page, lang, width, wide, eval[[]string](p, sticksOut))
 				}
-				p.shot(lang + strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(page) + map[int64]string{1280: "", 320: "-narrow"}[width])
+				p.shot(lang + strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(page) + map[int64]string{1280: "", 390: "-phone", 320: "-narrow"}[width])
 			}
 			for _, scheme := range []string{"light", "dark"} {
 				must(p.ctx, t, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}, emulation.SetEmulatedMedia)
@@ -206,6 +207,47 @@ func TestRealLive(t *testing.T) {
 		t.Errorf("commands %+v", got)
 	}
 	p.clean("live")
+}
+
+// TestRealKeyboard walks the pages of an incident with the tab key alone: every control
+// can be reached in the order of the page, shows that it has the focus, and does what it
+// says. Each picture has its table.
+func TestRealKeyboard(t *testing.T) {
+	p, b := open(chromium(t), t, "running", "en")
+	p.login()
+	for _, page := range []string{"/", "/incidents/20221015-pangyo", "/incidents/20221015-pangyo/compose", "/runs/r-0012", "/hosts"} {
+		p.do(chromedp.Navigate(p.url+page), chromedp.WaitVisible(chromedp.CSS("h1")))
+		eval[bool](p, `document.activeElement.blur(), true`)
+		reachable := `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")].filter((e) => e.checkVisibility())`
+		all := eval[int](p, reachable+`.length`)
+		eval[bool](p, `window.seen = new Set(), true`)
+		for range all + 12 { // a field of date and time has several stops
+			p.do(chromedp.KeyEvent(kb.Tab))
+			if bad := eval[string](p, `(() => { const e = document.activeElement; if (e === document.body) return ""; seen.add(e);
+				const s = getComputedStyle(e); return s.outlineStyle === "none" && !e.matches("main") ? e.outerHTML.slice(0, 80) : ""; })()`); bad != "" {
+				t.Errorf("%s: no mark of the focus on %s", page, bad)
+			}
+		}
+		if missed := eval[[]string](p, reachable+`.filter((e) => !seen.has(e)).map((e) => e.outerHTML.slice(0, 80))`); len(missed) > 0 {
+			t.Errorf("%s: the tab key does not reach %v", page, missed)
+		}
+		if alone := eval[[]string](p, `[...document.querySelectorAll("main svg[role=img]:not(.shape)")].filter((e) => !e.closest("section").querySelector("table") && !e.closest("main").querySelector("table")).map((e) => e.getAttribute("aria-label") || e.outerHTML.slice(0, 60))`); len(alone) > 0 {
+			t.Errorf("%s: pictures without a table: %v", page, alone)
+		}
+	}
+	// A note is written and sent without the mouse.
+	p.do(chromedp.Navigate(p.url+"/incidents/20221015-pangyo"), chromedp.Focus(chromedp.CSS("#note-why")), chromedp.KeyEvent("smoke"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
+	for deadline := time.Now().Add(10 * time.Second); len(b.Commands()) == 0 && time.Now().Before(deadline); {
+		wait(t, 50*time.Millisecond)
+	}
+	p.do(chromedp.Navigate(p.url+"/incidents/20221015-pangyo"), chromedp.WaitVisible(chromedp.CSS(".notes")))
+	if text := eval[string](p, `document.querySelector(".notes").innerText`); !strings.Contains(text, "smoke") {
+		t.Errorf("the notes are %q", text)
+	}
+	if got := b.Commands(); len(got) != 1 || got[0].Verb != web.Note || got[0].Why != "smoke" {
+		t.Errorf("commands %+v", got)
+	}
+	p.clean("keyboard")
 }
 
 // TestRealWithoutScripts does a whole decision with scripts turned off.

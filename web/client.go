@@ -190,14 +190,31 @@ func (c *Client) Run(ctx context.Context, id string) (Run, error) {
 	return out, c.call(ctx, http.MethodGet, "/runs/"+url.PathEscape(id), nil, &out)
 }
 
-// Journal returns what was recorded of incidents, runs and the estate, newest first.
-func (c *Client) Journal(ctx context.Context) ([]Entry, error) {
-	var out struct{ Journal []Entry }
-	return out.Journal, c.call(ctx, http.MethodGet, "/journal", nil, &out)
+// Journal returns a page of what was recorded of incidents, runs and the estate,
+// newest first; before is empty, or [Journal.Next] of the page before.
+func (c *Client) Journal(ctx context.Context, before string) (Journal, error) {
+	var out Journal
+	return out, c.call(ctx, http.MethodGet, "/journal?before="+url.QueryEscape(before), nil, &out)
+}
+
+// Report asks for the after-action report of an incident: html, markdown or json.
+func (c *Client) Report(ctx context.Context, id, format, language string) ([]byte, error) {
+	q := url.Values{"format": {format}, "lang": {language}}
+	res, err := c.send(ctx, http.MethodGet, "/incidents/"+url.PathEscape(id)+"/report?"+q.Encode(), "", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read the report: %w", err)
+	}
+	return b, nil
 }
 
 // Do carries out a decision about an incident, a run, or a step of a run; Who is
-// taken from the token and Lost is ignored: to declare, use [Client.Declare].
+// taken from the token and Lost is ignored: to declare, use [Client.Declare]. What
+// waits for a second person is an [*Error] with the code "second".
 func (c *Client) Do(ctx context.Context, cmd Command) (string, error) {
 	path := "/incidents/" + url.PathEscape(cmd.Incident)
 	if cmd.Run != "" {
@@ -210,7 +227,25 @@ func (c *Client) Do(ctx context.Context, cmd Command) (string, error) {
 		}
 	}
 	var out Done
-	return out.ID, c.call(ctx, http.MethodPost, path+"/"+url.PathEscape(string(cmd.Verb)), whyRequest{cmd.Why}, &out)
+	var body any = requestOf(cmd)
+	if cmd.Run != "" {
+		body = whyRequest{cmd.Why}
+	}
+	if err := c.call(ctx, http.MethodPost, path+"/"+url.PathEscape(string(cmd.Verb)), body, &out); err != nil {
+		return "", err
+	}
+	if out.Asked != "" {
+		p := problem(ErrSecond)
+		p.Message = out.Asked
+		return out.ID, p
+	}
+	return out.ID, nil
+}
+
+// Record asks for all that hangs on an incident.
+func (c *Client) Record(ctx context.Context, id string) (Record, error) {
+	var out Record
+	return out, c.call(ctx, http.MethodGet, "/incidents/"+url.PathEscape(id)+"/record", nil, &out)
 }
 
 // Push stores the files as the newest revision of the estate.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"bongsu/incident"
 	"bongsu/web"
 	"bongsu/web/webtest"
 )
@@ -82,13 +83,24 @@ func TestClient(t *testing.T) {
 	if len(run.Steps) != 7 || run.Steps[0].Begun == nil || *run.Steps[0].Begun != 64 || len(run.Journal) == 0 {
 		t.Errorf("the run is %+v", run)
 	}
-	journal, err := c.Journal(ctx)
+	pages, err := c.Journal(ctx, "")
 	check("journal", err)
-	if len(journal) < 10 || !slices.IsSortedFunc(journal, func(a, b web.Entry) int { return b.At.Compare(a.At) }) {
+	if journal := pages.Journal; len(journal) < 10 || !slices.IsSortedFunc(journal, func(a, b web.Entry) int { return b.At.Compare(a.At) }) {
 		t.Errorf("the journal is not whole, or not newest first: %+v", journal)
 	}
 
+	_, err = c.Do(ctx, web.Command{Verb: web.Abort, Run: "r-0012", Why: "alone"})
+	var waits *web.Error
+	if !errors.As(err, &waits) || waits.Code != "second" || waits.Status != http.StatusAccepted || len(b.Commands()) != 0 {
+		t.Errorf("abort by one person alone: %#v, commands %v", err, b.Commands())
+	}
+	b.Change(func(f *web.Facts) { f.Second, f.Asked = false, nil })
 	for _, cmd := range []web.Command{
+		{Verb: web.Note, Incident: "20221015-pangyo", Why: "smoke"},
+		{Verb: web.Assign, Incident: "20221015-pangyo", Role: "commander", Person: "jiwon", Why: "night shift"},
+		{Verb: web.Blame, Incident: "20221015-pangyo", Why: "so says the contract", Fault: &incident.Fault{Domain: "pangyo", Operator: "SK C&C"}},
+		{Verb: web.Draft, Incident: "20221015-pangyo", Update: &incident.Update{Phase: "monitoring", Body: map[string]string{"ko": "돌아옴"}}},
+		{Verb: web.MarkDone, Incident: "20221015-pangyo", Clock: "kr-ministry-report", Why: "by mail"},
 		{Verb: web.Pause, Run: "r-0012", Why: "look"},
 		{Verb: web.Resume, Run: "r-0012", Why: "go on"},
 		{Verb: web.Fail, Run: "r-0012", Step: "pay-ledger/promote@sejong", Why: "it was not"},

@@ -2,8 +2,10 @@ package web
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +23,11 @@ type composer struct {
 	mu     sync.Mutex
 	of     *estate.Snapshot
 	recent []remembered
+
+	record *incident.Record // of the open incident, as it was last folded
+
+	floorOf *estate.Snapshot
+	floor   *floor
 }
 
 type remembered struct {
@@ -53,18 +60,35 @@ func (c *composer) impactOf(s *estate.Snapshot, lost []string) (*impact.Impact, 
 	return im, nil
 }
 
+// recordOf folds what hangs on an incident, unless that is the one that was folded
+// last: entries are only ever appended.
+func (c *composer) recordOf(i *incident.Incident) *incident.Record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.record; r != nil && r.ID == i.ID && len(r.Entries) == len(i.Entries) && slices.EqualFunc(r.Entries, i.Entries, sameEntry) {
+		return r
+	}
+	r := incident.RecordOf(*i)
+	c.record = &r
+	return &r
+}
+
+func sameEntry(a, b incident.Entry) bool { return a.At.Equal(b.At) && a.Act == b.Act && a.By == b.By }
+
 // compose makes the picture of the present.
 func (c *composer) compose(f Facts) Now {
 	n := Now{
 		At: f.At, Site: f.Site, Leader: f.Leader, Term: f.Term, Quorum: f.Quorum, Estate: f.Revision,
 		Sites: sitesOf(f), Services: []Service{}, Waiting: []Waiting{}, Runs: []Summary{},
+		Grade: GradeNone, Critical: []Ahead{}, Second: f.Second,
 	}
+	var open *incident.Incident // the one that people work on: a real one before a drill
 	lost := []string{}
 	for i := range f.Incidents {
 		if inc := &f.Incidents[i]; inc.Open() {
 			shown := incidentOf(inc)
-			if n.Incident == nil {
-				n.Incident = &shown
+			if open == nil || open.Drill && !inc.Drill {
+				open, n.Incident = inc, &shown
 			}
 			if !inc.Drill {
 				lost = append(lost, inc.Lost...)
@@ -72,7 +96,7 @@ func (c *composer) compose(f Facts) Now {
 			if inc.State == incident.Proposed || len(inc.Proposed) > 0 {
 				n.Waiting = append(n.Waiting, Waiting{
 					Kind: "declare", Incident: inc.ID, Lost: shown.Proposed, Asks: inc.Verdict,
-					Can: []Verb{Confirm, Withdraw}, Since: cmp.Or(inc.ProposedAt, inc.LostAt),
+					Can: []Verb{Confirm, Withdraw}, Since: cmp.Or(inc.ProposedAt, inc.LostAt), Role: Approver.String(),
 				})
 			}
 		}
@@ -84,12 +108,178 @@ func (c *composer) compose(f Facts) Now {
 		s := summaryOf(&f.View.Run, f.View)
 		n.Run = &s
 		n.Waiting = append(n.Waiting, waitingOf(f.View)...)
+		n.Critical = aheadOf(f.View)
+	}
+	for _, a := range f.Asked {
+		n.Waiting = append(n.Waiting, Waiting{
+			Kind: "second", Run: a.Run, Step: a.Step, Asks: a.Why, Who: a.Who, Verb: a.Verb, Since: a.At,
+			Can: []Verb{a.Verb, Refuse}, Role: Operator.String(),
+		})
 	}
 	if f.Estate != nil {
 		slices.Sort(lost)
 		n.Services, n.Totals = c.services(f, slices.Compact(lost))
 	}
+	n.Grade = gradeOf(n.Services)
+	if open != nil {
+		r := c.recordOf(open)
+		n.Room = roomOf(r, f)
+		n.Waiting = append(n.Waiting, draftsOf(r)...)
+	}
 	return n
+}
+
+func gradeOf(services []Service) string {
+	var down, all float64
+	degraded := false
+	for i := range services {
+		s := &services[i]
+		w := float64(s.Users) * s.Weight
+		all += w
+		switch class(s.State) {
+		case "down":
+			down += w
+			degraded = true
+		case "degraded":
+			degraded = true
+		}
+	}
+	return grade(down, all, degraded)
+}
+
+// roomOf says what the people who handle the incident have to have in mind.
+func roomOf(r *incident.Record, f Facts) *Room {
+	room := &Room{Commander: r.Holder(commander), Roles: []Holder{}, NextUpdate: nextWord(r), Clocks: []Clock{}}
+	room.Late = !room.NextUpdate.IsZero() && f.At.After(room.NextUpdate)
+	for _, a := range r.Roles {
+		if a.To.IsZero() {
+			room.Roles = append(room.Roles, Holder{Role: a.Role, Person: a.Person, Since: a.From})
+		}
+	}
+	if f.Estate != nil {
+		for _, m := range r.UserMinutes(f.Estate.Services, endOf(r, f.At)) {
+			room.UserMinutes += m.Minutes
+			room.Rate += m.Share * float64(m.Users)
+		}
+		room.Trend = trendOf(r, f.Estate.Services, f.At)
+	}
+	room.Clocks = clocksOf(r, f)
+	for _, u := range r.Updates {
+		if u.SentAt.IsZero() && u.Dropped == "" {
+			room.Drafts++
+		}
+	}
+	room.Unanswered = unanswered(r)
+	room.Base = baseOf(r, f.At)
+	return room
+}
+
+// commander is the role of who leads the handling of an incident.
+const commander = "commander"
+
+func clocksOf(r *incident.Record, f Facts) []Clock {
+	out := []Clock{}
+	if f.Policy == nil || f.Estate == nil {
+		return out
+	}
+	for _, c := range incident.Clocks(f.Policy, r, f.Estate.Services, f.At) {
+		out = append(out, Clock{Clock: c, Incident: r.ID})
+	}
+	slices.SortStableFunc(out, func(a, b Clock) int { // what is late or next first, what is done last
+		rank := func(c Clock) int {
+			if c.Due.IsZero() && c.State != incident.ClockIsDone { // its time has not begun
+				return 4
+			}
+			return slices.Index([]incident.ClockState{incident.ClockOverdue, incident.ClockDue, incident.ClockCounting, incident.ClockWaiting, "", incident.ClockIsDone}, c.State)
+		}
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Due.Compare(b.Due))
+	})
+	return out
+}
+
+// unanswered counts the alarms that nobody has answered. One answer is enough for all
+// who were called by it.
+func unanswered(r *incident.Record) int {
+	type alarm struct {
+		name   string
+		number int
+	}
+	answered := make(map[alarm]bool)
+	for _, c := range r.Calls {
+		k := alarm{c.Alarm, c.Number}
+		answered[k] = answered[k] || !c.Answered.IsZero()
+	}
+	n := 0
+	for _, ok := range answered {
+		if !ok {
+			n++
+		}
+	}
+	return n
+}
+
+// baseOf is what progress counts against by now; nil before anything was affected.
+func baseOf(r *incident.Record, now time.Time) *Base {
+	k := len(r.Bases)
+	if k == 0 {
+		return nil
+	}
+	_, back := r.Affected(now)
+	return &Base{Back: back, Of: r.Bases[k-1].Of, Was: r.Bases[k-1].Was}
+}
+
+// draftsOf are the updates that wait for somebody to publish them.
+func draftsOf(r *incident.Record) []Waiting {
+	var out []Waiting
+	for _, u := range r.Updates {
+		if u.SentAt.IsZero() && u.Dropped == "" {
+			out = append(out, Waiting{
+				Kind: "publish", Incident: r.ID, Number: u.ID, Asks: firstWords(u.Body), Body: u.Body, Who: u.DraftedBy, Since: u.DraftedAt,
+				Can: []Verb{Publish, Drop}, Role: Approver.String(),
+			})
+		}
+	}
+	return out
+}
+
+// firstWords are the first words of a text in whatever language it has.
+func firstWords(body map[string]string) string { return brief(body, "en") }
+
+// brief is the beginning of a text in the language, else in another, without the
+// marks of Markdown.
+func brief(body map[string]string, prefer string) string {
+	text := body[prefer]
+	for _, l := range slices.Sorted(maps.Keys(body)) {
+		if text == "" {
+			text = body[l]
+		}
+	}
+	words := strings.Fields(strings.NewReplacer("**", "", "__", "", "`", "", "#", "").Replace(text))
+	words = slices.DeleteFunc(words, func(w string) bool { return w == "-" || w == "*" || w == ">" })
+	if r := []rune(strings.Join(words, " ")); len(r) > 90 {
+		return string(r[:90]) + "…"
+	}
+	return strings.Join(words, " ")
+}
+
+// mostAhead is how much of the critical path the now page shows.
+const mostAhead = 6
+
+// aheadOf is the critical path from here to the end.
+func aheadOf(v *recovery.RunView) []Ahead {
+	out := []Ahead{}
+	for i := range v.Steps {
+		s := &v.Steps[i]
+		if !s.Critical || s.State.Over() || !v.State.Live() {
+			continue
+		}
+		out = append(out, Ahead{
+			Step: s.Step.ID, Title: cmp.Or(s.Step.Title, s.Step.Component), At: s.Step.At, State: stepState(s.State),
+			Expected: v.LostAt.Add(s.Expected.Finish), WaitsFor: s.WaitsFor,
+		})
+	}
+	slices.SortStableFunc(out, func(a, b Ahead) int { return a.Expected.Compare(b.Expected) })
+	return out[:min(len(out), mostAhead)]
 }
 
 // services says what people can use now: what the declared loss took, less what
@@ -233,7 +423,7 @@ func class(s State) string {
 }
 
 // order sorts what needs attention to the front.
-func order(s State) int { return rank(s, StateUnknown, StateRecoverable, StateDegraded, StateUp) }
+func order(s State) int { return rank(s, StateUnknown, StateDown, StateDegraded, StateUp) }
 
 // severity sorts what cannot come back to the front.
 func severity(s State) int {
@@ -306,10 +496,41 @@ func incidentOf(i *incident.Incident) Incident {
 	}
 	for _, e := range i.Entries {
 		out.History = append(out.History, Entry{
-			At: e.At, Who: e.By, What: string(e.Act), Incident: i.ID, Run: e.Run, Why: e.Why, Text: e.Verdict,
+			At: e.At, Who: e.By, What: string(e.Act), Incident: i.ID, Run: e.Run, Why: e.Why, Text: entryText(&e), Changes: e.Changes,
 		})
 	}
 	return out
+}
+
+// entryText says in few words, of any language, what an entry carries.
+func entryText(e *incident.Entry) string {
+	switch e.Act {
+	case incident.ActAssign:
+		return e.Role + " → " + cmp.Or(e.Person, "–")
+	case incident.ActFault:
+		if e.Fault != nil {
+			return e.Fault.Domain + " → " + cmp.Or(e.Fault.Operator, "–")
+		}
+	case incident.ActDraft:
+		if e.Update != nil {
+			return e.Update.Phase + ": " + firstWords(e.Update.Body)
+		}
+	case incident.ActPublish, incident.ActDrop:
+		if e.Bypass != "" {
+			return fmt.Sprintf("#%d: %s", e.Number, e.Bypass)
+		}
+		return fmt.Sprintf("#%d", e.Number)
+	case incident.ActRebase:
+		return fmt.Sprintf("→ %d", e.Of)
+	case incident.ActDone:
+		return e.Clock
+	case incident.ActCall:
+		if c := e.Call; c != nil {
+			return c.Person + " (" + c.Crew + ") " + c.Channel + ": " + c.Outcome
+		}
+	case incident.ActPropose, incident.ActDeclare, incident.ActWithdraw, incident.ActClose, incident.ActRun, incident.ActNote, incident.ActDecision, incident.ActChange:
+	}
+	return e.Verdict
 }
 
 // summaryOf needs the view for the progress; without it only the size of the
@@ -365,10 +586,10 @@ func stepState(s recovery.StepState) State {
 func waitingOf(v *recovery.RunView) []Waiting {
 	out := []Waiting{}
 	for _, w := range v.Waiting {
-		shown := Waiting{Kind: w.Kind, Incident: v.Incident, Run: v.ID, Step: w.Step, Lost: v.Lost, Asks: w.Asks, Since: w.Since, Can: []Verb{}}
+		shown := Waiting{Kind: w.Kind, Incident: v.Incident, Run: v.ID, Step: w.Step, Lost: v.Lost, Asks: w.Asks, Since: w.Since, Can: []Verb{}, Role: Operator.String()}
 		switch w.Kind {
 		case "approve":
-			shown.Can = []Verb{Approve, Abort}
+			shown.Can, shown.Role = []Verb{Approve, Abort}, Approver.String()
 		case "resume":
 			shown.Can = []Verb{Resume, Abort}
 		default:

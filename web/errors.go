@@ -8,7 +8,9 @@ import (
 	"bongsu/impact"
 	"bongsu/incident"
 	"bongsu/internal/kv"
+	"bongsu/internal/lang"
 	"bongsu/recovery"
+	"bongsu/status"
 )
 
 // An Error is an error as a reader sees it: a stable code for programs, and
@@ -32,6 +34,7 @@ var (
 	ErrNotFound = errors.New("there is nothing of that name")
 	ErrRefused  = errors.New("that cannot be done in the present state")
 	ErrBadInput = errors.New("the input cannot be used")
+	ErrSecond   = errors.New("another person has to confirm it")
 
 	errNotFound   = errors.New("no such page")
 	errLogin      = errors.New("not signed in")
@@ -72,6 +75,10 @@ func problem(err error) *Error {
 		{incident.ErrState, http.StatusConflict, "refused", "look at its state again, then decide"},
 		{ErrNotFound, http.StatusNotFound, "not-found", "check the name; bongsu run list and bongsu incident show list what there is"},
 		{errNotFound, http.StatusNotFound, "not-found", "check the address"},
+		{ErrSecond, http.StatusAccepted, "second", "it is not done yet: somebody else who may do it gives the same command, or confirms it in the console"},
+		{incident.ErrApproval, http.StatusConflict, "approval", "let somebody else do it, or say why there is no time for that"},
+		{incident.ErrInput, http.StatusUnprocessableEntity, "bad-input", "correct it and send it again; nothing was changed"},
+		{status.ErrInput, http.StatusUnprocessableEntity, "bad-input", "correct it and send it again; nothing was changed"},
 		{ErrRefused, http.StatusConflict, "refused", "look at its state again, then decide"},
 		{ErrBadInput, http.StatusUnprocessableEntity, "bad-input", "correct it and send it again; nothing was changed"},
 		{errLogin, http.StatusUnauthorized, "not-signed-in", "sign in, or give a token of this cluster"},
@@ -91,7 +98,7 @@ func problem(err error) *Error {
 		}
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		p.Status, p.Code, p.Hint = http.StatusRequestEntityTooLarge, "too-large", "at most "+number(tooLarge.Limit)+" bytes are taken here"
+		p.Status, p.Code, p.Hint = http.StatusRequestEntityTooLarge, "too-large", "at most "+lang.Number(tooLarge.Limit)+" bytes are taken here"
 	}
 	if unknown, ok := errors.AsType[*impact.UnknownDomainError](err); ok {
 		p.Status, p.Code, p.Hint = http.StatusUnprocessableEntity, "unknown-domain", "bongsu estate show lists the domains"
@@ -101,7 +108,7 @@ func problem(err error) *Error {
 	}
 	if wrong, ok := errors.AsType[estate.Errors](err); ok {
 		p.Status, p.Code = http.StatusUnprocessableEntity, "bad-estate"
-		p.Message = number(int64(len(wrong))) + " errors in the estate: nothing was stored"
+		p.Message = lang.Number(int64(len(wrong))) + " errors in the estate: nothing was stored"
 		p.Hint = "correct them and push again; bongsu estate check DIR shows the same"
 		for _, e := range wrong[:min(len(wrong), mostDetails)] {
 			p.Details = append(p.Details, e.Error())

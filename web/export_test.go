@@ -1,6 +1,10 @@
 package web
 
-import "time"
+import (
+	"time"
+
+	"bongsu/internal/lang"
+)
 
 // Route is a route as tests enumerate them.
 type Route struct {
@@ -18,21 +22,28 @@ func (s *Server) Routes() []Route {
 }
 
 // Catalogues returns the messages by language and key.
-func Catalogues() (map[Lang]map[string]string, error) { return loadCatalogues() }
+func Catalogues() (lang.Catalogues, error) { return loadCatalogues() }
 
 // Exported for tests of the pure parts.
 var (
-	Number    = number
-	Compact   = compact
-	Span      = span
-	Choose    = choose
 	LocalPath = localPath
 	TickStep  = tickStep
+	TrendOf   = trendOf
 )
+
+// NewSay returns what tells a sentence in a language, as the pages do.
+func NewSay() (func(lang.Lang, string) string, error) {
+	messages, err := loadCatalogues()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{messages: messages, sentences: newSentences(messages)}
+	return s.say, nil
+}
 
 // TimelineParts returns what tests look at of a picture.
 func TimelineParts(r *Run, now time.Time) (bars int, lanes []string, hasNow bool, nowX string) {
-	t := drawTimeline(r, now)
+	t := drawTimeline(r, now, lanesBySite)
 	for _, l := range t.Lanes {
 		lanes = append(lanes, l.Name)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"bongsu/estate"
 	"bongsu/impact"
+	"bongsu/internal/lang"
 )
 
 // perPage is how many services or journal entries one page shows.
@@ -101,10 +102,62 @@ func (s *Server) runsPage(w http.ResponseWriter, r *http.Request, _ Identity) er
 }
 
 type runPageView struct {
+	pager   // of the steps
 	Run     *Run
+	Steps   []Step // one page of them
+	Filters []filter
+	Lanes   string // site or crew
+	By      []filter
 	Can     []Verb
 	Journal []Entry // newest first
+	More    int     // entries that are not shown
+	Asked   []Waiting
 	Dead    State
+}
+
+// choose cuts out the steps and lanes that the reader asked for. A short list stays in
+// the order of the plan; of a long one comes first what somebody should look at.
+func (v *runPageView) choose(r *http.Request) {
+	q := r.URL.Query()
+	if q.Get("lanes") == lanesByCrew {
+		v.Lanes = lanesByCrew
+	}
+	to := func(key, value string) string {
+		next := url.Values{}
+		for _, k := range []string{"lanes", "state"} {
+			if q.Get(k) != "" && k != key {
+				next.Set(k, q.Get(k))
+			}
+		}
+		if value != "" {
+			next.Set(key, value)
+		}
+		if len(next) == 0 {
+			return r.URL.Path
+		}
+		return r.URL.Path + "?" + next.Encode()
+	}
+	for _, by := range []string{lanesBySite, lanesByCrew} {
+		v.By = append(v.By, filter{Name: by, Href: to("lanes", by), On: v.Lanes == by})
+	}
+	counts := make(map[State]int)
+	var shown []Step
+	for _, st := range v.Run.Steps {
+		counts[st.State]++
+		if q.Get("state") == "" || q.Get("state") == string(st.State) {
+			shown = append(shown, st)
+		}
+	}
+	if len(shown) > perPage {
+		slices.SortStableFunc(shown, func(a, b Step) int { return cmp.Compare(attention(a.State), attention(b.State)) })
+	}
+	v.Filters = []filter{{Name: "all", Href: to("state", ""), Count: len(v.Run.Steps), On: q.Get("state") == ""}}
+	for _, st := range []State{StateWaiting, StateFailed, StateRunning, StatePending, StateDone, StateSkipped, StateSuperseded} {
+		if counts[st] > 0 {
+			v.Filters = append(v.Filters, filter{Name: string(st), Href: to("state", string(st)), Count: counts[st], On: q.Get("state") == string(st)})
+		}
+	}
+	v.Steps, v.pager = paginate(shown, r, "")
 }
 
 func (s *Server) runPage(w http.ResponseWriter, r *http.Request, id Identity) error {
@@ -120,7 +173,14 @@ func (s *Server) runPage(w http.ResponseWriter, r *http.Request, id Identity) er
 	if n.Estate.Rev != "" {
 		s.nameBlockers(r.Context(), &run)
 	}
-	v := runPageView{Run: &run, Journal: newestFirst(run.Journal), Dead: StateUnrecoverable}
+	journal := newestFirst(run.Journal)
+	v := runPageView{Run: &run, Journal: journal[:min(len(journal), perPage)], More: max(len(journal)-perPage, 0), Dead: StateUnrecoverable, Lanes: lanesBySite}
+	v.choose(r)
+	for _, w := range n.Waiting {
+		if w.Kind == "second" && w.Run == run.ID {
+			v.Asked = append(v.Asked, w)
+		}
+	}
 	if n.Quorum.OK {
 		v.Can = allowed(runCan(run.State), runVerbs(), id.Role)
 	}
@@ -186,28 +246,6 @@ func newestFirst(es []Entry) []Entry {
 	es = slices.Clone(es)
 	slices.Reverse(es)
 	return es
-}
-
-type incidentPageView struct {
-	Incident Incident
-	Can      []Verb
-}
-
-func (s *Server) incidentPage(w http.ResponseWriter, r *http.Request, id Identity) error {
-	f, err := s.backend.Facts(r.Context())
-	if err != nil {
-		return err
-	}
-	inc, err := findIncident(f, r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	v := incidentPageView{Incident: inc}
-	v.Incident.History = newestFirst(inc.History)
-	if f.Quorum.OK {
-		v.Can = allowed(incidentCan(inc.State, inc.Proposed), incidentVerbs(), id.Role)
-	}
-	return s.render(w, r, http.StatusOK, "incident", "title.incident", &v)
 }
 
 func findIncident(f Facts, id string) (Incident, error) {
@@ -330,50 +368,6 @@ func (s *Server) showImpact(r *http.Request, snap *estate.Snapshot, lost []strin
 	v.Plan = &f
 }
 
-type journalView struct {
-	pager
-	Entries []Entry
-}
-
-// journal joins what was recorded of incidents, runs and the estate, newest first.
-func (s *Server) journal(ctx context.Context) ([]Entry, error) {
-	f, err := s.backend.Facts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var all []Entry
-	for i := range f.Incidents {
-		all = append(all, incidentOf(&f.Incidents[i]).History...)
-	}
-	for i := range f.Runs {
-		view, err := s.backend.Run(ctx, f.Runs[i].ID)
-		if err != nil {
-			return nil, err
-		}
-		run := runOf(&view)
-		all = append(all, run.Journal...)
-	}
-	log, err := s.backend.Log(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, rev := range log {
-		all = append(all, Entry{At: rev.At, Who: rev.By, What: "push", Why: rev.Why, Text: rev.Rev})
-	}
-	slices.SortStableFunc(all, func(a, b Entry) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.Rev, a.Rev)) })
-	return all, nil
-}
-
-func (s *Server) journalPage(w http.ResponseWriter, r *http.Request, _ Identity) error {
-	all, err := s.journal(r.Context())
-	if err != nil {
-		return err
-	}
-	var v journalView
-	v.Entries, v.pager = paginate(all, r, "")
-	return s.render(w, r, http.StatusOK, "journal", "title.journal", &v)
-}
-
 type estateView struct {
 	Head *Revision
 	Log  []Revision
@@ -456,8 +450,8 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request, _ Identity) erro
 }
 
 func (s *Server) language(w http.ResponseWriter, r *http.Request, _ Identity) error {
-	l := Lang(r.PostFormValue("lang"))
-	if !slices.Contains(languages(), l) {
+	l := lang.Lang(r.PostFormValue("lang"))
+	if !slices.Contains(lang.All(), l) {
 		return fmt.Errorf("language %q: %w", l, ErrBadInput)
 	}
 	s.setCookie(w, r, langCookie, string(l), 365*24*time.Hour)
@@ -490,11 +484,6 @@ func (s *Server) formDeclare(w http.ResponseWriter, r *http.Request, id Identity
 	return nil
 }
 
-func (s *Server) formIncident(w http.ResponseWriter, r *http.Request, id Identity) error {
-	c := Command{Verb: Verb(r.PathValue("verb")), Incident: r.PathValue("id"), Why: r.PostFormValue("why")}
-	return s.formDo(w, r, id, c, incidentVerbs())
-}
-
 func (s *Server) formRun(w http.ResponseWriter, r *http.Request, id Identity) error {
 	c := Command{Verb: Verb(r.PathValue("verb")), Run: r.PathValue("id"), Why: r.PostFormValue("why")}
 	return s.formDo(w, r, id, c, runVerbs())
@@ -507,7 +496,7 @@ func (s *Server) formStep(w http.ResponseWriter, r *http.Request, id Identity) e
 }
 
 func (s *Server) formDo(w http.ResponseWriter, r *http.Request, id Identity, c Command, verbs map[Verb]Role) error {
-	if _, err := s.do(r.Context(), id, c, verbs); err != nil {
+	if _, err := s.do(r.Context(), id, c, verbs); err != nil && !errors.Is(err, ErrSecond) {
 		return err
 	}
 	s.leadTo(w, r, r.PostFormValue("next"))
@@ -535,16 +524,21 @@ func cutLast(rest string) (step, verb string) {
 	return rest[:i], rest[i+1:]
 }
 
-// maxWhy is how long a reason may be, in bytes.
-const maxWhy = 2000
+// How long a reason and a note may be, in bytes.
+const (
+	maxWhy  = 2000
+	maxNote = 16 << 10
+)
 
-func reason(why string) (string, error) {
+func reason(why string) (string, error) { return reasonOf(why, maxWhy) }
+
+func reasonOf(why string, most int) (string, error) {
 	why = strings.TrimSpace(why)
 	switch {
 	case why == "":
 		return "", errWhy
-	case len(why) > maxWhy:
-		return "", fmt.Errorf("the reason has %d bytes, at most %d are kept: %w", len(why), maxWhy, ErrBadInput)
+	case len(why) > most:
+		return "", fmt.Errorf("the text has %d bytes, at most %d are kept: %w", len(why), most, ErrBadInput)
 	}
 	return why, nil
 }
@@ -556,20 +550,35 @@ func (s *Server) do(ctx context.Context, id Identity, c Command, verbs map[Verb]
 	if !ok {
 		return "", fmt.Errorf("%q cannot be done here: %w", c.Verb, errNotFound)
 	}
-	if id.Role < least {
+	if id.Role < least && !s.seconds(ctx, id, c) {
 		return "", fmt.Errorf("%s is %s, and to %s needs %s: %w", id.Name, id.Role, c.Verb, least, errRole)
 	}
-	why, err := reason(c.Why)
-	if err != nil {
+	most := maxWhy
+	if c.Verb == Note || c.Verb == Decide {
+		most = maxNote
+	}
+	why, err := reasonOf(c.Why, most)
+	if err != nil && (needsWhy(c.Verb) || !errors.Is(err, errWhy)) {
 		return "", err
 	}
 	c.Who, c.Why = id.Name, why
 	done, err := s.backend.Do(ctx, c)
 	if err != nil {
-		return "", err
+		return done, err
 	}
 	s.log.Info("command", "verb", string(c.Verb), "incident", c.Incident, "run", c.Run, "step", c.Step, "who", c.Who)
 	return done, nil
+}
+
+// seconds reports whether the decision confirms what somebody with the role for it
+// asked for: the second pair of eyes may be an operator's.
+func (s *Server) seconds(ctx context.Context, id Identity, c Command) bool {
+	if id.Role < Operator || c.Run == "" {
+		return false
+	}
+	f, err := s.backend.Facts(ctx)
+	want := Asked{Verb: c.Verb, Run: c.Run, Step: c.Step}
+	return err == nil && slices.ContainsFunc(f.Asked, func(a Asked) bool { return a.Key() == want.Key() && a.Who != id.Name })
 }
 
 // declare records a loss: an approver declares it, an operator proposes it.

@@ -29,6 +29,7 @@ func console(t *testing.T, scenario string) (*web.Server, *webtest.Backend) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.Close)
 	return s, b
 }
 
@@ -76,6 +77,20 @@ func TestPages(t *testing.T) {
 		{"done", "/runs/r-0012", "run"},
 		{"no-quorum", "/runs/r-0012", "run"},
 		{"running", "/runs/r-0011", "run-drill"},
+		{"overdue", "/", "now"},
+		{"running", "/incidents", "incidents"},
+		{"empty", "/incidents", "incidents"},
+		{"paused", "/incidents/20221015-pangyo", "incident"},
+		{"done", "/incidents/20221015-pangyo", "incident"},
+		{"overdue", "/incidents/20221015-pangyo", "incident"},
+		{"running", "/incidents/20221015-pangyo/compose", "compose"},
+		{"done", "/incidents/20221015-pangyo/compose?template=resolved", "compose-resolved"},
+		{"running", "/incidents/20221015-pangyo/report", "report"},
+		{"running", "/runs/r-0012?lanes=crew&state=done", "run-crews"},
+		{"large", "/runs/r-0012", "run"},
+		{"large", "/hosts?site=pangyo", "hosts"},
+		{"running", "/hosts", "hosts"},
+		{"empty", "/hosts", "hosts"},
 		{"proposed", "/incidents/20221015-pangyo", "incident"},
 		{"running", "/incidents/20221015-pangyo", "incident"},
 		{"no-quorum", "/incidents/20221015-pangyo", "incident"},
@@ -138,7 +153,7 @@ func golden(t *testing.T, name, got string) {
 // the bytes: since when, and nothing to press.
 func TestNoQuorum(t *testing.T) {
 	for lang, want := range map[string]string{"ko": "정족수를 잃은 시각:", "en": "No quorum since"} {
-		for _, page := range []string{"/", "/runs", "/runs/r-0012", "/incidents/20221015-pangyo", "/impact?lose=pangyo", "/journal", "/estate"} {
+		for _, page := range []string{"/", "/runs", "/runs/r-0012", "/incidents", "/incidents/20221015-pangyo", "/incidents/20221015-pangyo/report", "/hosts", "/impact?lose=pangyo", "/journal", "/estate"} {
 			s, _ := console(t, "no-quorum")
 			body := ask(t, s, http.MethodGet, page, "approver", inLang(lang)).Body.String()
 			if !strings.Contains(body, want) || !strings.Contains(body, `<time datetime="2022-10-15T06:32:02Z">06:32:02</time>`) {
@@ -158,7 +173,7 @@ func TestNoQuorum(t *testing.T) {
 // TestHostileTitles puts scripts where titles, reasons and details go.
 func TestHostileTitles(t *testing.T) {
 	s, _ := console(t, "hostile")
-	for _, page := range []string{"/", "/runs", "/runs/r-0012", "/incidents/20221015-pangyo", "/impact?lose=pangyo", "/journal", "/estate"} {
+	for _, page := range []string{"/", "/runs", "/runs/r-0012", "/incidents", "/incidents/20221015-pangyo", "/incidents/20221015-pangyo/compose", "/incidents/20221015-pangyo/report", "/hosts", "/impact?lose=pangyo", "/journal", "/estate"} {
 		body := ask(t, s, http.MethodGet, page, "approver").Body.String()
 		for _, evil := range []string{"<script>alert", "<img src=x", "<b onmouseover", "</title></svg>"} {
 			if strings.Contains(body, evil) {
@@ -184,7 +199,7 @@ func TestHostileTitles(t *testing.T) {
 func TestPageIsSound(t *testing.T) {
 	for _, scenario := range webtest.Scenarios() {
 		s, _ := console(t, scenario)
-		for _, page := range []string{"/", "/runs", "/runs/r-0012", "/incidents/20221015-pangyo", "/impact?lose=pangyo", "/journal", "/estate", "/login"} {
+		for _, page := range []string{"/", "/runs", "/runs/r-0012", "/incidents", "/incidents/20221015-pangyo", "/incidents/20221015-pangyo/compose", "/incidents/20221015-pangyo/report", "/hosts", "/impact?lose=pangyo", "/journal", "/estate", "/login"} {
 			as := "approver"
 			if page == "/login" {
 				as = ""

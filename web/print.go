@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
@@ -14,6 +15,10 @@ import (
 	"sync"
 	"time"
 	_ "time/tzdata" // a node shows the reader's zone even where its host has no zone files
+
+	"bongsu/audit"
+	"bongsu/incident"
+	"bongsu/internal/lang"
 )
 
 //go:embed templates
@@ -33,19 +38,19 @@ const mostPrinters = 64
 
 // A printer is how to write for one kind of reader.
 type printer struct {
-	lang Lang
+	lang lang.Lang
 	zone string // name of the zone; empty when it is not known
 }
 
 func newPrinters(s *Server) (*printers, error) {
 	p := &printers{server: s, sets: make(map[printer]map[string]*template.Template)}
-	for _, l := range languages() {
-		set, err := p.parse(l, nil)
-		if err != nil {
-			return nil, err
-		}
-		p.sets[printer{lang: l}] = set
+	// One is parsed at once, so that a broken template keeps the console from starting;
+	// the others when somebody reads in their language and zone.
+	set, err := p.parse(lang.Korean, nil)
+	if err != nil {
+		return nil, err
 	}
+	p.sets[printer{lang: lang.Korean}] = set
 	return p, nil
 }
 
@@ -61,7 +66,16 @@ func (p *printers) execute(b *bytes.Buffer, page *page) error {
 	return t.ExecuteTemplate(b, "layout", page)
 }
 
-func (p *printers) of(l Lang, zone *time.Location) (map[string]*template.Template, error) {
+// file writes a page that stands alone.
+func (p *printers) file(b *bytes.Buffer, l lang.Lang, name string, data any) error {
+	set, err := p.of(l, nil)
+	if err != nil {
+		return err
+	}
+	return set[name].ExecuteTemplate(b, "file", data)
+}
+
+func (p *printers) of(l lang.Lang, zone *time.Location) (map[string]*template.Template, error) {
 	key := printer{lang: l}
 	if zone != nil {
 		key.zone = zone.String()
@@ -87,8 +101,13 @@ func (p *printers) of(l Lang, zone *time.Location) (map[string]*template.Templat
 }
 
 // parse reads every page with the layout and the parts that all pages share.
-func (p *printers) parse(l Lang, zone *time.Location) (map[string]*template.Template, error) {
+func (p *printers) parse(l lang.Lang, zone *time.Location) (map[string]*template.Template, error) {
 	names, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	shared, err := template.New("shared").Option("missingkey=error").Funcs(p.funcs(l, zone)).
+		ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
 	if err != nil {
 		return nil, err
 	}
@@ -98,23 +117,24 @@ func (p *printers) parse(l Lang, zone *time.Location) (map[string]*template.Temp
 		if base == "layout" || base == "parts" {
 			continue
 		}
-		t, err := template.New(base).Option("missingkey=error").Funcs(p.funcs(l, zone)).
-			ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", name)
+		t, err := shared.Clone()
 		if err != nil {
 			return nil, err
 		}
-		set[base] = t
+		if set[base], err = t.ParseFS(templateFiles, name); err != nil {
+			return nil, err
+		}
 	}
 	return set, nil
 }
 
-func (p *printers) funcs(l Lang, where *time.Location) template.FuncMap {
+func (p *printers) funcs(l lang.Lang, where *time.Location) template.FuncMap {
 	s := p.server
 	in := where
 	if in == nil {
 		in = time.UTC
 	}
-	t := func(key string, args ...any) (string, error) { return s.messages.text(l, key, args...) }
+	t := func(key string, args ...any) (string, error) { return s.messages.Text(l, key, args...) }
 	moment := func(at time.Time, text string) template.HTML {
 		mark := ""
 		if where == nil {
@@ -125,47 +145,63 @@ func (p *printers) funcs(l Lang, where *time.Location) template.FuncMap {
 	}
 	return template.FuncMap{
 		"t":       t,
-		"lang":    func() Lang { return l },
-		"langs":   languages,
-		"num":     func(n any) string { return argument(n) },
-		"compact": func(n any) string { return compact(l, asFloat(n)) },
-		"percent": func(f float64) string { return short(100*f) + " %" },
+		"lang":    func() lang.Lang { return l },
+		"langs":   lang.All,
+		"num":     func(n any) string { return lang.Argument(n) },
+		"compact": func(n any) string { return lang.Compact(l, asFloat(n)) },
+		"percent": func(f float64) string { return lang.Short(100*f) + " %" },
 		"signed": func(f *float64) string {
 			if *f > 0 {
-				return "+" + compact(l, *f)
+				return "+" + lang.Compact(l, *f)
 			}
-			return compact(l, *f)
+			return lang.Compact(l, *f)
 		},
-		"secs":    func(s any) string { return span(l, seconds(asFloat(s))) },
-		"span":    func(d time.Duration) string { return span(l, d) },
-		"between": func(from, to time.Time) string { return span(l, to.Sub(from)) },
+		"secs":    func(s any) string { return lang.Span(l, lang.Seconds(asFloat(s))) },
+		"span":    func(d time.Duration) string { return lang.Span(l, d) },
+		"between": func(from, to time.Time) string { return lang.Span(l, to.Sub(from)) },
 		// when writes a moment for a reader at now: the day only if it is another one.
 		"when": func(at, now any) template.HTML {
 			a, n := asTime(at), asTime(now)
 			if a.IsZero() {
 				return "–"
 			}
-			text := clock(a, in)
-			if !sameDay(a, n, in) {
-				text = date(l, a, in) + " " + text
+			text := lang.Clock(a, in)
+			if !lang.SameDay(a, n, in) {
+				text = lang.Date(l, a, in) + " " + text
 			}
 			return moment(a, text)
 		},
-		"zone":     func(at time.Time) string { return zone(at, in) },
-		"zoned":    func() bool { return where != nil },
-		"asset":    func(name string) string { return s.base + "/assets/" + s.assets[name].path },
-		"link":     s.link,
-		"word":     func(st State) (string, error) { return t("state." + string(st)) },
-		"tone":     tone,
-		"call":     call,
-		"dict":     dict,
-		"join":     strings.Join,
-		"kind":     buttonKind,
-		"what":     func(w string) string { return s.whatOf(l, w) },
-		"betweenp": func(from, to *time.Time) string { return span(l, to.Sub(*from)) },
-		"timeline": func(r *Run, now time.Time) *timeline { return drawTimeline(r, now) },
-		"seq":      func(n int) []int { return slices.Collect(countTo(n)) },
-		"add":      func(a, b int) int { return a + b },
+		"zone":       func(at time.Time) string { return lang.Zone(at, in) },
+		"zoned":      func() bool { return where != nil },
+		"asset":      func(name string) string { return s.base + "/assets/" + s.assets[name].path },
+		"link":       s.link,
+		"word":       func(st State) (string, error) { return t("state." + string(st)) },
+		"tone":       tone,
+		"call":       call,
+		"dict":       dict,
+		"join":       strings.Join,
+		"kind":       buttonKind,
+		"what":       func(w string) string { return s.whatOf(l, w) },
+		"betweenp":   func(from, to *time.Time) string { return lang.Span(l, to.Sub(*from)) },
+		"say":        func(sentence string) string { return s.say(l, sentence) },
+		"clock":      func(at time.Time) string { return at.In(in).Format("15:04") },
+		"inlang":     func(m map[string]string) string { return cmp.Or(m[string(l)], m[string(lang.English)]) },
+		"brief":      func(m map[string]string) string { return brief(m, string(l)) },
+		"role":       func(r string) string { return s.wordOr(l, "who."+r, r) },
+		"condition":  func(c incident.Condition) (string, error) { return t("state." + string(c)) },
+		"clockstate": clockState,
+		"outcome":    outcomeState,
+		"letter":     func(name string) (string, error) { return t("letter." + letterLang(name)) },
+		"phase":      func(of lang.Lang, phase string) (string, error) { return s.messages.Text(of, "phase."+phase) },
+		"next":       func(of lang.Lang) (string, error) { return s.messages.Text(of, "room.next") },
+		"timeline":   drawTimeline,
+		"cellstate":  func(c audit.Cell) State { return State(c.State) },
+		"sevstate":   func(sev string) State { return severityState(audit.Severity(sev)) },
+		"rulename":   func(rule string) string { return s.wordOr(l, "audit.rule."+rule, rule) },
+		"cost":       lang.Short,
+		"tell":       s.teller(l),
+		"seq":        func(n int) []int { return slices.Collect(countTo(n)) },
+		"add":        func(a, b int) int { return a + b },
 	}
 }
 
@@ -183,16 +219,56 @@ func buttonKind(v Verb) string {
 
 // whatOf is the word for what a journal entry says happened. The words come from
 // the journal itself; one that the catalogue lacks is shown as it is.
-func (s *Server) whatOf(l Lang, what string) string {
-	if word, err := s.messages.text(l, "what."+strings.ReplaceAll(what, " ", "-")); err == nil {
+func (s *Server) whatOf(l lang.Lang, what string) string {
+	if word, err := s.messages.Text(l, "what."+strings.ReplaceAll(what, " ", "-")); err == nil {
 		return word
 	}
 	if key, n, ok := strings.Cut(what, " "); ok && key == "plan" {
-		if word, err := s.messages.text(l, "what.plan"); err == nil {
+		if word, err := s.messages.Text(l, "what.plan"); err == nil {
 			return word + " " + n
 		}
 	}
 	return what
+}
+
+// wordOr is a message, or the fallback where the catalogue has none: people may call
+// a role as they like.
+func (s *Server) wordOr(l lang.Lang, key, fallback string) string {
+	if word, err := s.messages.Text(l, key); err == nil {
+		return word
+	}
+	return fallback
+}
+
+// clockState is how a clock looks. One that still counts is no duty yet.
+func clockState(c incident.ClockState) State {
+	switch c {
+	case incident.ClockOverdue:
+		return StateOverdue
+	case incident.ClockDue:
+		return StateDue
+	case incident.ClockIsDone:
+		return StateDone
+	case incident.ClockCounting, incident.ClockWaiting:
+	}
+	return StatePending
+}
+
+// outcomeState is how an attempt to reach somebody looks.
+func outcomeState(outcome string) State {
+	switch outcome {
+	case "acknowledged":
+		return StateAnswered
+	case "failed":
+		return StateFailed
+	}
+	return StateSent
+}
+
+// letterLang is the language that the name of a letter ends with: notice.ko.md.
+func letterLang(name string) string {
+	name = strings.TrimSuffix(name, ".md")
+	return name[strings.LastIndexByte(name, '.')+1:]
 }
 
 func countTo(n int) func(func(int) bool) {
@@ -249,17 +325,17 @@ func dict(pairs ...any) (map[string]any, error) {
 // has a shape and a word of its own.
 func tone(s State) string {
 	switch s {
-	case StateUp, StateDone, StateClosed:
+	case StateUp, StateDone, StateClosed, StateAnswered:
 		return "ok"
 	case StateDegraded, StateSuspect, StateIsolated, StateReturns:
 		return "warn"
-	case StateRecoverable, StateFailed, StateLost, StateDeclared:
+	case StateRecoverable, StateFailed, StateLost, StateDeclared, StateDown, StateOverdue:
 		return "bad"
 	case StateUnrecoverable, StateAborted:
 		return "dead"
 	case StateRunning:
 		return "act"
-	case StateWaiting, StatePaused, StateProposed:
+	case StateWaiting, StatePaused, StateProposed, StateDue, StateSent:
 		return "ask"
 	case StatePending, StateSkipped, StateSuperseded, StateWithdrawn:
 		return "idle"

@@ -13,6 +13,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"bongsu/incident"
+	"bongsu/internal/lang"
+	"bongsu/internal/mark"
 )
 
 // Options are what a [Server] is made of.
@@ -32,12 +36,15 @@ type Server struct {
 	log      *slog.Logger
 	base     string
 
-	messages catalogues
-	assets   map[string]asset // by name in static/
-	byPath   map[string]asset // by hashed name
-	pages    *printers
-	composer composer
-	handler  http.Handler
+	messages  lang.Catalogues
+	sentences sentences
+	assets    map[string]asset // by name in static/
+	byPath    map[string]asset // by hashed name
+	pages     *printers
+	composer  composer
+	mark      *mark.Renderer
+	handler   http.Handler
+	crowd     *crowd // who watches live
 
 	perPair *limiter // log-in attempts by account and address
 	perPeer *limiter // by address alone, against guessing names
@@ -47,12 +54,13 @@ type Server struct {
 // Limits of what a request may be. An estate is pushed in one request.
 const (
 	maxForm   = 64 << 10
+	maxUpdate = 512 << 10 // percent-encoded Korean takes nine bytes a letter
 	maxEstate = 64 << 20
 	maxBackup = 1 << 30
 )
 
-// New checks the options and returns the server. Its only goroutines are those
-// of the requests that it serves.
+// New checks the options and returns the server. Its goroutines are those of the
+// requests that it serves, and one while somebody watches live: [Server.Close] ends it.
 func New(o Options) (*Server, error) {
 	if len(o.Key) < 32 {
 		return nil, errors.New("the key that signs sessions has fewer than 32 bytes: bongsu init makes one")
@@ -67,14 +75,17 @@ func New(o Options) (*Server, error) {
 		log:      o.Log,
 		base:     strings.TrimSuffix(o.Base, "/"),
 		byPath:   make(map[string]asset),
+		mark:     mark.New(),
 		perPair:  newLimiter(5, 30*time.Second, 10_000),
 		perPeer:  newLimiter(30, 5*time.Second, 10_000),
 		hashing:  make(chan struct{}, 2), // each password check takes tens of MB and a core
 	}
+	s.crowd = newCrowd(o.Backend, func(p pass) bool { return s.holder(p).Role >= Viewer })
 	var err error
 	if s.messages, err = loadCatalogues(); err != nil {
 		return nil, err
 	}
+	s.sentences = newSentences(s.messages)
 	if s.assets, err = loadAssets(); err != nil {
 		return nil, err
 	}
@@ -118,15 +129,22 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/{$}", Viewer, maxForm, s.nowPage},
 		{http.MethodGet, "/runs", Viewer, maxForm, s.runsPage},
 		{http.MethodGet, "/runs/{id}", Viewer, maxForm, s.runPage},
+		{http.MethodGet, "/incidents", Viewer, maxForm, s.incidentsPage},
 		{http.MethodGet, "/incidents/{id}", Viewer, maxForm, s.incidentPage},
+		{http.MethodGet, "/incidents/{id}/compose", Operator, maxForm, s.composePage},
+		{http.MethodGet, "/incidents/{id}/report", Viewer, maxForm, s.reportPage},
+		{http.MethodGet, "/incidents/{id}/letters/{name}", Viewer, maxForm, s.letter},
+		{http.MethodGet, "/hosts", Viewer, maxForm, s.hostsPage},
 		{http.MethodGet, "/impact", Viewer, maxForm, s.impactPage},
 		{http.MethodGet, "/journal", Viewer, maxForm, s.journalPage},
+		{http.MethodGet, "/audit", Viewer, maxForm, s.auditPage},
 		{http.MethodGet, "/estate", Viewer, maxForm, s.estatePage},
 		{http.MethodGet, "/login", Nobody, maxForm, s.loginPage},
 		{http.MethodPost, "/login", Nobody, maxForm, s.login},
 		{http.MethodPost, "/logout", Nobody, maxForm, s.logout},
 		{http.MethodPost, "/language", Nobody, maxForm, s.language},
 		{http.MethodPost, "/incidents", Operator, maxForm, s.formDeclare},
+		{http.MethodPost, "/incidents/{id}/compose", Operator, maxUpdate, s.compose},
 		{http.MethodPost, "/incidents/{id}/{verb}", Operator, maxForm, s.formIncident},
 		{http.MethodPost, "/runs/{id}/{verb}", Operator, maxForm, s.formRun},
 		{http.MethodPost, "/runs/{id}/steps/{rest...}", Operator, maxForm, s.formStep},
@@ -138,13 +156,21 @@ func (s *Server) routes() []route {
 		{http.MethodGet, api + "/members", Viewer, maxForm, s.apiMembers},
 		{http.MethodGet, api + "/incidents", Viewer, maxForm, s.apiIncidents},
 		{http.MethodGet, api + "/incidents/{id}", Viewer, maxForm, s.apiIncident},
+		{http.MethodGet, api + "/incidents/{id}/record", Viewer, maxForm, s.apiRecord},
+		{http.MethodGet, api + "/incidents/{id}/report", Viewer, maxForm, s.apiReport},
+		{http.MethodGet, api + "/incidents/{id}/export", Viewer, maxForm, s.apiExport},
+		{http.MethodGet, api + "/incidents/{id}/letters", Viewer, maxForm, s.apiLetters},
 		{http.MethodPost, api + "/incidents", Operator, maxForm, s.apiDeclare},
-		{http.MethodPost, api + "/incidents/{id}/{verb}", Operator, maxForm, s.apiIncidentVerb},
+		{http.MethodPost, api + "/incidents/{id}/{verb}", Operator, maxUpdate, s.apiIncidentVerb},
+		{http.MethodGet, api + "/maintenances", Viewer, maxForm, s.apiMaintenances},
+		{http.MethodPost, api + "/maintenances/{id}/{verb}", Approver, maxUpdate, s.apiMaintenance},
 		{http.MethodGet, api + "/runs", Viewer, maxForm, s.apiRuns},
 		{http.MethodGet, api + "/runs/{id}", Viewer, maxForm, s.apiRun},
 		{http.MethodPost, api + "/runs/{id}/{verb}", Operator, maxForm, s.apiRunVerb},
 		{http.MethodPost, api + "/runs/{id}/steps/{rest...}", Operator, maxForm, s.apiStepVerb},
+		{http.MethodGet, api + "/hosts", Viewer, maxForm, s.apiHosts},
 		{http.MethodGet, api + "/journal", Viewer, maxForm, s.apiJournal},
+		{http.MethodGet, api + "/audit", Viewer, maxForm, s.apiAudit},
 		{http.MethodGet, api + "/estate", Viewer, maxForm, s.apiEstate},
 		{http.MethodPost, api + "/estate", Approver, maxEstate, s.apiPush},
 		{http.MethodGet, api + "/estate/log", Viewer, maxForm, s.apiEstateLog},
@@ -309,7 +335,7 @@ type page struct {
 	Name  string // of the template
 	Title string // key of the message
 	Path  string // of the request, with its query, below the base
-	Lang  Lang
+	Lang  lang.Lang
 	Zone  *time.Location // nil when the reader's is not known
 	Who   Identity
 	Token string
@@ -317,6 +343,7 @@ type page struct {
 	Now   *Now // nil before anybody has signed in, and when it cannot be told
 	At    time.Time
 	Data  any
+	link  func(segments ...string) string
 }
 
 // Can reports whether the reader's role allows what role r may do, and whether
@@ -328,6 +355,43 @@ func (p *page) Operator() bool { return p.Can(Operator) }
 
 // Approver reports whether the reader may approve now.
 func (p *page) Approver() bool { return p.Can(Approver) }
+
+// Spark is the picture of the trend; the template asks for it only where there is one.
+func (p *page) Spark() spark { return p.Now.Room.Trend.spark(p.Now.At) }
+
+// NextClock is the duty that is late or due next; nil when there is none.
+func (p *page) NextClock() *Clock {
+	for i := range p.Now.Room.Clocks {
+		if c := &p.Now.Room.Clocks[i]; c.State != incident.ClockIsDone {
+			return c
+		}
+	}
+	return nil
+}
+
+// Allows reports whether the reader may decide what waits.
+func (p *page) Allows(w Waiting) bool {
+	least, err := ParseRole(w.Role)
+	return err == nil && p.Can(least)
+}
+
+// Of is where a decision about what waits is sent to.
+func (p *page) Of(w Waiting, v Verb) string {
+	if w.Step != "" {
+		return p.link("runs", w.Run, "steps", w.Step, string(v))
+	}
+	return p.link("runs", w.Run, string(v))
+}
+
+// Past reports whether a moment is over.
+func (p *page) Past(at time.Time) bool { return p.At.After(at) }
+
+// Newest returns entries newest first.
+func (p *page) Newest(es []incident.Entry) []incident.Entry {
+	es = slices.Clone(es)
+	slices.Reverse(es)
+	return es
+}
 
 // Beacons returns how many of the five beacons burn. In Joseon one fire meant
 // that all is well, two that something is seen, three that it comes near, four
@@ -361,6 +425,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 		Token: s.formToken(w, r, id.Name),
 		Live:  name != "login" && name != "error",
 		Data:  data,
+		link:  s.link,
 	}
 	if r.Method != http.MethodGet {
 		p.Path = "/" // a language switch must lead to a page, not to a form's target
@@ -390,11 +455,11 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 	return nil
 }
 
-func (s *Server) langOf(r *http.Request) Lang {
-	if c, err := r.Cookie(s.cookieName(r, langCookie)); err == nil && slices.Contains(languages(), Lang(c.Value)) {
-		return Lang(c.Value)
+func (s *Server) langOf(r *http.Request) lang.Lang {
+	if c, err := r.Cookie(s.cookieName(r, langCookie)); err == nil && slices.Contains(lang.All(), lang.Lang(c.Value)) {
+		return lang.Lang(c.Value)
 	}
-	return choose(r.Header.Get("Accept-Language"))
+	return lang.Choose(r.Header.Get("Accept-Language"))
 }
 
 // zoneOf returns the zone that the script has put into a cookie, or nil.

@@ -108,34 +108,59 @@ func (s *Server) mac(use, text string) []byte {
 	return h.Sum(nil)
 }
 
+// A pass is what a request shows to prove who sent it: an API token, or else the
+// ticket of a session. The zero pass proves nothing.
+type pass struct {
+	token  string
+	ticket ticket
+}
+
+// passOf returns the pass of a request.
+func (s *Server) passOf(r *http.Request) pass {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return pass{token: token}
+	}
+	c, err := r.Cookie(s.cookieName(r, sessionCookie))
+	if err != nil {
+		return pass{}
+	}
+	b, ok := s.open("session", c.Value)
+	if !ok {
+		return pass{}
+	}
+	var t ticket
+	if json.Unmarshal(b, &t) != nil {
+		return pass{}
+	}
+	return pass{ticket: t}
+}
+
+// holder returns whose pass it is at this moment, and Nobody when it proves
+// nothing any more.
+func (s *Server) holder(p pass) Identity {
+	if p.token != "" {
+		id, ok := s.accounts.Token(p.token)
+		if !ok {
+			return Identity{}
+		}
+		return id
+	}
+	if p.ticket.Name == "" || time.Now().Unix() >= p.ticket.Expires {
+		return Identity{}
+	}
+	role, ok := s.accounts.Current(p.ticket.Name)
+	if !ok {
+		return Identity{}
+	}
+	return Identity{Name: p.ticket.Name, Role: role}
+}
+
 // identify returns who sent the request: by API token, else by session.
 // byToken says that no browser attached the proof by itself, so that the
 // request cannot have been forged by another site.
 func (s *Server) identify(r *http.Request) (id Identity, byToken bool) {
-	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		id, ok := s.accounts.Token(token)
-		if !ok {
-			return Identity{}, true
-		}
-		return id, true
-	}
-	c, err := r.Cookie(s.cookieName(r, sessionCookie))
-	if err != nil {
-		return Identity{}, false
-	}
-	b, ok := s.open("session", c.Value)
-	if !ok {
-		return Identity{}, false
-	}
-	var t ticket
-	if json.Unmarshal(b, &t) != nil || time.Now().Unix() >= t.Expires {
-		return Identity{}, false
-	}
-	role, ok := s.accounts.Current(t.Name)
-	if !ok {
-		return Identity{}, false
-	}
-	return Identity{Name: t.Name, Role: role}, false
+	p := s.passOf(r)
+	return s.holder(p), p.token != "" || strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ")
 }
 
 func (s *Server) startSession(w http.ResponseWriter, r *http.Request, name string) error {

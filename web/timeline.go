@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,14 @@ type timeline struct {
 	HasNow        bool
 	NowX          string
 	NowY          int
+	Links         []link // from each step to those that wait for it
+	More          int    // steps that are in the table only
+}
+
+// A link is the line between a step and one that it waits for.
+type link struct {
+	Path     string
+	Critical bool
 }
 
 type tick struct {
@@ -43,6 +52,8 @@ type bar struct {
 	PX, PW, AX, AW string
 	Y, PH, AY, AH  int
 	Label, LabelX  string
+	WaitsFor       string
+	After          []string
 	LabelY         int
 	LabelEnd       bool // the label ends at LabelX instead of beginning there
 	Mark           bool
@@ -61,13 +72,62 @@ const (
 	rowHeight  = 26
 	packedRow  = 10
 	mostRows   = 60
+	mostDrawn  = 1500 // steps in the picture at all
 )
 
-func drawTimeline(r *Run, now time.Time) *timeline {
+// Lanes of the picture: what the steps of one lane have in common.
+const (
+	lanesBySite = "site"
+	lanesByCrew = "crew"
+)
+
+// laneOf is the lane of a step.
+func laneOf(s *Step, by string) string {
+	if by != lanesByCrew {
+		return cmp.Or(s.Site, s.At, "–")
+	}
+	for _, u := range slices.Sorted(maps.Keys(s.Uses)) {
+		if crew, ok := strings.CutPrefix(u, "crew/"); ok {
+			return crew
+		}
+	}
+	return "–"
+}
+
+// drawn are the steps that the picture shows: all, or where there are too many those
+// that somebody looks for first.
+func drawn(all []Step) []Step {
+	if len(all) <= mostDrawn {
+		return all
+	}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b Step) int {
+		first := func(s Step) int {
+			if s.Critical {
+				return -1
+			}
+			return attention(s.State)
+		}
+		return cmp.Compare(first(a), first(b))
+	})
+	return all[:mostDrawn]
+}
+
+// attention puts the steps first that somebody should look at.
+func attention(s State) int {
+	if i := slices.Index([]State{StateWaiting, StateFailed, StateUnknown, StateRunning, StatePending, StateSkipped, StateDone, StateSuperseded}, s); i >= 0 {
+		return i
+	}
+	return 0
+}
+
+func drawTimeline(r *Run, now time.Time, by string) *timeline {
 	t := &timeline{Width: lineWidth}
 	if len(r.Steps) == 0 {
 		return t
 	}
+	shown := drawn(r.Steps)
+	t.More = len(r.Steps) - len(shown)
 	at := now.Sub(r.LostAt).Seconds()
 	live := r.Ended == nil && r.Started != nil
 	var end float64
@@ -90,9 +150,9 @@ func drawTimeline(r *Run, now time.Time) *timeline {
 		t.Ticks = append(t.Ticks, tick{X: px(x(s)), Seconds: s})
 	}
 	lanes := make(map[string][]Step)
-	for _, s := range r.Steps {
-		name := cmp.Or(s.Site, s.At, "–")
-		lanes[name] = append(lanes[name], s)
+	for i := range shown {
+		name := laneOf(&shown[i], by)
+		lanes[name] = append(lanes[name], shown[i])
 	}
 	packed := len(r.Steps) > mostRows
 	row, y := rowHeight, headHeight
@@ -123,6 +183,9 @@ func drawTimeline(r *Run, now time.Time) *timeline {
 		y += ln.Height
 		t.Lanes = append(t.Lanes, ln)
 	}
+	if !packed {
+		t.connect(x)
+	}
 	t.Height = y + 18
 	if live {
 		t.HasNow, t.NowX, t.NowY = true, px(x(at)), t.Height-5
@@ -130,8 +193,41 @@ func drawTimeline(r *Run, now time.Time) *timeline {
 	return t
 }
 
+// connect draws what waits for what. The line leaves where the first ends and
+// arrives where the next begins.
+func (t *timeline) connect(x func(float64) float64) {
+	byID := make(map[string]*bar, len(t.Bars))
+	for i := range t.Bars {
+		byID[t.Bars[i].ID] = &t.Bars[i]
+	}
+	for i := range t.Bars {
+		to := &t.Bars[i]
+		for _, id := range to.After {
+			from := byID[id]
+			if from == nil {
+				continue
+			}
+			x1, y1, x2, y2 := x(from.Finish), float64(from.Y)+2, x(to.Start), float64(to.Y)+2
+			if from.Begun != nil {
+				x1, y1 = x(from.End), float64(from.AY)+4
+			}
+			if to.Begun != nil {
+				x2, y2 = x(*to.Begun), float64(to.AY)+4
+			}
+			bend := max(14, (x2-x1)/2)
+			t.Links = append(t.Links, link{
+				Path:     "M" + px(x1) + " " + px(y1) + "C" + px(x1+bend) + " " + px(y1) + " " + px(x2-bend) + " " + px(y2) + " " + px(x2) + " " + px(y2),
+				Critical: from.Critical && to.Critical,
+			})
+		}
+	}
+}
+
 func barOf(s Step, at float64, live bool) bar {
-	b := bar{ID: s.ID, State: s.State, Start: s.Start, Finish: s.Finish, Begun: s.Begun, Critical: s.Critical}
+	b := bar{ID: s.ID, State: s.State, Start: s.Start, Finish: s.Finish, Begun: s.Begun, Critical: s.Critical, After: s.After}
+	if s.State == StatePending {
+		b.WaitsFor = s.WaitsFor
+	}
 	b.Label = call(s.Title, s.Component) + " · " + s.Action
 	if s.Begun != nil {
 		b.End = *s.Begun

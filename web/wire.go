@@ -1,6 +1,10 @@
 package web
 
-import "time"
+import (
+	"time"
+
+	"bongsu/incident"
+)
 
 // What follows is the JSON contract of /api/v1, and at the same time what the
 // pages are rendered from. It is apart from what the store keeps, so that either
@@ -17,6 +21,7 @@ const (
 	StateReturns       State = "returns"       // down, and comes back with what it needs
 	StateRecoverable   State = "recoverable"   // down, and a step of its own brings it back
 	StateUnrecoverable State = "unrecoverable" // down, and nothing that survives brings it back
+	StateDown          State = "down"          // of a service in a record: nobody can use it
 	StateUnknown       State = "unknown"       // nobody can say
 	StateSuspect       State = "suspect"       // of a site: silent, but not long enough
 	StateIsolated      State = "isolated"      // of a site: some see it and some do not
@@ -34,6 +39,10 @@ const (
 	StateDeclared      State = "declared"
 	StateClosed        State = "closed"
 	StateWithdrawn     State = "withdrawn"
+	StateDue           State = "due"      // of a duty: it has to be done by a time
+	StateOverdue       State = "overdue"  // of a duty: that time is past
+	StateSent          State = "sent"     // of a call: nobody has answered yet
+	StateAnswered      State = "answered" // of a call
 )
 
 // Now is the whole picture at one moment: the answer of GET /api/v1/now.
@@ -51,6 +60,56 @@ type Now struct {
 	Incident *Incident `json:"incident,omitempty"` // the open one
 	Run      *Summary  `json:"run,omitempty"`      // the one that is not over, else the last of the open incident
 	Runs     []Summary `json:"runs"`               // newest first
+	Grade    string    `json:"grade"`              // none, minor, major or critical
+	Room     *Room     `json:"room,omitempty"`     // of the open incident
+	Critical []Ahead   `json:"critical"`           // what the end of the run hangs on, in its order
+	Second   bool      `json:"second,omitempty"`   // what is dangerous wants a second person
+}
+
+// A Room is what the people who handle an incident have to have in mind.
+type Room struct {
+	Commander   string    `json:"commander,omitempty"`
+	Roles       []Holder  `json:"roles"`
+	NextUpdate  time.Time `json:"nextUpdate,omitzero"` // when the public was told to expect the next word
+	Late        bool      `json:"late,omitempty"`      // that moment is past
+	UserMinutes float64   `json:"userMinutes"`         // lost so far
+	Rate        float64   `json:"rate"`                // user-minutes that are lost in each minute now
+	Trend       *Trend    `json:"trend,omitempty"`
+	Clocks      []Clock   `json:"clocks"`
+	Drafts      int       `json:"drafts,omitempty"`     // updates that wait to be published
+	Unanswered  int       `json:"unanswered,omitempty"` // calls that nobody has answered
+	Base        *Base     `json:"base,omitempty"`
+}
+
+// A Holder is who has a role.
+type Holder struct {
+	Role   string    `json:"role"`
+	Person string    `json:"person"`
+	Since  time.Time `json:"since"`
+}
+
+// A Base is what progress counts against, and how much of it is back.
+type Base struct {
+	Back int `json:"back"`
+	Of   int `json:"of"`
+	Was  int `json:"was,omitempty"`
+}
+
+// An Ahead is a step on the critical path that is not over.
+type Ahead struct {
+	Step     string    `json:"step"`
+	Title    string    `json:"title,omitempty"`
+	At       string    `json:"at,omitempty"`
+	State    State     `json:"state"`
+	Expected time.Time `json:"expected"` // when it is thought to be done
+	WaitsFor string    `json:"waitsFor,omitempty"`
+}
+
+// A Clock is a duty with a deadline, in few words.
+type Clock struct {
+	incident.Clock
+
+	Incident string `json:"incident"`
 }
 
 // Quorum says whether this node can commit, and since when that is so.
@@ -110,7 +169,7 @@ type Totals struct {
 
 // A Waiting is one thing that waits for a person.
 type Waiting struct {
-	Kind     string    `json:"kind"` // declare, approve, resume, confirm (do it), decide (was it done?), allow (may it?)
+	Kind     string    `json:"kind"` // declare, approve, resume, confirm (do it), decide (was it done?), allow (may it?), second (may it, says another), publish
 	Incident string    `json:"incident,omitempty"`
 	Run      string    `json:"run,omitempty"`
 	Step     string    `json:"step,omitempty"`
@@ -118,6 +177,12 @@ type Waiting struct {
 	Asks     string    `json:"asks,omitempty"`
 	Can      []Verb    `json:"can"`
 	Since    time.Time `json:"since"`
+	Role     string    `json:"role"`             // whose it is to decide: operator or approver
+	Who      string    `json:"who,omitempty"`    // of second and publish: who asked; somebody else decides
+	Verb     Verb      `json:"verb,omitempty"`   // of second: what was asked for
+	Number   int       `json:"number,omitempty"` // of publish: the update
+
+	Body map[string]string `json:"body,omitempty"` // of publish: its text, by language
 }
 
 // An Incident is a declared or proposed loss.
@@ -249,7 +314,9 @@ type Entry struct {
 	Step     string    `json:"step,omitempty"`
 	Why      string    `json:"why,omitempty"`
 	Text     string    `json:"text,omitempty"`
-	Term     int64     `json:"term,omitempty"`
+
+	Changes []incident.Change `json:"changes,omitempty"` // of condition
+	Term    int64             `json:"term,omitempty"`
 }
 
 // A Revision is one pushed estate.

@@ -71,6 +71,12 @@ type tokenEntry struct {
 // atOnce is how many passwords are verified at a time: each takes 19 MiB.
 const atOnce = 4
 
+// authors are whom the record names where no person acted: an account of such a name
+// would pass for them, and for the second person who has to agree.
+func authors() []string {
+	return []string{"policy", "bank", "claimant", "restore", "probe"}
+}
+
 // LoadAccounts reads a file of accounts.
 func LoadAccounts(file string) (*Accounts, error) {
 	text, err := os.ReadFile(file)
@@ -100,6 +106,10 @@ func ParseAccounts(file string, text []byte) (*Accounts, error) {
 		switch {
 		case name == "":
 			bad(path, "has no name")
+		case strings.TrimSpace(name) != name:
+			bad(path, "has the name %q, with space around it", name)
+		case slices.Contains(authors(), strings.ToLower(name)):
+			bad(path, "has the name %q, which the record keeps for what no person did: choose another", name)
 		case names[name]:
 			bad(path, "has the name %q, which is taken", name)
 		case role == "":
@@ -196,7 +206,7 @@ func newHash(password Secret) (hash, error) {
 }
 
 func (h hash) derive(password Secret, size uint32) []byte {
-	return argon2.IDKey([]byte(password.text), h.salt, h.time, h.memory, h.threads, size)
+	return argon2.IDKey([]byte(password.Reveal()), h.salt, h.time, h.memory, h.threads, size)
 }
 
 func (h hash) verify(password Secret) bool {

@@ -27,7 +27,11 @@ type Config struct {
 	Console   Console   `yaml:"console" doc:"the web console and API"`
 	Detection Detection `yaml:"detection" doc:"when a site is taken to be lost"`
 	Policy    Policy    `yaml:"policy" doc:"what happens without a person: auto or confirm"`
+	Public    Public    `yaml:"public" doc:"what the public is told, and by which nodes of the public side (bongsu public)"`
+	Duty      Duty      `yaml:"duty" doc:"how people are woken"`
 	Fence     Fence     `yaml:"fence" doc:"how the writers of this site are stopped when the site loses the others; exec or http"`
+	Record    Record    `yaml:"record" doc:"the record of an incident as evidence"`
+	Clocks    string    `yaml:"clocks" doc:"file of the duties with a deadline that an outage brings; left out: what bongsu config clocks prints"`
 	Secrets   Secrets   `yaml:"secrets" doc:"secrets that actuators use, each {file: PATH} or {env: NAME}; never kept in the store"`
 	Log       Log       `yaml:"log" doc:"what is written to standard error"`
 
@@ -96,6 +100,7 @@ const HoldMargin = 2500 * time.Millisecond
 type Policy struct {
 	Declare Choice `yaml:"declare" doc:"a loss that was judged is declared"`
 	Approve Choice `yaml:"approve" doc:"the run of a plan starts by itself"`
+	Second  bool   `yaml:"second" doc:"skip, abort and allowing data loss wait until a second person does the same; turn it on where two are awake at night"`
 }
 
 // Fence is how the writers of a site are stopped, and let go again.
@@ -130,6 +135,8 @@ func DefaultConfig() Config {
 		Console:   Console{Accounts: "accounts.yaml", SessionKey: "session.key"},
 		Detection: Detection{Interval: 500 * time.Millisecond, Timeout: time.Second, Lease: 5 * time.Second, Hold: 8 * time.Second, Observers: 2},
 		Policy:    Policy{Declare: Confirm, Approve: Confirm},
+		Public:    defaultPublic(),
+		Duty:      defaultDuty(),
 		Fence:     Fence{Timeout: 2 * time.Second},
 		Log:       Log{Level: "info"},
 	}
@@ -184,10 +191,11 @@ func (c *Config) Members() []Node {
 
 // Warnings are what is allowed, and what whoever starts the node has to know.
 func (c *Config) Warnings() []string {
+	all := c.Duty.warnings(time.Now())
 	if len(c.Store.External) > 0 {
-		return nil
+		return all
 	}
-	return warnings(len(c.Members()), len(c.Nodes))
+	return append(all, warnings(len(c.Members()), len(c.Nodes))...)
 }
 
 func warnings(members, nodes int) []string {
@@ -206,7 +214,7 @@ func warnings(members, nodes int) []string {
 
 // Validate says everything that is wrong, with the lines if it came from a file.
 func (c *Config) Validate() error {
-	v := &verdict{c: c}
+	v := &verdict{c: c, place: c.place}
 	v.that(c.Version == 1, "version", "is %d; this program knows version 1", c.Version)
 	v.that(c.Cluster != "" && !strings.ContainsAny(c.Cluster, "/ ,="), "cluster", "is %q: must not be empty or contain any of / , = and space", c.Cluster)
 	v.that(c.Data != "", "data", "is missing: name a folder")
@@ -216,13 +224,14 @@ func (c *Config) Validate() error {
 		v.addr("listen.peer", c.Listen.Peer)
 		v.addr("listen.client", c.Listen.Client)
 	}
-	v.store()
+	v.store(c.Store, c.TLS.On())
 	t := c.TLS
 	v.that(!t.On() || t.CA != "" && t.Cert != "" && t.Key != "", "tls", "needs all of ca, cert and key, or none")
 	v.that((c.Console.Cert == "") == (c.Console.Key == ""), "console", "needs both cert and key, or neither")
 	v.that(c.Console.Cert != "" || loopback(c.Listen.Console), "listen.console", "is %s: without a certificate (console.cert) the console listens on this machine only, such as 127.0.0.1:7402", c.Listen.Console)
 	v.that(c.Console.Accounts != "", "console.accounts", "is missing: name the file of accounts")
 	v.that(c.Console.SessionKey != "", "console.sessionKey", "is missing: name the file of the key")
+	v.that((c.Record.Key == "") == (c.Record.Public == ""), "record", "needs both key and public, or neither")
 	d := c.Detection
 	v.that(d.Interval > 0, "detection.interval", "is %v: must be above 0s", d.Interval)
 	v.that(d.Timeout > 0, "detection.timeout", "is %v: must be above 0s", d.Timeout)
@@ -235,6 +244,8 @@ func (c *Config) Validate() error {
 	v.that(!c.Fence.None || !c.Fence.Set(), "fence.none", "is true, but a way to fence is given too")
 	v.that(c.Policy.Declare != Auto || c.Fence.Set() || c.Fence.None || c.Self().Witness, "policy.declare", "is auto, but nothing fences the writers of this site: set fence.exec or fence.http, or fence.none if it has no writers")
 	v.that(c.Fence.Set() || !c.Fence.Release.Set(), "fence.release", "is there, but nothing to release: set fence.exec or fence.http")
+	c.Public.check(v, c.TLS.On())
+	c.Duty.check(v.that)
 	for _, name := range c.Secrets.names() {
 		src := c.Secrets[name]
 		v.that((src.File == "") != (src.Env == ""), "secrets."+name, "needs exactly one of file and env")
@@ -243,28 +254,31 @@ func (c *Config) Validate() error {
 }
 
 type verdict struct {
-	c    *Config
-	errs []error
+	c     *Config
+	place func(path string) string
+	errs  []error
 }
 
 func (v *verdict) that(ok bool, path, format string, args ...any) {
 	if !ok {
-		v.errs = append(v.errs, fmt.Errorf("%s%s %s", v.c.place(path), path, fmt.Sprintf(format, args...)))
+		v.errs = append(v.errs, fmt.Errorf("%s%s %s", v.place(path), path, fmt.Sprintf(format, args...)))
 	}
 }
 
-// place is "file:line: " of a path, or of the nearest thing around it that was given.
-func (c *Config) place(path string) string {
-	if c.file == "" {
+func (c *Config) place(path string) string { return placeOf(c.file, c.at, path) }
+
+// placeOf is "file:line: " of a path, or of the nearest thing around it that was given.
+func placeOf(file string, at map[string]int, path string) string {
+	if file == "" {
 		return ""
 	}
 	for {
-		if line, ok := c.at[path]; ok {
-			return fmt.Sprintf("%s:%d: ", c.file, line)
+		if line, ok := at[path]; ok {
+			return fmt.Sprintf("%s:%d: ", file, line)
 		}
 		cut := strings.LastIndexAny(path, ".[")
 		if cut < 0 {
-			return c.file + ": "
+			return file + ": "
 		}
 		path = path[:cut]
 	}
@@ -284,8 +298,7 @@ func (v *verdict) command(path string, c Command) {
 	}
 }
 
-func (v *verdict) store() {
-	s := v.c.Store
+func (v *verdict) store(s Store, secure bool) {
 	v.that(s.Heartbeat >= time.Millisecond, "store.heartbeat", "is %v: must be at least 1ms", s.Heartbeat)
 	v.that(s.Election >= 5*s.Heartbeat, "store.election", "is %v: must be at least 5 heartbeats of %v, which is %v", s.Election, s.Heartbeat, 5*s.Heartbeat)
 	v.that(s.Election <= 50*time.Second, "store.election", "is %v: must be at most 50s", s.Election)
@@ -293,7 +306,7 @@ func (v *verdict) store() {
 	for i, a := range s.External {
 		path := fmt.Sprintf("store.external[%d]", i)
 		v.addr(path, a)
-		v.that(v.c.TLS.On() || loopback(a), path, "is %s, which is not on this machine: it needs tls", a)
+		v.that(secure || loopback(a), path, "is %s, which is not on this machine: it needs tls", a)
 	}
 }
 
@@ -347,18 +360,9 @@ func (c *Config) resolve() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.file, err)
 	}
-	v := &verdict{c: c}
-	absolute := func(p *string) {
-		if *p != "" && !filepath.IsAbs(*p) {
-			*p = filepath.Join(dir, *p)
-		}
-	}
-	absolute(&c.Data)
-	for _, f := range []struct {
-		path   string
-		name   *string
-		secret bool
-	}{
+	v := &verdict{c: c, place: c.place}
+	absoluteIn(dir, &c.Data)
+	v.files(dir, []fileOf{
 		{"tls.ca", &c.TLS.CA, false},
 		{"tls.cert", &c.TLS.Cert, false},
 		{"tls.key", &c.TLS.Key, true},
@@ -366,11 +370,36 @@ func (c *Config) resolve() error {
 		{"console.key", &c.Console.Key, true},
 		{"console.accounts", &c.Console.Accounts, true},
 		{"console.sessionKey", &c.Console.SessionKey, true},
-	} {
+		{"record.key", &c.Record.Key, true},
+		{"record.public", &c.Record.Public, false},
+		{"clocks", &c.Clocks, false},
+		{"public.signKey", &c.Public.SignKey, true},
+	})
+	c.Duty.resolve(dir, v.that)
+	for _, name := range c.Secrets.names() {
+		src := c.Secrets[name]
+		absoluteIn(dir, &src.File)
+		err := src.read()
+		v.that(err == nil, "secrets."+name, "%v", err)
+		c.Secrets[name] = src
+	}
+	return errors.Join(v.errs...)
+}
+
+// fileOf is a file that a field names.
+type fileOf struct {
+	path   string
+	name   *string
+	secret bool
+}
+
+// files makes the names of files absolute and checks that they are there.
+func (v *verdict) files(dir string, list []fileOf) {
+	for _, f := range list {
 		if *f.name == "" {
 			continue
 		}
-		absolute(f.name)
+		absoluteIn(dir, f.name)
 		switch info, err := os.Stat(*f.name); {
 		case errors.Is(err, fs.ErrNotExist):
 			v.that(false, f.path, "names %s, which does not exist: bongsu init makes it", *f.name)
@@ -382,14 +411,6 @@ func (c *Config) resolve() error {
 			v.that(false, f.path, "names %s, which others can read (%v): chmod 600 it", *f.name, info.Mode().Perm())
 		}
 	}
-	for _, name := range c.Secrets.names() {
-		src := c.Secrets[name]
-		absolute(&src.File)
-		err := src.read()
-		v.that(err == nil, "secrets."+name, "%v", err)
-		c.Secrets[name] = src
-	}
-	return errors.Join(v.errs...)
 }
 
 // Key reads the key that signs sessions.

@@ -46,8 +46,12 @@ func describe(b *strings.Builder, v reflect.Value, indent string) {
 			fmt.Fprintf(b, "%s%s:%s\n", indent, name, doc)
 			describe(b, field, indent+"  ")
 		case reflect.Slice:
-			if field.Len() == 0 {
-				fmt.Fprintf(b, "%s%s: []%s\n", indent, name, doc)
+			if field.Len() == 0 || field.Type().Elem().Kind() != reflect.Struct {
+				items := make([]string, field.Len())
+				for j := range items {
+					items[j] = text(field.Index(j))
+				}
+				fmt.Fprintf(b, "%s%s: [%s]%s\n", indent, name, strings.Join(items, ", "), doc)
 				continue
 			}
 			fmt.Fprintf(b, "%s%s:%s\n", indent, name, doc)
@@ -73,6 +77,9 @@ func text(v reflect.Value) string {
 	case string:
 		if x == "" {
 			return `""`
+		}
+		if strings.ContainsAny(x[:1], "{[\"'&*!|>%@`#,") {
+			return "'" + strings.ReplaceAll(x, "'", "''") + "'"
 		}
 		return x
 	case bool:

@@ -36,6 +36,11 @@ type InitOptions struct {
 	// what a caller wants otherwise. May be nil.
 	Change func(site string, c *Config)
 	Now    time.Time
+
+	// Public are the ports of single public nodes; without, they get the five after
+	// that of the console. ChangePublic is Change for what they run by.
+	Public       map[string]PublicPorts
+	ChangePublic func(site string, c *PublicConfig)
 }
 
 // Ports of one node.
@@ -50,6 +55,9 @@ type InitResult struct {
 	Logins   []Login           // shown once: only hashes are kept
 	Tokens   map[string]string // file of each API token, by account
 	Warnings []string
+	Public   map[string]string // configuration file of the public node of each site
+	Pages    map[string]string // URL of the page of each site
+	Agents   []Login           // of the desk; shown once
 }
 
 // Login is an account that was made.
@@ -60,8 +68,8 @@ type Login struct {
 }
 
 // Init makes DIR/SITE for each site and the witness, with bongsu.yaml, certificates,
-// accounts.yaml and session.key; DIR/ca with the cluster's CA, to be kept away from the
-// nodes; and DIR/operator.token and DIR/approver.token for the command line. Of one node,
+// accounts.yaml, session.key and the record's key; DIR/ca with the cluster's CA, to be kept away from the
+// nodes; DIR/public/SITE with public.yaml for the public node of each site; and DIR/operator.token and DIR/approver.token for the command line. Of one node,
 // one votes; of two, both; of three or four, three; of more, five. It refuses a DIR that holds something.
 func Init(dir string, o InitOptions) (*InitResult, error) {
 	nodes, err := o.plan()
@@ -110,8 +118,8 @@ func (o *InitOptions) plan() ([]Node, error) {
 		if !nameOK(n) {
 			return nil, fmt.Errorf("%q is no name of a site: a name is a lower-case letter or digit and then any of a-z 0-9 . -", n)
 		}
-		if n == "ca" {
-			return nil, errors.New(`a site cannot be called "ca": the folder of the CA is`)
+		if n == "ca" || n == publicFolder {
+			return nil, fmt.Errorf("a site cannot be called %q: a folder of what is made is", n)
 		}
 		if slices.Contains(names[:i], n) {
 			return nil, fmt.Errorf("%q is named twice", n)
@@ -137,7 +145,7 @@ func (o *InitOptions) plan() ([]Node, error) {
 			return nil, fmt.Errorf("%q shall vote but is no site%s", v, didYouMean(v, names))
 		}
 	}
-	for _, known := range []map[string]bool{keys(o.Hosts), keys(o.Ports)} {
+	for _, known := range []map[string]bool{keys(o.Hosts), keys(o.Ports), keys(o.Public)} {
 		for name := range known {
 			if !slices.Contains(names, name) {
 				return nil, fmt.Errorf("%q is no site%s", name, didYouMean(name, names))
@@ -210,8 +218,17 @@ func (o *InitOptions) write(part, dir string, nodes []Node) (*InitResult, error)
 		return nil, err
 	}
 	session := []byte(rand.Text() + rand.Text() + "\n")
+	recordKey, recordPublic, err := newRecordKey(cluster)
+	if err != nil {
+		return nil, err
+	}
+	public, err := o.planPublic(cluster, nodes)
+	if err != nil {
+		return nil, err
+	}
 	for _, n := range nodes {
 		c := o.forNode(cluster, n, nodes)
+		public.tell(&c)
 		if o.Change != nil {
 			o.Change(n.Site, &c)
 		}
@@ -231,11 +248,17 @@ func (o *InitOptions) write(part, dir string, nodes []Node) (*InitResult, error)
 			os.WriteFile(filepath.Join(at, "bongsu.yaml"), text, 0o600),
 			os.WriteFile(filepath.Join(at, c.Console.Accounts), accounts, 0o600),
 			os.WriteFile(filepath.Join(at, c.Console.SessionKey), session, 0o600),
+			os.WriteFile(filepath.Join(at, statusKeyFile), public.signKey, 0o600),
+			os.WriteFile(filepath.Join(at, recordKeyFile), recordKey, 0o600),
+			os.WriteFile(filepath.Join(at, recordPublicFile), recordPublic, 0o600),
 		); err != nil {
 			return nil, err
 		}
 		r.Consoles[n.Site] = n.Console
 		r.Files[n.Site] = filepath.Join(dir, n.Site, "bongsu.yaml")
+	}
+	if err := public.write(o, part, dir, cluster, ca, r, now); err != nil {
+		return nil, err
 	}
 	members := len(slices.DeleteFunc(slices.Clone(nodes), func(n Node) bool { return n.Role != Member }))
 	r.Warnings = warnings(members, len(nodes))
@@ -256,18 +279,12 @@ func hostsOf(n Node) []string {
 func (o *InitOptions) forNode(cluster string, n Node, nodes []Node) Config {
 	c := DefaultConfig()
 	c.Cluster, c.Site, c.Nodes = cluster, n.Site, nodes
+	c.Record = Record{Key: recordKeyFile, Public: recordPublicFile}
 	c.TLS = TLS{CA: "tls/ca.crt", Cert: "tls/node.crt", Key: "tls/node.key"}
-	listen := func(advertised string) string {
-		host, port, _ := net.SplitHostPort(advertised)
-		if net.ParseIP(host) == nil {
-			host = "0.0.0.0" // a name may be of an address that is not this machine's own
-		}
-		return net.JoinHostPort(host, port)
-	}
 	scheme, console, _ := strings.Cut(n.Console, "://")
-	c.Listen = Listen{Console: listen(console)}
+	c.Listen = Listen{Console: listenOn(console)}
 	if n.Role == Member {
-		c.Listen.Peer, c.Listen.Client = listen(n.Peer), listen(n.Client)
+		c.Listen.Peer, c.Listen.Client = listenOn(n.Peer), listenOn(n.Client)
 	}
 	if scheme == "https" {
 		c.Console.Cert, c.Console.Key = c.TLS.Cert, c.TLS.Key
@@ -304,11 +321,15 @@ func (o *InitOptions) accounts(part, dir string, r *InitResult) ([]byte, error) 
 
 // encode writes what is not the default, with a pointer to the rest.
 func (c *Config) encode() ([]byte, error) {
+	return encodeFile("# What this node runs by. bongsu config describe explains every field.\n", reflect.ValueOf(*c), reflect.ValueOf(DefaultConfig()))
+}
+
+func encodeFile(heading string, v, defaults reflect.Value) ([]byte, error) {
 	var b bytes.Buffer
-	b.WriteString("# What this node runs by. bongsu config describe explains every field.\nversion: 1\n")
+	b.WriteString(heading + "version: 1\n")
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	if err := errors.Join(enc.Encode(differing(reflect.ValueOf(*c), reflect.ValueOf(DefaultConfig()))), enc.Close()); err != nil {
+	if err := errors.Join(enc.Encode(differing(v, defaults)), enc.Close()); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
 	return b.Bytes(), nil

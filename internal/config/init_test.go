@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,13 +95,21 @@ func TestInitFiles(t *testing.T) {
 	}
 	want := []string{"approver.token -rw-------", "ca/ca.crt -rw-r--r--", "ca/ca.key -rw-------"}
 	for _, site := range []string{"hill", "north", "south"} {
-		for _, f := range []string{"accounts.yaml -rw-------", "bongsu.yaml -rw-------", "session.key -rw-------", "tls/ca.crt -rw-r--r--", "tls/node.crt -rw-r--r--", "tls/node.key -rw-------"} {
+		for _, f := range []string{"accounts.yaml -rw-------", "bongsu.yaml -rw-------", "record.key -rw-------", "record.pub -rw-------", "session.key -rw-------", "status.key -rw-------", "tls/ca.crt -rw-r--r--", "tls/node.crt -rw-r--r--", "tls/node.key -rw-------"} {
 			want = append(want, site+"/"+f)
+		}
+		for _, f := range []string{"public-accounts.yaml", "public-seal.key", "public-session.key", "public.yaml", "tls/node.key"} {
+			want = append(want, "public/"+site+"/"+f+" -rw-------")
+		}
+		for _, f := range []string{"tls/ca.crt", "tls/node.crt"} {
+			want = append(want, "public/"+site+"/"+f+" -rw-r--r--")
 		}
 		if site == "north" {
 			want = append(want, "operator.token -rw-------")
 		}
 	}
+	slices.Sort(want)
+	slices.Sort(files)
 	if diff := cmp.Diff(want, files); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
@@ -263,6 +272,12 @@ func TestAccounts(t *testing.T) {
 		{"tokens: [{name: a, role: viewer, sum: xx}]\n", `unknown field "sum"`},
 		{"tokens: [{name: a, sha256: xx}]\n", "has no role"},
 		{"version: 3\n", "version is 3"},
+		{"tokens: [{name: policy, role: viewer, sha256: xx}]\n", `tokens[0] has the name "policy", which the record keeps`},
+		{"accounts: [{name: Bank, role: viewer, password: xx}]\n", `accounts[0] has the name "Bank", which the record keeps`},
+		{"tokens: [{name: claimant, role: viewer, sha256: xx}]\n", "which the record keeps"},
+		{"tokens: [{name: restore, role: viewer, sha256: xx}]\n", "which the record keeps"},
+		{"tokens: [{name: probe, role: viewer, sha256: xx}]\n", "which the record keeps"},
+		{"accounts: [{name: 'kim ', role: viewer, password: xx}]\n", `has the name "kim ", with space around it`},
 	} {
 		if _, err := config.ParseAccounts("f", []byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", c.text, err, c.want)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"bongsu/estate"
 )
 
 // Role says whether a node votes.
@@ -88,14 +90,20 @@ func parseBytes(s string) (Bytes, error) {
 	return 0, fmt.Errorf("%q is not a size: write a number with B, KiB, MiB, GiB or TiB, such as 2GiB", s)
 }
 
-// Secret is text that prints as ***, whatever prints it.
-type Secret struct{ text string }
+// Secret is text that prints as ***, whatever prints it. It is behind a pointer because
+// package fmt asks no method of what stands in an unexported field.
+type Secret struct{ text *string }
 
 // NewSecret wraps a secret.
-func NewSecret(text string) Secret { return Secret{text} }
+func NewSecret(text string) Secret { return Secret{&text} }
 
 // Reveal returns the text. Hand it to what needs it, and to nothing that logs.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 const hidden = "***"
 
@@ -139,7 +147,7 @@ func (s *SecretSource) read() error {
 		if !ok {
 			return fmt.Errorf("names the environment variable %s, which is not set", s.Env)
 		}
-		s.value = Secret{text}
+		s.value = NewSecret(text)
 		return nil
 	}
 	info, err := os.Stat(s.File)
@@ -155,44 +163,18 @@ func (s *SecretSource) read() error {
 	if err != nil {
 		return fmt.Errorf("cannot be read: %w", err)
 	}
-	s.value = Secret{strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")}
-	if s.value.text == "" {
+	s.value = NewSecret(strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"))
+	if s.value.Reveal() == "" {
 		return fmt.Errorf("names %s, which is empty", s.File)
 	}
 	return nil
 }
 
-// didYouMean is "; did you mean "x"?" for the nearest of the names, or nothing.
+// didYouMean is "; did you mean "x"?" for the nearest of the names, or all of them.
 func didYouMean(got string, names []string) string {
-	best, least := "", len(got)/2+2
-	for _, n := range names {
-		if d := distance(got, n); d < least {
-			best, least = n, d
-		}
-	}
-	if best == "" {
+	near := estate.Nearest(got, names)
+	if near == "" {
 		return ": it can be " + strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// distance is the number of letters to change, add or drop.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return fmt.Sprintf("; did you mean %q?", near)
 }

@@ -42,6 +42,7 @@ type Outcome int
 const (
 	AllBack           Outcome = iota
 	SomeUnrecoverable         // all that is recoverable is back, something is not recoverable
+	NotTold                   // all that is recoverable is back, and the public was told otherwise or nothing
 	NotBack                   // something recoverable did not come back
 )
 
@@ -62,8 +63,10 @@ type demo struct {
 	lostSite map[string]bool
 	urls     map[string]string // workloads by site
 	consoles map[string]string // nodes by site
+	pages    map[string]string // public nodes by site
 	nodes    map[string]*group
 	loads    map[string]*group
+	publics  map[string]*group
 	token    string
 	voters   []string
 	leader   string // before the loss
@@ -90,7 +93,7 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 	}
 	d := &demo{
 		o: o, speed: o.Speed, lostSite: map[string]bool{}, titles: map[string]*estate.Service{},
-		urls: map[string]string{}, consoles: map[string]string{}, nodes: map[string]*group{}, loads: map[string]*group{},
+		urls: map[string]string{}, consoles: map[string]string{}, nodes: map[string]*group{}, loads: map[string]*group{}, publics: map[string]*group{},
 		http: &http.Client{Timeout: 2 * time.Second}, asked: map[string]bool{},
 	}
 	if d.speed <= 0 {
@@ -131,7 +134,7 @@ func (d *demo) clean() {
 func (d *demo) all() []*group {
 	var all []*group
 	for _, site := range d.sites {
-		for _, g := range []*group{d.nodes[site], d.loads[site]} {
+		for _, g := range []*group{d.nodes[site], d.loads[site], d.publics[site]} {
 			if g != nil {
 				all = append(all, g)
 			}
@@ -145,7 +148,7 @@ func (d *demo) living() []*group {
 	var all []*group
 	for _, site := range d.sites {
 		if !d.lostSite[site] {
-			all = append(all, d.nodes[site], d.loads[site])
+			all = append(all, d.nodes[site], d.loads[site], d.publics[site])
 		}
 	}
 	return all
@@ -176,13 +179,25 @@ func (d *demo) run(ctx context.Context, im *impact.Impact) (Outcome, error) {
 	d.lose(ctx)
 	var firstWrite time.Duration
 	wg.Go(func() { firstWrite = d.firstWrite(usersCtx) })
+	var seen told
+	wg.Go(func() { seen = d.readPages(usersCtx) })
 	run, err := d.follow(ctx, im)
 	if err != nil {
 		return NotBack, err
 	}
+	wrong, silent := "", ""
+	if d.screen.declared() {
+		wrong = d.agree(ctx)
+	} else {
+		silent = d.unknown(ctx)
+	}
+	if ctx.Err() != nil {
+		return NotBack, ctx.Err()
+	}
 	stopUsers()
 	wg.Wait()
-	outcome := d.report(im, run, firstWrite)
+	seen.wrong = wrong
+	outcome := d.report(im, run, firstWrite, seen, silent)
 	if d.o.Keep {
 		d.screen.keep(d)
 		<-ctx.Done()
@@ -210,6 +225,7 @@ func (d *demo) lose(ctx context.Context) {
 		if d.lostSite[site] {
 			d.nodes[site].kill()
 			d.loads[site].kill()
+			d.publics[site].kill()
 		}
 	}
 	for _, name := range d.o.Lose { // a hall, a feed, a carrier: the sites live on without it

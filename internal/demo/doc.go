@@ -1,9 +1,10 @@
 // Package demo loses a data centre on one machine, with real processes.
 //
 // It takes an estate and the domains to lose, and gives a story on the terminal
-// and an [Outcome]: for every site it starts a control node (bongsu serve) and a
-// [Workload] that stands for all its servers, lets simulated [Users] ask every
-// service all the time, kills a site, and shows what the surviving nodes do.
+// and an [Outcome]: for every site it starts a control node (bongsu serve), a
+// public node (bongsu public) and a [Workload] that stands for all its servers, lets simulated [Users] ask every
+// service all the time, kills a site, and shows what the surviving nodes do and what
+// their public pages tell with no person.
 //
 // The front door is [Run]; [RunWorkload] is the process that it starts for each
 // site, and [Prepare] what it makes of the estate.

@@ -60,7 +60,7 @@ func (t *transcript) await(tb testing.TB, pattern string) []string {
 }
 
 // TestRealDemoConsole plays the demo and looks at a surviving node's console in a
-// real Chromium while the services come back. Anything that the browser writes to
+// real Chromium while the services come back, and at the public page of one. Anything that the browser writes to
 // its console as an error or a warning fails the test.
 func TestRealDemoConsole(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "bongsu")
@@ -167,6 +167,20 @@ func TestRealDemoConsole(t *testing.T) {
 	for _, page := range []string{"/impact?lose=gasan", "/journal", "/estate", "/runs"} {
 		do(chromedp.Navigate(url+page), chromedp.WaitVisible(chromedp.CSS("main")))
 	}
+	page := said.await(t, `✎ told[^(]+says:[^(]+\((http://\S+/)\)`)[1]
+	do(chromedp.Navigate(page), chromedp.WaitVisible(chromedp.CSS("main .board")))
+	if text, err = chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("main").innerText`)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text, "카카오톡") {
+		t.Errorf("the public page does not name 카카오톡:\n%s", text)
+	}
+	said.await(t, `✎ told +every surviving page says what users see; (\d+) of (\d+) services`)
+	do(chromedp.Navigate(page), chromedp.WaitVisible(chromedp.CSS("main")))
+	if still, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(document.querySelector(".board progress")||{}).outerHTML||""`)); err != nil || still != "" {
+		t.Errorf("at the end the board still shows something on its way (%v): %s", err, still)
+	}
+	said.await(t, `First word on a public page, with no person: [0-9.]+ s`)
 	said.await(t, `Everything is back\.`)
 	mu.Lock()
 	defer mu.Unlock()

@@ -92,8 +92,8 @@ func wrap(text string, n int) []string {
 func (s *screen) ready(d *demo, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintf(s.out, "bongsu demo: %s, %d sites on this machine, each a control node and a\n", d.o.Name, len(d.sites))
-	fmt.Fprintf(s.out, "workload that hosts its components. 1 s here is %s there.\n", spoken(time.Duration(d.speed*float64(time.Second))))
+	fmt.Fprintf(s.out, "bongsu demo: %s, %d sites on this machine, each a control node, a\n", d.o.Name, len(d.sites))
+	fmt.Fprintf(s.out, "public page and a workload that hosts its components. 1 s here is %s there.\n", spoken(time.Duration(d.speed*float64(time.Second))))
 	fmt.Fprintf(s.out, "Ready after %.1f s.\n\n", took.Seconds())
 	for _, site := range d.sites {
 		var notes []string
@@ -110,7 +110,12 @@ func (s *screen) ready(d *demo, took time.Duration) {
 		fmt.Fprintf(s.out, "  %s %s%s\n", runewidth.FillRight(site, 12), d.consoles[site], note)
 	}
 	s.leader = d.leader
-	fmt.Fprintf(s.out, "  log in as %s with %s\n\n", d.user, d.password)
+	fmt.Fprintf(s.out, "  log in as %s with %s\n", d.user, d.password)
+	site := d.sites[0]
+	if i := slices.IndexFunc(d.sites, func(s string) bool { return d.lostSite[s] }); i >= 0 {
+		site = d.sites[i]
+	}
+	fmt.Fprintf(s.out, "  the public reads %s/ (%s)\n\n", d.pages[site], site)
 }
 
 func (s *screen) lost(domains []string, killed bool, at time.Time) {
@@ -119,7 +124,7 @@ func (s *screen) lost(domains []string, killed bool, at time.Time) {
 	s.lostAt = at
 	what := ": its servers went dark"
 	if killed {
-		what = ": killed with SIGKILL, node and workload alike"
+		what = ": killed with SIGKILL, node, page and workload alike"
 	}
 	s.line(at, red, "✖", "LOST", strings.Join(domains, ", ")+what)
 }
@@ -204,6 +209,34 @@ func (s *screen) run(r *web.Run) {
 	s.done, s.total = r.Progress.Done, r.Progress.Total
 }
 
+// told tells that a page has told of the loss, and where to read it.
+func (s *screen) told(site, url, words string, after time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.line(s.lostAt.Add(after), blue, "✎", "told", fmt.Sprintf("with no person, the public page of %s says: “%s” (%s/)", site, words, url))
+}
+
+// board tells that a page shows the recovery board.
+func (s *screen) board(site string, lines int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.line(time.Now(), blue, "✎", "told", fmt.Sprintf("it shows the recovery board (%s), at %s", counted(lines, "line"), site))
+}
+
+// agreed tells that all pages say what users see.
+func (s *screen) agreed(back string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.line(time.Now(), blue, "✎", "told", "every surviving page says what users see"+back)
+}
+
+// declared reports whether control has declared a loss.
+func (s *screen) declared() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.incident != ""
+}
+
 // answered tells that the demo stood in for a person.
 func (s *screen) answered(w web.Waiting) {
 	s.mu.Lock()
@@ -214,14 +247,14 @@ func (s *screen) answered(w web.Waiting) {
 func (s *screen) keep(d *demo) {
 	for _, site := range d.sites {
 		if !d.lostSite[site] {
-			fmt.Fprintf(s.out, "\nThe surviving sites go on at %s; Ctrl-C ends them.\n", d.consoles[site])
+			fmt.Fprintf(s.out, "\nThe surviving sites go on at %s (console) and\n%s/ (public page); Ctrl-C ends them.\n", d.consoles[site], d.pages[site])
 			return
 		}
 	}
 }
 
 // report prints the table of what was planned and what users saw.
-func (d *demo) report(im *impact.Impact, run *web.Run, firstWrite time.Duration) Outcome {
+func (d *demo) report(im *impact.Impact, run *web.Run, firstWrite time.Duration, seen told, silent string) Outcome {
 	s := d.screen
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -291,6 +324,10 @@ func (d *demo) report(im *impact.Impact, run *web.Run, firstWrite time.Duration)
 	if run != nil {
 		fmt.Fprintf(s.out, "Steps done: %d of %d.\n", run.Progress.Done, run.Progress.Total)
 	}
+	hit := slices.ContainsFunc(im.Services, func(x impact.Result) bool {
+		return x.State != impact.Up || slices.ContainsFunc(x.Parts, func(p impact.PartResult) bool { return p.State != impact.Up })
+	})
+	outcome = max(outcome, s.public(seen, silent, hit))
 	if len(stuck) > 0 {
 		fmt.Fprintln(s.out, "\nWhat could not come back, and why:")
 		for _, why := range slices.Sorted(maps.Keys(stuck)) {
@@ -308,12 +345,40 @@ func (d *demo) report(im *impact.Impact, run *web.Run, firstWrite time.Duration)
 		fmt.Fprintln(s.out, s.paint(yellow, "\nAll that is recoverable is back. The rest waits for what was lost."))
 	case outcome == SomeUnrecoverable:
 		fmt.Fprintln(s.out, s.paint(yellow, "\nNothing that went down is recoverable: it waits for what was lost."))
+	case outcome == NotTold:
+		fmt.Fprintln(s.out, s.paint(red, "\nAll that is recoverable is back, and the public was not told so."))
 	case d.quorumLost():
 		fmt.Fprintln(s.out, s.paint(red, "\nNothing was recovered: too few voting nodes are left for a quorum, so nobody may act."))
 	default:
 		fmt.Fprintln(s.out, s.paint(red, "\nNot everything that is recoverable came back."))
 	}
 	return outcome
+}
+
+// public tells what the public was told. hit says that the loss took something from users.
+func (s *screen) public(seen told, silent string, hit bool) Outcome {
+	switch {
+	case s.incident == "" && silent != "":
+		s.item("", "The public was told nothing of it: control is silent. Since "+silent+" after the loss the surviving pages say by themselves that all is unknown.")
+		return AllBack
+	case s.incident == "":
+		s.item("", "The public was told nothing: no loss was declared.")
+		return AllBack
+	case seen.first == 0:
+		s.item("", "No page said a word of it.")
+	default:
+		s.item("", fmt.Sprintf("First word on a public page, with no person: %.2f s after the loss.", seen.first.Seconds()))
+	}
+	if hit && !seen.board {
+		s.item("", "No page showed the recovery board.")
+	}
+	if seen.wrong != "" {
+		s.item("", "A page is not what users see: "+seen.wrong+".")
+	}
+	if seen.first == 0 || hit && !seen.board || seen.wrong != "" {
+		return NotTold
+	}
+	return AllBack
 }
 
 // quorumLost reports whether the loss took half of the voting nodes or more.
@@ -372,6 +437,14 @@ func reason(im *impact.Impact, service, part int) string {
 		return "waits for " + im.Names(because[0])[0] + ", which nothing that survives can bring back:"
 	}
 	return "waits for " + strings.Join(im.Names(because[0]), ", ") + ", which nothing that survives can bring back:"
+}
+
+// counted names some of a thing.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // grouped writes a number with commas.

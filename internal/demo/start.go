@@ -18,21 +18,29 @@ import (
 const (
 	lease = 2 * time.Second
 	hold  = lease + 2500*time.Millisecond
+	// goodFor is how long the pages believe a control that is silent. Another leader
+	// speaks long before; where nobody can lead, the demo shows that they say so.
+	goodFor = 10 * time.Second
+
+	startLimit  = time.Minute // of each thing that the beginning waits for
+	portsOfSite = 9           // four of control and workload, five of the public node
 )
 
-// start brings up a node and a workload for every site, pushes the estate, and
-// waits until every site sees every other and a site to be lost leads.
+// start brings up a node, a workload and a public node for every site, pushes the
+// estate, and waits until every site sees every other, a site to be lost leads, and
+// every page tells that all is well.
 func (d *demo) start(ctx context.Context) error {
-	free, err := ports(ctx, 4*len(d.sites))
+	free, err := ports(ctx, portsOfSite*len(d.sites))
 	if err != nil {
 		return err
 	}
-	given := map[string]config.Ports{}
+	given, public := map[string]config.Ports{}, map[string]config.PublicPorts{}
 	for i, site := range d.sites {
-		p := free[4*i : 4*i+4]
+		p := free[portsOfSite*i:]
 		given[site] = config.Ports{Peer: p[0], Client: p[1], Console: p[2]}
 		d.consoles[site] = fmt.Sprintf("http://127.0.0.1:%d", p[2])
 		d.urls[site] = fmt.Sprintf("http://127.0.0.1:%d", p[3])
+		public[site] = config.PublicPorts{Peer: p[4], Client: p[5], Page: p[6], Push: p[7], Desk: p[8]}
 	}
 	files, err := Prepare(d.o.Estate, d.speed, d.urls)
 	if err != nil {
@@ -49,14 +57,14 @@ func (d *demo) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := d.launchAll(given, estateDir); err != nil {
+	if err := d.launchAll(given, public, estateDir); err != nil {
 		return err
 	}
 	return d.settle(ctx, pushed)
 }
 
 // launchAll writes the configurations and starts the processes.
-func (d *demo) launchAll(given map[string]config.Ports, estateDir string) error {
+func (d *demo) launchAll(given map[string]config.Ports, public map[string]config.PublicPorts, estateDir string) error {
 	// The sites to be lost come first, so that one of them votes and leads.
 	sites := slices.Clone(d.sites)
 	slices.SortStableFunc(sites, func(a, b string) int {
@@ -69,11 +77,12 @@ func (d *demo) launchAll(given map[string]config.Ports, estateDir string) error 
 		return 1
 	})
 	made, err := config.Init(filepath.Join(d.dir, "sites"), config.InitOptions{
-		Cluster: "demo", Sites: sites, Ports: given,
+		Cluster: "demo", Sites: sites, Ports: given, Public: public,
 		Change: func(site string, c *config.Config) {
 			c.Detection.Interval, c.Detection.Timeout = 250*time.Millisecond, 500*time.Millisecond
 			c.Detection.Lease, c.Detection.Hold = lease, hold
 			c.Policy.Declare, c.Policy.Approve = config.Auto, config.Auto
+			c.Public.FirstWord, c.Public.Pulse, c.Public.GoodFor = config.Auto, time.Second, goodFor
 			c.Fence.Timeout = lease / 2
 			c.Fence.HTTP, c.Fence.Release.HTTP = d.urls[site]+"/fence", d.urls[site]+"/release"
 		},
@@ -91,6 +100,7 @@ func (d *demo) launchAll(given map[string]config.Ports, estateDir string) error 
 		return err
 	}
 	d.token = strings.TrimSpace(string(token))
+	d.pages = made.Pages
 	first := true
 	for _, site := range sites {
 		told, err := d.writeWorkload(site, estateDir)
@@ -98,6 +108,9 @@ func (d *demo) launchAll(given map[string]config.Ports, estateDir string) error 
 			return err
 		}
 		if d.loads[site], err = launch(d.o.Self, d.dir, "workload-"+site, nil, "demo", "workload", told); err != nil {
+			return err
+		}
+		if d.publics[site], err = launch(d.o.Self, d.dir, "public-"+site, nil, "public", "--config", made.Public[site]); err != nil {
 			return err
 		}
 		args := []string{"serve", "--config", made.Files[site]}
@@ -119,7 +132,7 @@ func (d *demo) settle(ctx context.Context, files map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	err = until(ctx, 30*time.Second, "the nodes find each other", d.all(), func(ctx context.Context) bool {
+	err = until(ctx, startLimit, "the nodes find each other", d.all(), func(ctx context.Context) bool {
 		for _, site := range d.sites {
 			c, err := d.client(site)
 			if err != nil {
@@ -137,7 +150,7 @@ func (d *demo) settle(ctx context.Context, files map[string][]byte) error {
 	if _, err := c.Push(ctx, files, "the demo begins"); err != nil {
 		return fmt.Errorf("push the estate: %w", err)
 	}
-	return until(ctx, 30*time.Second, "the sites see each other", d.all(), func(ctx context.Context) bool {
+	err = until(ctx, startLimit, "the sites see each other", d.all(), func(ctx context.Context) bool {
 		n, err := c.Now(ctx)
 		if err != nil || n.Leader == "" || len(n.Sites) < len(d.sites) {
 			return false
@@ -150,5 +163,16 @@ func (d *demo) settle(ctx context.Context, files map[string][]byte) error {
 			}
 		}
 		return !slices.ContainsFunc(n.Sites, func(s web.Site) bool { return s.State != web.StateUp || !s.Observes })
+	})
+	if err != nil {
+		return err
+	}
+	return until(ctx, startLimit, "the pages tell that all is well", d.all(), func(ctx context.Context) bool {
+		for _, site := range d.sites {
+			if w, err := d.says(ctx, site); err != nil || w.Stale || w.AsOf.IsZero() {
+				return false
+			}
+		}
+		return true
 	})
 }

@@ -1,10 +1,13 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -141,6 +144,15 @@ func (u *Users) send(ctx context.Context, url string) (int, error) {
 	return res.StatusCode, res.Body.Close()
 }
 
+// Subjects returns all that users ask for, in order.
+func (u *Users) Subjects() []Subject {
+	return slices.SortedFunc(maps.Keys(u.tallies), bySubject) // the keys never change
+}
+
+func bySubject(a, b Subject) int {
+	return cmp.Or(strings.Compare(a.Service, b.Service), strings.Compare(a.Part, b.Part))
+}
+
 // Tally returns what was counted for a subject so far.
 func (u *Users) Tally(s Subject) Tally {
 	u.mu.Lock()
@@ -160,8 +172,6 @@ func (u *Users) Down() []Subject {
 			down = append(down, s)
 		}
 	}
-	slices.SortFunc(down, func(a, b Subject) int {
-		return slices.Compare([]string{a.Service, a.Part}, []string{b.Service, b.Part})
-	})
+	slices.SortFunc(down, bySubject)
 	return down
 }

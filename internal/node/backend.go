@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"bongsu/duty"
 	"bongsu/estate"
 	"bongsu/incident"
 	"bongsu/internal/kv"
@@ -27,6 +28,7 @@ func (n *Node) Facts(context.Context) (web.Facts, error) {
 		Quorum: web.Quorum{OK: st.Quorum, Since: st.Since, Full: len(st.Alarms) > 0},
 		Estate: k.snapshot, Revision: revision(k.head, k.snapshot),
 		Verdict: n.verdict(k), Incidents: k.incidents, Runs: k.runs, View: k.view,
+		Asked: k.asked, Second: n.o.Second, Policy: n.o.Clocks,
 	}
 	if !st.Quorum {
 		f.Leader = "" // nobody leads that this node knows of
@@ -93,16 +95,111 @@ func (n *Node) Ping(ctx context.Context) error {
 
 // Do implements [web.Doer].
 func (n *Node) Do(ctx context.Context, c web.Command) (string, error) {
-	by := recovery.By{Who: c.Who, Why: c.Why}
 	switch {
-	case c.Step != "":
-		return c.Run, explain(n.doStep(ctx, c, by))
 	case c.Run != "":
-		return c.Run, explain(n.doRun(ctx, c, by))
+		return c.Run, explain(n.doInRun(ctx, c))
+	case isRecord(c.Verb):
+		return c.Incident, explain(n.doRecord(ctx, c))
 	default:
 		id, err := n.doIncident(ctx, c)
 		return id, explain(err)
 	}
+}
+
+// doInRun carries out a decision about a run or a step of it, once a second person
+// agrees where that is needed.
+func (n *Node) doInRun(ctx context.Context, c web.Command) error {
+	if c.Verb == web.Refuse {
+		return refuse(ctx, n.store, c)
+	}
+	by := recovery.By{Who: c.Who, Why: c.Why}
+	if n.o.Second {
+		v, err := n.Run(ctx, c.Run)
+		if err != nil {
+			return err
+		}
+		if by, err = second(ctx, n.store, &v, c); err != nil {
+			return err
+		}
+	}
+	var err error
+	if c.Step != "" {
+		err = n.doStep(ctx, c, by)
+	} else {
+		err = n.doRun(ctx, c, by)
+	}
+	if err != nil || !n.o.Second {
+		return err
+	}
+	return settled(ctx, n.store, c)
+}
+
+func isRecord(v web.Verb) bool {
+	return slices.Contains([]web.Verb{
+		web.Note, web.Decide, web.Assign, web.Blame, web.Correct, web.Draft, web.Publish, web.Bypass, web.Drop, web.MarkDone, web.Ack,
+	}, v)
+}
+
+// doRecord writes what a person says into the record of an incident.
+func (n *Node) doRecord(ctx context.Context, c web.Command) (err error) {
+	missing := func(what string) error { return fmt.Errorf("%w: %s is missing", web.ErrBadInput, what) }
+	switch c.Verb {
+	case web.Note:
+		_, err = incident.AddNote(ctx, n.store, c.Incident, incident.ActNote, c.Who, c.Why)
+	case web.Decide:
+		_, err = incident.AddNote(ctx, n.store, c.Incident, incident.ActDecision, c.Who, c.Why)
+	case web.Assign:
+		_, err = incident.Assign(ctx, n.store, c.Incident, c.Role, c.Person, c.Why, c.Who)
+	case web.Blame:
+		if c.Fault == nil {
+			return missing("the fault")
+		}
+		_, err = incident.SetFault(ctx, n.store, c.Incident, *c.Fault, c.Who, c.Why)
+	case web.Correct:
+		if c.Change == nil {
+			return missing("the change")
+		}
+		if err := n.knownService(c.Change); err != nil {
+			return err
+		}
+		_, err = incident.SetChanges(ctx, n.store, c.Incident, []incident.Change{*c.Change}, c.Who, c.Why)
+	case web.Draft:
+		if c.Update == nil {
+			return missing("the update")
+		}
+		_, err = incident.Draft(ctx, n.store, c.Incident, *c.Update, c.Who)
+	case web.Publish:
+		err = incident.Publish(ctx, n.store, c.Incident, c.Number, c.Who, "")
+	case web.Bypass:
+		err = incident.Publish(ctx, n.store, c.Incident, c.Number, c.Who, c.Why)
+	case web.Drop:
+		err = incident.DropUpdate(ctx, n.store, c.Incident, c.Number, c.Who, c.Why)
+	case web.MarkDone:
+		_, err = incident.MarkDone(ctx, n.store, c.Incident, c.Clock, c.Who, c.Why)
+	case web.Ack:
+		_, err = duty.Acknowledge(ctx, n.store, c.Incident, c.Who, time.Now())
+	default:
+		err = fmt.Errorf("%w: a record cannot be told to %s", web.ErrBadInput, c.Verb)
+	}
+	return err
+}
+
+// knownService refuses a correction of what the estate has not: the record is what
+// compensation is computed from, and a misspelt name would be nobody's.
+func (n *Node) knownService(c *incident.Change) error {
+	s := n.cache.get().snapshot
+	if s == nil {
+		return fmt.Errorf("%w: %w", web.ErrRefused, errNoEstate)
+	}
+	ref, ok := s.Lookup(estate.KindService, c.Service)
+	if !ok {
+		return fmt.Errorf("%w: the estate has no service %q; the nearest is %q", web.ErrBadInput, c.Service, s.Nearest(estate.KindService, c.Service))
+	}
+	parts := s.Services[ref.Index].Parts
+	if c.Part != "" && !slices.ContainsFunc(parts, func(p estate.Part) bool { return p.Name == c.Part }) {
+		return fmt.Errorf("%w: %s has no part %q", web.ErrBadInput, c.Service, c.Part)
+	}
+	return nil
 }
 
 func (n *Node) doStep(ctx context.Context, c web.Command, by recovery.By) error {

@@ -14,6 +14,7 @@ import (
 	"bongsu/internal/etcd"
 	"bongsu/internal/kv"
 	"bongsu/recovery"
+	"bongsu/web"
 )
 
 // A cache is what this node last knew of the store, so that nobody who looks has
@@ -37,6 +38,7 @@ type known struct {
 	incidents []incident.Incident
 	runs      []recovery.Run
 	view      *recovery.RunView
+	asked     []web.Asked     // what waits for a second person
 	fences    map[string]bool // sites that hold their fencing lease
 }
 
@@ -141,6 +143,9 @@ func (c *cache) fill(ctx context.Context, s kv.Store) error {
 		return err
 	}
 	if k.runs, err = recovery.List(ctx, s); err != nil {
+		return err
+	}
+	if k.asked, err = readAsked(ctx, s, k.runs); err != nil {
 		return err
 	}
 	fences, _, err := s.List(ctx, recovery.FenceKey(""))

@@ -43,13 +43,14 @@ func quick() config.Detection {
 // A world is some sites on this machine: their configurations, the servers that
 // stand for what they run, and a log of what was done in them.
 type world struct {
-	t     testing.TB
-	dir   string
-	sites []string
-	made  *config.InitResult
-	log   string // every act appends the key of its step, every fencer fence:site or release:site
-	nodes map[string]*running
-	wards map[string]string // URL of what a site runs
+	t      testing.TB
+	dir    string
+	sites  []string
+	made   *config.InitResult
+	log    string // every act appends the key of its step, every fencer fence:site or release:site
+	nodes  map[string]*running
+	wards  map[string]string // URL of what a site runs
+	pushes []string          // where the public nodes take what they are told
 
 	mu   sync.Mutex
 	dark map[string]bool // sites whose servers do not answer
@@ -67,15 +68,18 @@ func newWorld(t testing.TB, sites []string, change func(w *world, site string, c
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), sites: sites, nodes: map[string]*running{}, dark: map[string]bool{}, wards: map[string]string{}}
 	w.log = filepath.Join(w.dir, "acts.log")
-	free := ports(t, 3*len(sites))
-	given := map[string]config.Ports{}
+	free := ports(t, 8*len(sites))
+	given, public := map[string]config.Ports{}, map[string]config.PublicPorts{}
 	for i, site := range sites {
-		given[site] = config.Ports{Peer: free[3*i], Client: free[3*i+1], Console: free[3*i+2]}
+		f := free[8*i:]
+		given[site] = config.Ports{Peer: f[0], Client: f[1], Console: f[2]}
+		public[site] = config.PublicPorts{Peer: f[3], Client: f[4], Page: f[5], Push: f[6], Desk: f[7]}
 		w.wards[site] = w.ward(site)
 	}
 	made, err := config.Init(filepath.Join(w.dir, "sites"), config.InitOptions{
-		Cluster: "test", Sites: sites, Ports: given,
+		Cluster: "test", Sites: sites, Ports: given, Public: public,
 		Change: func(site string, c *config.Config) {
+			w.pushes, c.Public.Nodes = c.Public.Nodes, nil // most tests have no public side
 			c.Detection = quick()
 			c.Policy.Declare, c.Policy.Approve = config.Auto, config.Auto
 			c.Store.Quota = 64 << 20
@@ -124,11 +128,11 @@ func (w *world) ward(site string) string {
 	return s.URL
 }
 
-// setDark says whether what a site runs answers.
-func (w *world) setDark(site string, dark bool) {
+// setDark lets nothing that a site runs answer from now on.
+func (w *world) setDark(site string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.dark[site] = dark
+	w.dark[site] = true
 }
 
 // ports returns free ports of the loopback address. They are below those that the

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +29,14 @@ func FromConfig(c *config.Config, log *slog.Logger) (Options, error) {
 	if err != nil {
 		return Options{}, err
 	}
+	signer, public, err := c.Signer()
+	if err != nil {
+		return Options{}, err
+	}
+	clocks, err := c.ClockPolicy()
+	if err != nil {
+		return Options{}, err
+	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return Options{}, fmt.Errorf("make the data folder: %w", err)
 	}
@@ -38,9 +45,10 @@ func FromConfig(c *config.Config, log *slog.Logger) (Options, error) {
 		Name: c.Site, Site: c.Site, Witness: self.Witness, Dir: c.Data, Store: storeConfig(c),
 		Detection: detect.Policy{Lease: c.Detection.Lease, Hold: c.Detection.Hold, Observers: c.Detection.Observers},
 		Interval:  c.Detection.Interval, Timeout: c.Detection.Timeout,
-		Declare: c.Policy.Declare == config.Auto, Approve: c.Policy.Approve == config.Auto,
+		Declare: c.Policy.Declare == config.Auto, Approve: c.Policy.Approve == config.Auto, Second: c.Policy.Second,
 		Listen: c.Listen.Console, URL: self.Console, CertFile: c.Console.Cert, KeyFile: c.Console.Key,
 		Accounts: accounts{list}, Key: []byte(key.Reveal()), Log: log,
+		Signer: signer, RecordKey: public, Clocks: clocks,
 		Actuators: actuate.New(actuate.Options{Env: func(name string) (string, bool) {
 			if s, ok := c.Secrets.Lookup(name); ok {
 				return s.Reveal(), true
@@ -49,15 +57,17 @@ func FromConfig(c *config.Config, log *slog.Logger) (Options, error) {
 		}}),
 	}
 	if c.TLS.CA != "" {
-		pem, err := os.ReadFile(c.TLS.CA)
+		pool, err := certPool(c.TLS.CA)
 		if err != nil {
 			return Options{}, err
 		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return Options{}, fmt.Errorf("%s holds no certificate", c.TLS.CA)
-		}
 		o.ProbeTLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}
+	}
+	if o.Tell, err = tellFrom(c, o.ProbeTLS); err != nil {
+		return Options{}, err
+	}
+	if o.Duty, err = NewWaking(c); err != nil {
+		return Options{}, err
 	}
 	for _, n := range c.Nodes {
 		o.Cluster = append(o.Cluster, Peer{Site: n.Site, URL: n.Console, Voter: n.Role == config.Member, Witness: n.Witness})

@@ -82,6 +82,9 @@ func (n *Node) reign(ctx context.Context, l kv.Leadership) error {
 		}
 	})
 	wg.Go(func() { n.govern(ctx, l) })
+	wg.Go(func() { n.wake(ctx, l) })
+	wg.Go(func() { n.tell(ctx, l) })
+	wg.Go(func() { n.auditHeads(ctx, l) })
 	c := recovery.Conductor{
 		Store: n.store, Lead: l, Node: n.o.Name, Session: n.session.Load().(string), Log: n.log, //nolint:errcheck,forcetypeassert // only strings are stored
 		Planner: recovery.PlanWith(func(ctx context.Context, rev string) (*estate.Snapshot, error) {
@@ -110,11 +113,13 @@ type governor struct {
 	store   kv.Store          // under the leader's fence
 	began   time.Time         // of the reign
 	nothing map[string]string // incidents for which there is nothing to do, with what was lost by then
+	scribe  *scribe
 }
 
 // govern turns verdicts into incidents and declared incidents into runs.
 func (n *Node) govern(ctx context.Context, l kv.Leadership) {
 	g := &governor{Node: n, lead: l, store: under{n.store, l.Fence()}, began: time.Now(), nothing: map[string]string{}}
+	g.scribe = n.newScribe(g.store)
 	changes := n.cache.changes(ctx)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
@@ -130,7 +135,8 @@ func (n *Node) govern(ctx context.Context, l kv.Leadership) {
 			continue
 		}
 		last = time.Now()
-		if err := g.step(ctx); err != nil && ctx.Err() == nil {
+		// The record is kept whether or not there can be a run.
+		if err := errors.Join(g.step(ctx), g.scribe.keep(ctx, g.cache.get())); err != nil && ctx.Err() == nil {
 			n.log.Warn("the leader tries again", "err", err)
 		}
 	}

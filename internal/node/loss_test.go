@@ -38,7 +38,7 @@ func TestALostSite(t *testing.T) {
 	if err := w.stop("north"); err != nil {
 		t.Fatalf("a node that is told to stop says %v", err)
 	}
-	w.setDark("north", true)
+	w.setDark("north")
 	south, east := w.client("south"), w.client("east")
 	var inc web.Incident
 	eventually(t, "the loss is declared", func(ctx context.Context) error {
@@ -153,7 +153,7 @@ func TestAPersonDecides(t *testing.T) {
 	w.start(three...)
 	w.ready(three...)
 	w.push(w.shop())
-	w.setDark("north", true)
+	w.setDark("north")
 	if err := w.stop("north"); err != nil {
 		t.Fatal(err)
 	}

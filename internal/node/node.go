@@ -12,7 +12,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"bongsu/detect"
+	"bongsu/incident"
 	"bongsu/internal/etcd"
 	"bongsu/internal/kv"
 	"bongsu/recovery"
@@ -35,12 +38,20 @@ type Options struct {
 
 	Declare bool // declare a loss by policy, without a person
 	Approve bool // start a run by policy, without a person
+	Second  bool // what is dangerous waits for a second person
 
 	StandBack time.Duration // how long it waits before it first stands for leadership
 
 	FenceTime time.Duration // how long fencing may take
 	Fence     *Fencer       // how the site's writers are fenced; nil: nothing to fence
 	Actuators map[string]recovery.Actuator
+
+	Signer    note.Signer           // signs the record of an incident; nil: nobody does
+	RecordKey string                // its public key
+	Duty      *Waking               // whom to wake for what; nil: nobody
+	Clocks    *incident.ClockPolicy // duties with a deadline; nil: those that are shipped
+
+	Tell Tell // what the public side is told, and where it is
 
 	Listen   string // address of the console and the API
 	URL      string // how people reach it
@@ -70,6 +81,9 @@ type Node struct {
 	cache *cache
 	views detect.Views
 
+	audits audits
+	seals  seals
+
 	session atomic.Value // string: of this node's worker, as far as there is one
 	lease   atomic.Int64 // of the node's presence; 0 while there is none
 }
@@ -81,6 +95,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	if err := o.Detection.Validate(); err != nil {
 		return err
+	}
+	if o.Clocks == nil {
+		o.Clocks = incident.DefaultPolicy()
 	}
 	// The console's port is taken first: a port that is taken is the commonest
 	// mistake, and nothing has been started yet.
@@ -125,6 +142,10 @@ func Run(ctx context.Context, o Options) error {
 		cancel(errors.New("the store of this node stopped: it was removed from the cluster, or its disk failed"))
 	}
 	wg.Wait()
+	n.audits.checks.Wait()
+	if o.Duty != nil {
+		_ = o.Duty.Close()
+	}
 	if err = context.Cause(ctx); told.Err() != nil {
 		err = nil
 	}
@@ -144,9 +165,11 @@ func (n *Node) serve(ctx context.Context, ln net.Listener) error {
 	// node from stopping.
 	srv := &http.Server{BaseContext: func(net.Listener) context.Context { return ctx }, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)} //nolint:gosec // Configure sets the time limits
 	console.Configure(srv)
+	srv.Handler = n.answering(srv.Handler)
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
+		console.Close()
 		grace, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer done()
 		if srv.Shutdown(grace) != nil {

@@ -26,6 +26,7 @@ type Backend struct {
 	files    map[string][]byte
 	commands []web.Command
 	watchers map[chan struct{}]bool
+	planned  *kv.Memory // work
 	fail     error
 }
 
@@ -40,7 +41,7 @@ func New(scenario string) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{facts: f, views: views, watchers: make(map[chan struct{}]bool)}
+	b := &Backend{facts: f, views: views, watchers: make(map[chan struct{}]bool), planned: kv.NewMemory()}
 	if f.Estate != nil {
 		b.log = revisions()
 		b.log[0] = f.Revision
@@ -165,7 +166,7 @@ func (b *Backend) Do(_ context.Context, c web.Command) (string, error) {
 	}
 	id, err := b.apply(c)
 	if err != nil {
-		return "", err
+		return id, err
 	}
 	b.commands = append(b.commands, c)
 	b.tell()
@@ -173,6 +174,26 @@ func (b *Backend) Do(_ context.Context, c web.Command) (string, error) {
 }
 
 func (b *Backend) apply(c web.Command) (string, error) {
+	if c.Run != "" && c.Verb == web.Refuse {
+		kept := slices.DeleteFunc(slices.Clone(b.facts.Asked), func(a web.Asked) bool { return a.Run == c.Run && a.Step == c.Step })
+		if len(kept) == len(b.facts.Asked) {
+			return "", fmt.Errorf("%w: nothing waits there", web.ErrRefused)
+		}
+		b.facts.Asked = kept
+		return c.Run, nil
+	}
+	if c.Run != "" && b.facts.Second && b.dangerous(c) {
+		i := slices.IndexFunc(b.facts.Asked, func(a web.Asked) bool { return a.Verb == c.Verb && a.Run == c.Run && a.Step == c.Step })
+		if i < 0 {
+			b.facts.Asked = append(slices.Clone(b.facts.Asked), web.Asked{Verb: c.Verb, Run: c.Run, Step: c.Step, Who: c.Who, Why: c.Why, At: b.facts.At})
+			b.tell()
+			return c.Run, fmt.Errorf("%w: noted", web.ErrSecond)
+		}
+		if b.facts.Asked[i].Who == c.Who {
+			return c.Run, fmt.Errorf("%w: %s asked for it", web.ErrSecond, c.Who)
+		}
+		b.facts.Asked = slices.Delete(slices.Clone(b.facts.Asked), i, i+1)
+	}
 	switch {
 	case c.Verb == web.Declare || c.Verb == web.Propose:
 		i := theIncident(incident.Proposed)
@@ -189,6 +210,11 @@ func (b *Backend) apply(c web.Command) (string, error) {
 			inc := &b.facts.Incidents[i]
 			if inc.ID != c.Incident {
 				continue
+			}
+			if e, ok := entryOf(c); ok {
+				e.At, e.By = b.facts.At, c.Who
+				inc.Entries = append(slices.Clone(inc.Entries), e)
+				return inc.ID, b.check(inc, c)
 			}
 			if c.Verb == web.Confirm && inc.State != incident.Proposed {
 				return "", fmt.Errorf("confirm %s: %w: it is %s", inc.ID, incident.ErrState, inc.State)
@@ -213,6 +239,66 @@ func (b *Backend) apply(c web.Command) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("run %q: %w", c.Run, recovery.ErrNotFound)
+}
+
+// dangerous reports whether a decision wants a second person, as the real node has it.
+func (b *Backend) dangerous(c web.Command) bool {
+	for _, v := range b.views {
+		if v.ID != c.Run {
+			continue
+		}
+		if c.Step == "" {
+			return c.Verb == web.Abort && !v.Started.IsZero() && v.State.Live()
+		}
+		return c.Verb == web.Skip && slices.ContainsFunc(v.Steps, func(s recovery.StepView) bool {
+			return s.Step.ID == c.Step && slices.Contains(s.Can, string(c.Verb))
+		})
+	}
+	return false
+}
+
+// entryOf is the entry that a command writes into a record, if it does.
+func entryOf(c web.Command) (incident.Entry, bool) {
+	switch c.Verb {
+	case web.Note:
+		return incident.Entry{Act: incident.ActNote, Why: c.Why}, true
+	case web.Decide:
+		return incident.Entry{Act: incident.ActDecision, Why: c.Why}, true
+	case web.Assign:
+		return incident.Entry{Act: incident.ActAssign, Role: c.Role, Person: c.Person, Why: c.Why}, true
+	case web.Blame:
+		return incident.Entry{Act: incident.ActFault, Fault: c.Fault, Why: c.Why}, true
+	case web.Correct:
+		return incident.Entry{Act: incident.ActChange, Changes: []incident.Change{*c.Change}, Why: c.Why}, true
+	case web.Draft:
+		return incident.Entry{Act: incident.ActDraft, Update: c.Update}, true
+	case web.Publish, web.Bypass:
+		return incident.Entry{Act: incident.ActPublish, Number: c.Number, Bypass: c.Why}, true
+	case web.Drop:
+		return incident.Entry{Act: incident.ActDrop, Number: c.Number, Why: c.Why}, true
+	case web.MarkDone:
+		return incident.Entry{Act: incident.ActDone, Clock: c.Clock, Why: c.Why}, true
+	case web.Ack:
+		return incident.Entry{Act: incident.ActCall, Call: &incident.Call{ID: "ack", Person: c.Who, Alarm: "loss", Number: 1, Outcome: "acknowledged"}}, true
+	default:
+		return incident.Entry{}, false
+	}
+}
+
+// check refuses what package incident would refuse, as far as tests lean on it, and
+// takes the entry back.
+func (*Backend) check(inc *incident.Incident, c web.Command) error {
+	if c.Verb != web.Publish {
+		return nil
+	}
+	r := incident.RecordOf(incident.Incident{Entries: inc.Entries[:len(inc.Entries)-1]})
+	for _, u := range r.Updates {
+		if u.ID == c.Number && u.DraftedBy == c.Who {
+			inc.Entries = inc.Entries[:len(inc.Entries)-1]
+			return fmt.Errorf("%w: %s drafted it", incident.ErrApproval, c.Who)
+		}
+	}
+	return nil
 }
 
 func (b *Backend) control(v *recovery.RunView, c web.Command) error {

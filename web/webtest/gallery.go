@@ -57,7 +57,7 @@ func Gallery() (http.Handler, error) {
 		}
 		mux.Handle("/"+name+"/", signedIn(s))
 		fmt.Fprintf(&index, "<li><b>%s</b>", html.EscapeString(name))
-		for _, page := range []string{"", "runs", "runs/r-0012", "incidents/20221015-pangyo", "impact", "impact?lose=pangyo", "journal", "estate", "no-such-page"} {
+		for _, page := range []string{"", "runs", "runs/r-0012", "incidents", "incidents/20221015-pangyo", "incidents/20221015-pangyo/compose", "incidents/20221015-pangyo/report", "hosts", "impact", "impact?lose=pangyo", "audit", "journal", "estate", "no-such-page"} {
 			fmt.Fprintf(&index, " · <a href='/%s/%s'>/%s</a>", name, page, html.EscapeString(page))
 		}
 	}

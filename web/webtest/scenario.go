@@ -22,7 +22,7 @@ var estateYAML string
 func Scenarios() []string {
 	return []string{
 		"well", "empty", "suspect", "proposed", "approve", "running", "paused", "done",
-		"no-quorum", "full", "hostile", "large",
+		"overdue", "no-quorum", "full", "hostile", "large",
 	}
 }
 
@@ -47,6 +47,18 @@ func facts(scenario string) (web.Facts, []recovery.RunView, error) {
 			fmt.Fprintf(&b, "---\n{kind: Service, name: extra-%03d, title: 추가 서비스 %d, users: %d, needs: [%s]}\n",
 				i, i, 1000*(i+1), []string{"web-front", "pay-ledger", "talk-media"}[i%3])
 		}
+		for _, site := range []string{"anyang", "gasan", "pangyo"} {
+			for h := range 3 {
+				fmt.Fprintf(&b, "---\n{kind: Domain, name: %s-h%d, type: hall, needs: [%s]}\n", site, h+1, site)
+			}
+			fmt.Fprintf(&b, "---\nkind: Component\nname: farm-%s\nreplicas:\n", site)
+			for r := range 120 {
+				fmt.Fprintf(&b, "  - {in: %s-r%03d, count: 40}\n", site, r+1)
+			}
+			for r := range 120 {
+				fmt.Fprintf(&b, "---\n{kind: Domain, name: %s-r%03d, type: rack, needs: [%s-h%d]}\n", site, r+1, site, r%3+1)
+			}
+		}
 		yaml = b.String()
 	}
 	snap, err := estate.Parse([]estate.File{{Name: "estate.yaml", Data: []byte(yaml)}})
@@ -56,7 +68,7 @@ func facts(scenario string) (web.Facts, []recovery.RunView, error) {
 	f := web.Facts{
 		At: lostAt().Add(-time.Hour), Site: "anyang", Leader: "pangyo", Term: 7,
 		Quorum: web.Quorum{OK: true, Since: lostAt().Add(-40 * 24 * time.Hour)},
-		Estate: snap, Revision: revisions()[0],
+		Estate: snap, Revision: revisions()[0], Second: true, Policy: incident.DefaultPolicy(),
 		Members: []web.Member{
 			{Site: "anyang", ID: "9f2c", Voter: true, Healthy: true},
 			{Site: "gasan", ID: "41ab", Voter: true, Healthy: true},
@@ -69,7 +81,7 @@ func facts(scenario string) (web.Facts, []recovery.RunView, error) {
 	lost := func(at time.Duration) {
 		f.At, f.Leader, f.Term = lostAt().Add(at), "gasan", 8
 		f.Members[1].Leader, f.Members[2].Leader, f.Members[2].Healthy = true, false, false
-		f.Verdict = verdict(detect.Lost, "nobody has seen pangyo for 6s: 9 of 9 targets are silent from anyang, gasan and sejong, and its own node is silent too")
+		f.Verdict = verdict(detect.Lost, "pangyo: no answer from 9 targets for 8.4 s, seen by nobody; asked from anyang, gasan, sejong")
 	}
 	var views []recovery.RunView
 	switch scenario {
@@ -79,7 +91,7 @@ func facts(scenario string) (web.Facts, []recovery.RunView, error) {
 		f.Leader, f.Members[0].Leader, f.Verdict = "anyang", true, detect.Verdict{}
 	case "suspect":
 		f.At = lostAt().Add(4 * time.Second)
-		f.Verdict = verdict(detect.Suspect, "nobody has seen pangyo for 4s; it is judged after 6s")
+		f.Verdict = verdict(detect.Suspect, "pangyo: no answer from 9 targets for 4.0 s, seen by nobody; asked from anyang, gasan, sejong; not judged lost before 8.0 s")
 	case "proposed":
 		lost(9 * time.Second)
 		f.Incidents = []incident.Incident{theIncident(incident.Proposed)}
@@ -92,9 +104,13 @@ func facts(scenario string) (web.Facts, []recovery.RunView, error) {
 			state = recovery.RunPaused
 		case "done":
 			at, state = 55*time.Minute, recovery.RunDone
+		case "overdue":
+			at = 3*time.Hour + 10*time.Minute
 		}
 		lost(at)
-		f.Incidents = []incident.Incident{theIncident(incident.Declared)}
+		inc := theIncident(incident.Declared)
+		record(&inc, at)
+		f.Incidents = []incident.Incident{inc}
 		v := theRun(state, at, scenario == "large")
 		if scenario == "hostile" {
 			v.Steps[0].Step.Title, v.Steps[0].Detail = "</title></svg><script>alert(2)</script>", `<b onmouseover="alert(4)">`
@@ -103,6 +119,12 @@ func facts(scenario string) (web.Facts, []recovery.RunView, error) {
 		views = []recovery.RunView{v, oldDrill()}
 		f.View = &views[0]
 		f.Runs = []recovery.Run{views[0].Run, views[1].Run}
+	}
+	if scenario == "paused" {
+		f.Asked = []web.Asked{
+			{Verb: web.Skip, Run: "r-0012", Step: "map-tile/scale@sejong", Who: "operator", Why: "세종에 자리가 없음", At: lostAt().Add(14 * time.Minute)},
+			{Verb: web.Abort, Run: "r-0012", Who: "approver", Why: "판교가 곧 돌아온다고 함", At: lostAt().Add(14*time.Minute + 5*time.Second)},
+		}
 	}
 	switch scenario {
 	case "no-quorum":
@@ -133,7 +155,7 @@ func verdict(pangyo detect.State, why string) detect.Verdict {
 }
 
 func theIncident(state incident.State) incident.Incident {
-	seen := "nobody has seen pangyo for 6s: 9 of 9 targets are silent from anyang, gasan and sejong"
+	seen := "pangyo: no answer from 9 targets for 8.1 s, seen by nobody; asked from anyang, gasan, sejong"
 	i := incident.Incident{
 		ID: "20221015-pangyo", State: state, LostAt: lostAt(), ProposedAt: lostAt().Add(6 * time.Second), By: incident.ByPolicy,
 		Why: "every observer lost it", Verdict: seen, Estate: revisions()[0].Rev,
@@ -227,7 +249,7 @@ func theRun(state recovery.RunState, at time.Duration, large bool) recovery.RunV
 		s := stepView(p, at, started)
 		switch {
 		case s.State == recovery.StepPending && started && len(p.after) > 0:
-			s.WaitsFor = strings.Join(p.after, ", ")
+			s.WaitsFor = "waits for " + p.after[len(p.after)-1]
 		case i == 4 && started: // the failed one
 			s.State, s.Detail, s.Attempt = recovery.StepFailed, "exit status 3: no room for 2 more tiles at sejong", 2
 			s.Can = []string{"retry", "skip"}
@@ -252,7 +274,7 @@ func theRun(state recovery.RunState, at time.Duration, large bool) recovery.RunV
 			p.Detail = "the node of sejong was cut off after it began; the actuator answers unknown"
 			p.Expected.Finish = at + 2*time.Minute
 			p.Can = []string{"confirm", "deny", "skip"}
-			v.Waiting = append(v.Waiting, recovery.Waiting{Kind: "decide", Step: p.Step.ID, Asks: "the actuator cannot say whether pay-ledger was promoted at sejong: was it?", Since: lostAt().Add(820 * time.Second)})
+			v.Waiting = append(v.Waiting, recovery.Waiting{Kind: "decide", Step: p.Step.ID, Asks: "it may have been carried out already, and exec cannot tell whether it took effect (the node of sejong was cut off)", Since: lostAt().Add(820 * time.Second)})
 			journal(820, "leader", "needs a person", p.Step.ID, "the actuator answers unknown")
 		}
 		v.Plan = 2
@@ -264,10 +286,10 @@ func theRun(state recovery.RunState, at time.Duration, large bool) recovery.RunV
 	}
 	switch state {
 	case recovery.RunWaiting:
-		v.Waiting = []recovery.Waiting{{Kind: "approve", Asks: "the plan brings 3 of 4 services back and costs 1.41e9 user-minutes", Since: v.Created}}
+		v.Waiting = []recovery.Waiting{{Kind: "approve", Asks: "approve the plan of 6 steps, or abort the run", Since: v.Created}}
 	case recovery.RunPaused:
 		v.By = recovery.By{Who: "minseo", Why: "세종 상황 확인 중"}
-		v.Waiting = append([]recovery.Waiting{{Kind: "resume", Asks: "paused by minseo: 세종 상황 확인 중", Since: lostAt().Add(14 * time.Minute)}}, v.Waiting...)
+		v.Waiting = append([]recovery.Waiting{{Kind: "resume", Asks: "resume the run, or abort it; paused by minseo: 세종 상황 확인 중", Since: lostAt().Add(14 * time.Minute)}}, v.Waiting...)
 	case recovery.RunDone:
 		v.Ended = lostAt().Add(1890 * time.Second)
 	case recovery.RunRunning, recovery.RunFailed, recovery.RunAborted:

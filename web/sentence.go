@@ -1,0 +1,85 @@
+package web
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+
+	"bongsu/internal/lang"
+)
+
+// Sentences of the detection and of the recovery are stored in English, as their
+// records are. For other readers the recurring kinds are told in their language: the
+// English message of a key "say.…" is the pattern, and the message of the same key in
+// the reader's language is what is said. What fits no pattern stays as it is.
+type sentences struct {
+	patterns []pattern
+}
+
+type pattern struct {
+	key string
+	of  *regexp.Regexp
+}
+
+// sayPrefix is what the keys of sentences begin with.
+const sayPrefix = "say."
+
+func newSentences(messages lang.Catalogues) sentences {
+	hole := regexp.MustCompile(`\\\{[0-9]\\\}`)
+	var s sentences
+	size := make(map[string]int) // of what is fixed in a pattern
+	for key, text := range messages[lang.English] {
+		if !strings.HasPrefix(key, sayPrefix) {
+			continue
+		}
+		quoted := regexp.QuoteMeta(text)
+		size[key] = len(hole.ReplaceAllString(quoted, ""))
+		s.patterns = append(s.patterns, pattern{key, regexp.MustCompile("^" + hole.ReplaceAllString(quoted, "(.+?)") + "$")})
+	}
+	// Where two fit, the one with more words of its own is meant.
+	slices.SortFunc(s.patterns, func(a, b pattern) int {
+		return cmp.Or(cmp.Compare(size[b.key], size[a.key]), cmp.Compare(a.key, b.key))
+	})
+	return s
+}
+
+// mostSaid is how long a sentence may be that is looked at: what is longer was
+// written by a person or a program, not by us.
+const mostSaid = 4096
+
+// say tells a sentence in the reader's language. The clauses of one are separated by
+// semicolons, and each is looked up by itself, after the whole was.
+func (s *Server) say(l lang.Lang, text string) string {
+	if l == lang.English || len(text) > mostSaid {
+		return text
+	}
+	return s.sayClause(l, text, 0)
+}
+
+// sayClause looks up a clause, then its parts; depth bounds how far holes nest.
+func (s *Server) sayClause(l lang.Lang, text string, depth int) string {
+	if depth > 3 {
+		return text
+	}
+	for _, p := range s.sentences.patterns {
+		m := p.of.FindStringSubmatch(text)
+		if m == nil {
+			continue
+		}
+		args := make([]any, len(m)-1)
+		for i, a := range m[1:] {
+			args[i] = s.sayClause(l, a, depth+1)
+		}
+		if said, err := s.messages.Text(l, p.key, args...); err == nil {
+			return said
+		}
+	}
+	if clauses := strings.Split(text, "; "); len(clauses) > 1 {
+		for i, c := range clauses {
+			clauses[i] = s.sayClause(l, c, depth+1)
+		}
+		return strings.Join(clauses, "; ")
+	}
+	return text
+}
