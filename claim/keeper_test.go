@@ -1,0 +1,158 @@
+package claim_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"bongsu/claim"
+	"bongsu/claim/claimtest"
+	"bongsu/internal/kv"
+)
+
+func master(t testing.TB) *claim.Master {
+	t.Helper()
+	m, err := claim.NewMaster(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestLedgerInMemory(t *testing.T) {
+	claimtest.Run(t, func(t *testing.T) claim.Ledger {
+		t.Helper()
+		return claim.NewKeeper(kv.NewMemory(), master(t))
+	})
+}
+
+// Nothing personal is in the store in clear, whatever key it is under.
+func TestNothingPersonalInClear(t *testing.T) {
+	s := kv.NewMemory()
+	k := claim.NewKeeper(s, master(t))
+	receipts, errs := k.File(t.Context(), []claim.Report{claimtest.Report(1)})
+	if errs[0] != nil {
+		t.Fatal(errs[0])
+	}
+	if _, err := k.AddFile(t.Context(), receipts[0].ID, "bank-account", "image/png", []byte("account 110-123-456789")); err != nil {
+		t.Fatal(err)
+	}
+	all, _, err := s.List(t.Context(), "")
+	if err != nil || len(all) < 8 {
+		t.Fatal(len(all), err)
+	}
+	for _, e := range all {
+		for _, secret := range []string{"홍길동", "p1@example.com", "010-0000", "못 썼어요", "110-123", receipts[0].Secret, "device:x"} {
+			if strings.Contains(e.Key, secret) || bytes.Contains(e.Value, []byte(secret)) {
+				t.Errorf("%s holds %q: %s", e.Key, secret, e.Value)
+			}
+		}
+	}
+}
+
+// A backup without keys opens nothing; one with older keys, and the list of erasures,
+// opens what was not erased.
+func TestErasureSurvivesARestore(t *testing.T) {
+	ctx := t.Context()
+	s := kv.NewMemory()
+	k := claim.NewKeeper(s, master(t))
+	receipts, errs := k.File(ctx, []claim.Report{claimtest.Report(1), claimtest.Report(2)})
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	file, err := k.AddFile(ctx, receipts[0].ID, "use-proof", "text/plain", []byte("proof"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copyOf := func(keys bool) kv.Store {
+		all, _, err := s.List(ctx, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := kv.NewMemory()
+		for _, e := range all {
+			if !keys && strings.HasPrefix(e.Key, claim.KeyPrefix) {
+				continue
+			}
+			if _, err := to.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: e.Key, Value: e.Value}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return to
+	}
+	withKeys, without := copyOf(true), copyOf(false)
+	if err := k.Erase(ctx, receipts[0].ID, "kim", "asked"); err != nil {
+		t.Fatal(err)
+	}
+	erased, err := k.Erased(ctx)
+	if err != nil || len(erased) != 1 {
+		t.Fatal(erased, err)
+	}
+	bare := claim.NewKeeper(without, master(t))
+	for _, r := range receipts {
+		if _, err := bare.Open(ctx, r.ID, "kim", "test"); !errors.Is(err, claim.ErrErased) {
+			t.Errorf("a backup without keys opened %s: %v", r.ID, err)
+		}
+	}
+	restored := claim.NewKeeper(withKeys, master(t))
+	for want := range 2 { // again it has nothing to do
+		n, err := restored.Replay(ctx, append(erased, "0000-0000-0000"))
+		if err != nil || n != 1-want {
+			t.Fatalf("replayed %d, %v", n, err)
+		}
+	}
+	if _, err := restored.Open(ctx, receipts[0].ID, "kim", "test"); !errors.Is(err, claim.ErrErased) {
+		t.Errorf("what was erased came back: %v", err)
+	}
+	if _, err := restored.OpenFile(ctx, receipts[0].ID, file.ID, "kim", "test"); !errors.Is(err, claim.ErrErased) {
+		t.Errorf("its paper came back: %v", err)
+	}
+	if p, err := restored.Open(ctx, receipts[1].ID, "kim", "test"); err != nil || p.Name != "홍길동2" {
+		t.Errorf("the other claim: %+v, %v", p, err)
+	}
+}
+
+func TestPapers(t *testing.T) {
+	ctx := t.Context()
+	k := claim.NewKeeper(kv.NewMemory(), master(t))
+	r, errs := k.File(ctx, []claim.Report{claimtest.Report(1)})
+	if errs[0] != nil {
+		t.Fatal(errs[0])
+	}
+	f, err := k.AddFile(ctx, r[0].ID, "sales-proof", "image/png", []byte("paper"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := k.OpenFile(ctx, r[0].ID, f.ID, "kim", "to decide")
+	if err != nil || string(got) != "paper" {
+		t.Errorf("%q, %v", got, err)
+	}
+	c, err := k.Claim(ctx, r[0].ID)
+	if err != nil || len(c.Files) != 1 || len(c.Report.Evidence) != 1 || c.Report.Evidence[0] != "sales-proof" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := k.OpenFile(ctx, r[0].ID, "../"+f.ID, "kim", "x"); !errors.Is(err, claim.ErrNotFound) {
+		t.Errorf("another path: %v", err)
+	}
+}
+
+// A full store says so, and what was not kept has no receipt.
+func TestFull(t *testing.T) {
+	k := claim.NewKeeper(kv.NewMemoryQuota(20_000), master(t))
+	kept := 0
+	for n := range 100 {
+		r, errs := k.File(t.Context(), []claim.Report{claimtest.Report(n)})
+		if errs[0] != nil {
+			if !errors.Is(errs[0], claim.ErrUnavailable) || r[0].ID != "" {
+				t.Fatalf("%+v, %v", r, errs)
+			}
+			break
+		}
+		kept++
+	}
+	n := 0
+	if err := k.Each(t.Context(), "i", func(claim.Claim) error { n++; return nil }); err != nil || n != kept || kept == 0 || kept == 100 {
+		t.Errorf("%d kept, %d acknowledged, %v", n, kept, err)
+	}
+}

@@ -1,0 +1,153 @@
+package claim
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Prepared report is ready to be kept: given its ID, sealed, and with nothing
+// personal in clear. It is what every ledger writes.
+type Prepared struct {
+	Claim       Claim
+	Event       Event
+	Receipt     Receipt
+	Secret      string   // hash
+	Marks       []string // keyed hashes, sorted
+	Sealed      []byte   // personal data
+	Wrapped     []byte   // the data key
+	KeyHash     string   // of the idempotency key; empty: none
+	Fingerprint string   // of the report, to tell it from another with the same key
+}
+
+// Prepare seals a report.
+func (m *Master) Prepare(r *Report, now time.Time) (*Prepared, error) {
+	if err := r.fits(); err != nil {
+		return nil, err
+	}
+	id := NewCode()
+	p := &Prepared{Claim: r.Claim, Receipt: Receipt{ID: id, Secret: m.secretOf(id, r.Key)}}
+	c := &p.Claim
+	c.ID, c.Report.ID, c.Version = id, id, 1
+	c.State = cmp.Or(c.State, Received)
+	if c.Filed.IsZero() {
+		c.Filed = now
+	}
+	c.Filed = c.Filed.UTC().Round(time.Microsecond) // what every store can hold
+	c.Changed, c.Report.Filed = c.Filed, c.Filed
+	var key dataKey
+	key, p.Wrapped = m.newKey(id)
+	var err error
+	if p.Sealed, err = key.sealPersonal(id, r.Personal); err != nil {
+		return nil, err
+	}
+	p.Secret = SecretHash(id, p.Receipt.Secret)
+	for _, mark := range r.Marks {
+		p.Marks = append(p.Marks, m.Mark(mark))
+	}
+	slices.Sort(p.Marks)
+	p.Marks = slices.Compact(p.Marks)
+	p.Event = Event{Claim: id, At: c.Filed, Who: cmp.Or(c.Agent, "claimant"), What: "filed", Why: c.Channel}
+	if r.Key != "" {
+		p.KeyHash = KeyHash(r.Key)
+		if p.Fingerprint, err = m.fingerprint(r); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// mostReport is the largest report, papers aside.
+const mostReport = 200 << 10
+
+// fits refuses what a store cannot hold, so that one report never spoils those that are
+// filed with it.
+func (r *Report) fits() error {
+	b, err := json.Marshal(struct {
+		Claim    Claim    `json:"claim"`
+		Personal Personal `json:"personal"`
+		Marks    []string `json:"marks"`
+		Key      string   `json:"key"`
+	}{r.Claim, r.Personal, r.Marks, r.Key})
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrInput, err)
+	case len(b) > mostReport:
+		return fmt.Errorf("%w: it has %d bytes, at most %d are taken", ErrInput, len(b), mostReport)
+	case bytes.Contains(b, []byte(`\u0000`)):
+		return fmt.Errorf("%w: it has a zero byte in a text", ErrInput)
+	case bytes.Contains(b, []byte(`\ufffd`)):
+		return fmt.Errorf("%w: a text of it is not UTF-8", ErrInput)
+	case len(r.Marks) > mostMarks:
+		return fmt.Errorf("%w: it has %d marks, at most %d are taken", ErrInput, len(r.Marks), mostMarks)
+	}
+	return nil
+}
+
+// mostMarks bounds what one report adds to an index.
+const mostMarks = 16
+
+// KeyHash is what an idempotency key is kept as.
+func KeyHash(key string) string {
+	h := sha256.Sum256([]byte("bongsu idempotency\x00" + key))
+	return hex.EncodeToString(h[:])
+}
+
+// fingerprint tells two reports apart, times of arrival aside.
+func (m *Master) fingerprint(r *Report) (string, error) {
+	c := r.Claim
+	c.Filed, c.Consent.At = time.Time{}, time.Time{}
+	b, err := json.Marshal(struct {
+		Claim    Claim    `json:"claim"`
+		Personal Personal `json:"personal"`
+	}{c, r.Personal})
+	if err != nil {
+		return "", fmt.Errorf("file a report: %w", err)
+	}
+	return m.Mark("report:" + string(b)), nil
+}
+
+// Again answers a report whose key was used for the claim id, with that claim's
+// receipt, or with [ErrReused] when its fingerprint was another.
+func (m *Master) Again(r *Report, id, fingerprint string) (Receipt, error) {
+	now, err := m.fingerprint(r)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if now != fingerprint {
+		return Receipt{}, ErrReused
+	}
+	return Receipt{ID: id, Secret: m.secretOf(id, r.Key), Again: true}, nil
+}
+
+// Unseal opens personal data with the wrapped key of its claim.
+func (m *Master) Unseal(id string, wrapped, sealed []byte) (Personal, error) {
+	key, err := m.unwrap(id, wrapped)
+	if err != nil {
+		return Personal{}, err
+	}
+	return key.openPersonal(id, sealed)
+}
+
+// SealFile seals a paper of a claim; UnsealFile opens it.
+func (m *Master) SealFile(id string, wrapped, plain []byte) ([]byte, error) {
+	key, err := m.unwrap(id, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	return key.sealFile(plain)
+}
+
+// UnsealFile opens what [Master.SealFile] sealed.
+func (m *Master) UnsealFile(id string, wrapped, sealed []byte) ([]byte, error) {
+	key, err := m.unwrap(id, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	return key.openFile(sealed)
+}

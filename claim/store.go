@@ -1,0 +1,630 @@
+package claim
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"bongsu/internal/kv"
+)
+
+// Keys in the store of the public side. Wrapped keys are apart from everything that
+// they open, so that a backup can leave them out; see [KeyPrefix].
+const (
+	claimPrefix  = "claim/c/"      // + ID: what rules and desks see
+	sealedPrefix = "claim/p/"      // + ID: personal data, sealed
+	filePrefix   = "claim/f/"      // + ID/file: sealed
+	markPrefix   = "claim/m/"      // + mark/ID
+	eventPrefix  = "claim/e/"      // + ID/number
+	keyedPrefix  = "claim/i/"      // + hash of an idempotency key
+	erasedPrefix = "claim-erased/" // + ID: what a restore has to erase again
+
+	// KeyPrefix is where wrapped data keys are. Backups of the rest never hold them.
+	KeyPrefix = "claim-key/"
+)
+
+type storedClaim struct {
+	V      int      `json:"v"`
+	Claim  Claim    `json:"claim"`
+	Secret string   `json:"secret"` // hash
+	Marks  []string `json:"marks,omitempty"`
+	Events int      `json:"events"`
+}
+
+type storedEvent struct {
+	V int `json:"v"`
+	Event
+}
+
+// storedKeyed is what an idempotency key was used for.
+type storedKeyed struct {
+	V           int    `json:"v"`
+	ID          string `json:"id"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+// What one transaction of reports holds at most, well below the limits of the store.
+const (
+	mostReports     = 60
+	mostReportBytes = 600 << 10
+)
+
+// A Keeper is the ledger on a small transactional store: memory, or the public side's
+// own etcd. It holds the claims without what is personal in memory, for lists; that
+// is some hundred megabytes for 500,000 claims, beyond which PostgreSQL is meant.
+type Keeper struct {
+	s      kv.Store
+	m      *Master
+	now    func() time.Time
+	claims *shelf
+}
+
+var _ Ledger = (*Keeper)(nil)
+
+// NewKeeper returns the ledger in a store. [Keeper.Follow] has to run for lists to show
+// what other processes write.
+func NewKeeper(s kv.Store, m *Master) *Keeper {
+	return &Keeper{s: s, m: m, now: time.Now, claims: newShelf()}
+}
+
+// Follow keeps the list of claims up to date until ctx ends. ready is called once, when
+// all that was there is in the list.
+func (k *Keeper) Follow(ctx context.Context, ready func()) error {
+	for first := true; ; first = false {
+		if err := k.follow(ctx, func() {
+			if first && ready != nil {
+				ready()
+			}
+		}); err != nil && ctx.Err() == nil && !errors.Is(err, kv.ErrUnavailable) {
+			return err
+		}
+		if !pause(ctx, 200*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+func (k *Keeper) follow(ctx context.Context, ready func()) error {
+	all, rev, err := k.s.List(ctx, claimPrefix)
+	if err != nil {
+		return fmt.Errorf("list claims: %w", err)
+	}
+	for _, e := range all {
+		if err := k.claims.take(e); err != nil {
+			return err
+		}
+	}
+	ready()
+	events, err := k.s.Watch(ctx, claimPrefix, rev)
+	if err != nil {
+		return fmt.Errorf("follow claims: %w", err)
+	}
+	for batch := range events {
+		for _, e := range batch {
+			if e.Deleted {
+				continue // claims are never deleted
+			}
+			if err := k.claims.take(e.Entry); err != nil {
+				return err
+			}
+		}
+	}
+	return kv.ErrUnavailable
+}
+
+// File implements [Ledger].
+func (k *Keeper) File(ctx context.Context, reports []Report) ([]Receipt, []error) {
+	receipts, errs := make([]Receipt, len(reports)), make([]error, len(reports))
+	var f filing
+	flush := func() {
+		if len(f.at) == 0 {
+			return
+		}
+		k.commit(ctx, &f, receipts, errs)
+		f = filing{}
+	}
+	inHand := map[string]int{} // by idempotency key, of this call
+	for i := range reports {
+		r := &reports[i]
+		if r.Key != "" {
+			if first, ok := inHand[r.Key]; ok { // the same pressed twice in one batch
+				flush()
+				if errs[first] != nil {
+					errs[i] = errs[first]
+					continue
+				}
+			}
+			inHand[r.Key] = i
+			done, err := k.again(ctx, r)
+			if err != nil || done.ID != "" {
+				receipts[i], errs[i] = done, err
+				continue
+			}
+		}
+		if err := k.prepare(&f, i, r); err != nil {
+			errs[i] = err
+			continue
+		}
+		if len(f.at) >= mostReports || f.bytes >= mostReportBytes {
+			flush()
+		}
+	}
+	flush()
+	return receipts, errs
+}
+
+// A filing is the transaction that keeps some reports.
+type filing struct {
+	txn      kv.Txn
+	bytes    int
+	at       []int // of the reports
+	receipts []Receipt
+	entries  []kv.Entry
+	reports  []*Report
+}
+
+// again answers a report whose key was used before; an empty receipt says that it was not.
+func (k *Keeper) again(ctx context.Context, r *Report) (Receipt, error) {
+	e, ok, err := k.s.Get(ctx, keyedPrefix+KeyHash(r.Key))
+	if err != nil {
+		return Receipt{}, unavailable("file a report", err)
+	}
+	if !ok {
+		return Receipt{}, nil
+	}
+	var s storedKeyed
+	if err := json.Unmarshal(e.Value, &s); err != nil || s.V != 1 {
+		return Receipt{}, fmt.Errorf("read %s (version %d): %w", e.Key, s.V, err)
+	}
+	return k.m.Again(r, s.ID, s.Fingerprint)
+}
+
+// prepare adds a report to a transaction.
+func (k *Keeper) prepare(f *filing, at int, r *Report) error {
+	p, err := k.m.Prepare(r, k.now())
+	if err != nil {
+		return err
+	}
+	id := p.Claim.ID
+	s := storedClaim{V: 1, Claim: p.Claim, Secret: p.Secret, Marks: p.Marks, Events: 1}
+	value, event, err := encode(s, p.Event)
+	if err != nil {
+		return err
+	}
+	do := []kv.Op{
+		{Key: claimPrefix + id, Value: value},
+		{Key: sealedPrefix + id, Value: p.Sealed},
+		{Key: KeyPrefix + id, Value: p.Wrapped},
+		{Key: eventKey(id, 1), Value: event},
+	}
+	for _, m := range s.Marks {
+		do = append(do, kv.Op{Key: markPrefix + m + "/" + id, Value: []byte("1")})
+	}
+	f.txn.If = append(f.txn.If, kv.Cond{Key: claimPrefix + id})
+	if r.Key != "" {
+		keyed, err := json.Marshal(storedKeyed{1, id, p.Fingerprint})
+		if err != nil {
+			return fmt.Errorf("file a report: %w", err)
+		}
+		f.txn.If = append(f.txn.If, kv.Cond{Key: keyedPrefix + p.KeyHash})
+		do = append(do, kv.Op{Key: keyedPrefix + p.KeyHash, Value: keyed})
+	}
+	for _, op := range do {
+		f.bytes += len(op.Key) + len(op.Value)
+	}
+	f.txn.Do = append(f.txn.Do, do...)
+	f.at, f.reports = append(f.at, at), append(f.reports, r)
+	f.receipts = append(f.receipts, p.Receipt)
+	f.entries = append(f.entries, kv.Entry{Key: claimPrefix + id, Value: value})
+	return nil
+}
+
+func eventKey(id string, n int) string { return fmt.Sprintf("%s%s/%06d", eventPrefix, id, n) }
+
+// commit keeps the reports of a filing. When another process was first with one of
+// their keys, each is filed by itself.
+func (k *Keeper) commit(ctx context.Context, f *filing, receipts []Receipt, errs []error) {
+	rev, err := k.s.Commit(ctx, f.txn)
+	switch {
+	case err == nil:
+		for n, i := range f.at {
+			receipts[i] = f.receipts[n]
+			e := f.entries[n]
+			e.Modified = rev
+			if err := k.claims.take(e); err != nil {
+				errs[i] = err
+			}
+		}
+	case errors.Is(err, kv.ErrConflict):
+		for n, i := range f.at {
+			receipts[i], errs[i] = k.one(ctx, f.reports[n])
+		}
+	default:
+		for _, i := range f.at {
+			errs[i] = unavailable("file a report", err)
+		}
+	}
+}
+
+// one files a single report that met another of the same key.
+func (k *Keeper) one(ctx context.Context, r *Report) (Receipt, error) {
+	for range 5 {
+		if r.Key != "" {
+			if done, err := k.again(ctx, r); err != nil || done.ID != "" {
+				return done, err
+			}
+		}
+		var f filing
+		if err := k.prepare(&f, 0, r); err != nil {
+			return Receipt{}, err
+		}
+		rev, err := k.s.Commit(ctx, f.txn)
+		if err == nil {
+			e := f.entries[0]
+			e.Modified = rev
+			return f.receipts[0], k.claims.take(e)
+		}
+		if !errors.Is(err, kv.ErrConflict) {
+			return Receipt{}, unavailable("file a report", err)
+		}
+	}
+	return Receipt{}, fmt.Errorf("%w: others file the same at once", ErrUnavailable)
+}
+
+// unavailable turns what a store says when it cannot keep anything into what forms say.
+func unavailable(what string, err error) error {
+	if errors.Is(err, kv.ErrUnavailable) || errors.Is(err, kv.ErrFull) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w: %w", what, ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+func (k *Keeper) load(ctx context.Context, id string) (storedClaim, kv.Entry, error) {
+	e, ok, err := k.s.Get(ctx, claimPrefix+id)
+	switch {
+	case err != nil:
+		return storedClaim{}, e, unavailable("read claim "+id, err)
+	case !ok || strings.Contains(id, "/"):
+		return storedClaim{}, e, fmt.Errorf("%w: %q", ErrNotFound, id)
+	}
+	s, err := decodeClaim(e)
+	return s, e, err
+}
+
+func decodeClaim(e kv.Entry) (storedClaim, error) {
+	var s storedClaim
+	if err := json.Unmarshal(e.Value, &s); err != nil {
+		return s, fmt.Errorf("read %s: %w", e.Key, err)
+	}
+	if s.V != 1 {
+		return s, fmt.Errorf("read %s: version %d is not known, update this program", e.Key, s.V)
+	}
+	return s, nil
+}
+
+// Claim implements [Ledger].
+func (k *Keeper) Claim(ctx context.Context, id string) (Claim, error) {
+	s, _, err := k.load(ctx, NormalCode(id))
+	return s.Claim, err
+}
+
+// Check implements [Ledger]. It takes as long for a claim that is not there.
+func (k *Keeper) Check(ctx context.Context, id, secret string) (Claim, error) {
+	id = NormalCode(id)
+	s, _, err := k.load(ctx, id)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Claim{}, err
+	}
+	have := SecretHash(id, secret)
+	if subtle.ConstantTimeCompare([]byte(have), []byte(s.Secret)) != 1 || err != nil {
+		return Claim{}, ErrSecret
+	}
+	return s.Claim, nil
+}
+
+// mostChanges is how many claims one Change may have.
+const mostChanges = 300
+
+// Change implements [Ledger].
+func (k *Keeper) Change(ctx context.Context, claims []Claim, events []Event) error {
+	if len(claims) != len(events) || len(claims) > mostChanges {
+		return fmt.Errorf("change %d claims with %d events: expected as many, and at most %d", len(claims), len(events), mostChanges)
+	}
+	var t kv.Txn
+	entries := make([]kv.Entry, 0, len(claims))
+	for i := range claims {
+		c := claims[i]
+		s, e, err := k.recent(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if s.Claim.Version != c.Version {
+			return fmt.Errorf("%w: %s", ErrConflict, c.ID)
+		}
+		c.Version++
+		c.Changed = k.now().UTC().Round(0)
+		ev := events[i]
+		ev.Claim, ev.At = c.ID, c.Changed
+		s.Claim = c
+		s.Events++
+		value, event, err := encode(s, ev)
+		if err != nil {
+			return err
+		}
+		t.If = append(t.If, kv.Cond{Key: e.Key, Modified: e.Modified})
+		t.Do = append(t.Do, kv.Op{Key: e.Key, Value: value}, kv.Op{Key: eventKey(c.ID, s.Events), Value: event})
+		entries = append(entries, kv.Entry{Key: e.Key, Value: value})
+	}
+	if len(t.Do) == 0 {
+		return nil
+	}
+	rev, err := k.s.Commit(ctx, t)
+	switch {
+	case errors.Is(err, kv.ErrConflict):
+		return k.refresh(ctx, claims)
+	case err != nil:
+		return unavailable("change claims", err)
+	}
+	for _, e := range entries {
+		e.Modified = rev
+		if err := k.claims.take(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refresh reads claims that are older in the list than in the store. It returns
+// [ErrConflict], which is what its caller met.
+func (k *Keeper) refresh(ctx context.Context, claims []Claim) error {
+	for i := range claims {
+		_, e, err := k.load(ctx, claims[i].ID)
+		if err != nil {
+			return err
+		}
+		if err := k.claims.take(e); err != nil {
+			return err
+		}
+	}
+	return ErrConflict
+}
+
+// recent is load from the list where it has the claim: the condition of the
+// transaction tells if that is old.
+func (k *Keeper) recent(ctx context.Context, id string) (storedClaim, kv.Entry, error) {
+	if s, modified, ok := k.claims.get(id); ok {
+		return s, kv.Entry{Key: claimPrefix + id, Modified: modified}, nil
+	}
+	return k.load(ctx, id)
+}
+
+func encode(s storedClaim, ev Event) (value, event []byte, err error) {
+	if value, err = json.Marshal(s); err != nil { //nolint:gosec // the secret is a hash
+		return nil, nil, fmt.Errorf("encode claim: %w", err)
+	}
+	if event, err = json.Marshal(storedEvent{1, ev}); err != nil {
+		return nil, nil, fmt.Errorf("encode event: %w", err)
+	}
+	return value, event, nil
+}
+
+// List implements [Ledger].
+func (k *Keeper) List(_ context.Context, q Query) (Page, error) {
+	var mark string
+	if q.MarkedAs != "" {
+		mark = k.m.Mark(q.MarkedAs)
+	}
+	return k.claims.list(q, mark)
+}
+
+// Each implements [Ledger].
+func (k *Keeper) Each(_ context.Context, incident string, visit func(Claim) error) error {
+	return k.claims.each(incident, visit)
+}
+
+// Marks implements [Ledger].
+func (k *Keeper) Marks(_ context.Context, incident string) (map[string][]string, error) {
+	return k.claims.marks(incident), nil
+}
+
+// History implements [Ledger].
+func (k *Keeper) History(ctx context.Context, id string) ([]Event, error) {
+	all, _, err := k.s.List(ctx, eventPrefix+NormalCode(id)+"/")
+	if err != nil {
+		return nil, unavailable("history of "+id, err)
+	}
+	out := make([]Event, 0, len(all))
+	for _, e := range all {
+		var s storedEvent
+		if err := json.Unmarshal(e.Value, &s); err != nil || s.V != 1 {
+			return nil, fmt.Errorf("read %s (version %d): %w", e.Key, s.V, err)
+		}
+		out = append(out, s.Event)
+	}
+	return out, nil
+}
+
+// note appends an event to a claim.
+func (k *Keeper) note(ctx context.Context, id string, ev Event, change func(*storedClaim), more ...kv.Op) error {
+	for range 20 {
+		s, e, err := k.load(ctx, id)
+		if err != nil {
+			return err
+		}
+		s.Events++
+		ev.Claim, ev.At = id, k.now().UTC().Round(0)
+		if change != nil {
+			change(&s)
+			s.Claim.Version++
+			s.Claim.Changed = ev.At
+		}
+		value, event, err := encode(s, ev)
+		if err != nil {
+			return err
+		}
+		rev, err := k.s.Commit(ctx, kv.Txn{
+			If: []kv.Cond{{Key: e.Key, Modified: e.Modified}},
+			Do: append([]kv.Op{{Key: e.Key, Value: value}, {Key: eventKey(id, s.Events), Value: event}}, more...),
+		})
+		if errors.Is(err, kv.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return unavailable("write claim "+id, err)
+		}
+		return k.claims.take(kv.Entry{Key: e.Key, Value: value, Modified: rev})
+	}
+	return ErrConflict
+}
+
+func (k *Keeper) key(ctx context.Context, id string) (dataKey, error) {
+	e, ok, err := k.s.Get(ctx, KeyPrefix+id)
+	switch {
+	case err != nil:
+		return nil, unavailable("open claim "+id, err)
+	case !ok:
+		return nil, ErrErased
+	}
+	return k.m.unwrap(id, e.Value)
+}
+
+// Open implements [Ledger].
+func (k *Keeper) Open(ctx context.Context, id, who, why string) (Personal, error) {
+	id = NormalCode(id)
+	if who == "" || why == "" {
+		return Personal{}, errors.New("who looks at personal data, and why, is written down: say both")
+	}
+	if err := k.note(ctx, id, Event{Who: who, What: "looked", Why: why}, nil); err != nil {
+		return Personal{}, err
+	}
+	key, err := k.key(ctx, id)
+	if err != nil {
+		return Personal{}, err
+	}
+	e, ok, err := k.s.Get(ctx, sealedPrefix+id)
+	if err != nil {
+		return Personal{}, unavailable("open claim "+id, err)
+	}
+	if !ok {
+		return Personal{}, ErrErased
+	}
+	return key.openPersonal(id, e.Value)
+}
+
+// Erase implements [Ledger].
+func (k *Keeper) Erase(ctx context.Context, id, who, why string) error {
+	id = NormalCode(id)
+	s, _, err := k.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	gone := []kv.Op{
+		{Key: KeyPrefix + id, Delete: true},
+		{Key: sealedPrefix + id, Delete: true},
+		{Key: erasedPrefix + id, Value: []byte(k.now().UTC().Format(time.RFC3339))},
+	}
+	for _, m := range s.Marks {
+		gone = append(gone, kv.Op{Key: markPrefix + m + "/" + id, Delete: true})
+	}
+	for _, f := range s.Claim.Files {
+		gone = append(gone, kv.Op{Key: filePrefix + id + "/" + f.ID, Delete: true})
+	}
+	err = k.note(ctx, id, Event{Who: who, What: "erased", Why: why}, func(s *storedClaim) {
+		s.Marks, s.Claim.Erased = nil, k.now().UTC().Round(0)
+	}, gone...)
+	return err
+}
+
+// Erased returns the claims on the list of erasures, by ID: what a restore of an older
+// backup erases again before it serves anybody; see [Keeper.Replay].
+func (k *Keeper) Erased(ctx context.Context) ([]string, error) {
+	all, _, err := k.s.List(ctx, erasedPrefix)
+	if err != nil {
+		return nil, unavailable("list erasures", err)
+	}
+	out := make([]string, 0, len(all))
+	for _, e := range all {
+		out = append(out, strings.TrimPrefix(e.Key, erasedPrefix))
+	}
+	return out, nil
+}
+
+// Replay erases again what was erased after the backup that was restored. It returns how
+// many claims it erased.
+func (k *Keeper) Replay(ctx context.Context, erased []string) (int, error) {
+	n := 0
+	for _, id := range erased {
+		_, ok, err := k.s.Get(ctx, KeyPrefix+id)
+		if err != nil {
+			return n, unavailable("replay erasures", err)
+		}
+		s, _, err := k.load(ctx, id)
+		if errors.Is(err, ErrNotFound) || err == nil && !ok && !s.Claim.Erased.IsZero() {
+			continue
+		}
+		if err != nil {
+			return n, err
+		}
+		if err := k.Erase(ctx, id, "restore", "it had been erased before the restore"); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// AddFile seals a paper and adds it to a claim.
+func (k *Keeper) AddFile(ctx context.Context, id, kind, mediaType string, data []byte) (File, error) {
+	id = NormalCode(id)
+	key, err := k.key(ctx, id)
+	if err != nil {
+		return File{}, err
+	}
+	sealed, err := key.sealFile(data)
+	if err != nil {
+		return File{}, err
+	}
+	sum := sha256.Sum256(sealed)
+	f := File{ID: NewCode(), Kind: kind, Type: mediaType, Size: int64(len(data)), Hash: hex.EncodeToString(sum[:]), At: k.now().UTC().Round(0)}
+	err = k.note(ctx, id, Event{Who: "claimant", What: "sent a paper", Why: kind}, func(s *storedClaim) {
+		s.Claim.Add(f)
+	}, kv.Op{Key: filePrefix + id + "/" + f.ID, Value: sealed})
+	return f, err
+}
+
+// OpenFile unseals a paper for a reader with a reason, which is written down first.
+func (k *Keeper) OpenFile(ctx context.Context, id, file, who, why string) ([]byte, error) {
+	id = NormalCode(id)
+	if err := k.note(ctx, id, Event{Who: who, What: "looked at a paper", Why: why}, nil); err != nil {
+		return nil, err
+	}
+	key, err := k.key(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	e, ok, err := k.s.Get(ctx, filePrefix+id+"/"+file)
+	switch {
+	case err != nil:
+		return nil, unavailable("open a paper", err)
+	case !ok:
+		return nil, fmt.Errorf("%w: paper %q of %s", ErrNotFound, file, id)
+	}
+	return key.openFile(e.Value)
+}

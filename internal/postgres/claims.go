@@ -1,0 +1,621 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"bongsu/claim"
+)
+
+// Claims is the ledger of claims in SQL.
+type Claims struct {
+	db *DB
+	m  *claim.Master
+}
+
+var _ claim.Ledger = (*Claims)(nil)
+
+// Claims returns the ledger; m seals what is personal.
+func (db *DB) Claims(m *claim.Master) *Claims { return &Claims{db, m} }
+
+// A row is what a claim is in the table.
+type row struct {
+	p     *claim.Prepared
+	at    int // of the report
+	r     *claim.Report
+	lost  bool // another process used its key first
+	doc   []byte
+	event []byte
+}
+
+// mostRows is how many reports go into one transaction.
+const mostRows = 1_000
+
+// File implements [claim.Ledger]: all reports of a call go in with one statement for
+// each table.
+func (c *Claims) File(ctx context.Context, reports []claim.Report) ([]claim.Receipt, []error) {
+	receipts, errs := make([]claim.Receipt, len(reports)), make([]error, len(reports))
+	first := map[string]int{} // of this call, by key
+	var rows []*row
+	var later []int // reports that repeat another of this call
+	for i := range reports {
+		r := &reports[i]
+		if r.Key != "" {
+			if _, ok := first[r.Key]; ok {
+				later = append(later, i)
+				continue
+			}
+			first[r.Key] = i
+		}
+		x, err := c.row(r, i)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		rows = append(rows, x)
+	}
+	for chunk := range slices.Chunk(rows, mostRows) {
+		err := pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error { return insert(ctx, tx, chunk) })
+		if err != nil && !errors.Is(trouble("", err), claim.ErrUnavailable) && len(chunk) > 1 {
+			c.single(ctx, chunk, receipts, errs) // so that what is wrong with one is its own
+			continue
+		}
+		for _, x := range chunk {
+			switch {
+			case err != nil:
+				errs[x.at] = trouble("file a report", err)
+			case x.lost:
+				later = append(later, x.at)
+			default:
+				receipts[x.at] = x.p.Receipt
+			}
+		}
+	}
+	for _, i := range later {
+		receipts[i], errs[i] = c.again(ctx, &reports[i])
+	}
+	return receipts, errs
+}
+
+// single files rows one by one.
+func (c *Claims) single(ctx context.Context, rows []*row, receipts []claim.Receipt, errs []error) {
+	for _, x := range rows {
+		err := pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error { return insert(ctx, tx, []*row{x}) })
+		switch {
+		case err != nil:
+			errs[x.at] = trouble("file a report", err)
+		case x.lost:
+			receipts[x.at], errs[x.at] = c.again(ctx, x.r)
+		default:
+			receipts[x.at] = x.p.Receipt
+		}
+	}
+}
+
+func (c *Claims) row(r *claim.Report, at int) (*row, error) {
+	p, err := c.m.Prepare(r, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	x := &row{p: p, at: at, r: r}
+	if x.doc, err = json.Marshal(p.Claim); err != nil {
+		return nil, fmt.Errorf("file a report: %w", err)
+	}
+	if x.event, err = json.Marshal(p.Event); err != nil {
+		return nil, fmt.Errorf("file a report: %w", err)
+	}
+	return x, nil
+}
+
+// again answers a report whose key is taken.
+func (c *Claims) again(ctx context.Context, r *claim.Report) (claim.Receipt, error) {
+	var id, fingerprint string
+	err := c.db.pool.QueryRow(ctx, "SELECT id, fingerprint FROM claim_keyed WHERE hash = $1", claim.KeyHash(r.Key)).Scan(&id, &fingerprint)
+	if err != nil {
+		return claim.Receipt{}, trouble("file a report", err)
+	}
+	return c.m.Again(r, id, fingerprint)
+}
+
+// insert keeps rows. Keys come first, in one order for all processes, so that two that
+// file the same wait for one another and never in a circle.
+func insert(ctx context.Context, tx pgx.Tx, rows []*row) error {
+	byKey := map[string]*row{}
+	var hashes, ids, prints []string
+	for _, x := range rows {
+		if x.p.KeyHash != "" {
+			byKey[x.p.KeyHash] = x
+			hashes = append(hashes, x.p.KeyHash)
+		}
+	}
+	slices.Sort(hashes)
+	for _, h := range hashes {
+		x := byKey[h]
+		x.lost = true
+		ids, prints = append(ids, x.p.Claim.ID), append(prints, x.p.Fingerprint)
+	}
+	if len(hashes) > 0 {
+		ours, err := tx.Query(ctx, `INSERT INTO claim_keyed (hash, id, fingerprint)
+			SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT (hash) DO NOTHING RETURNING hash`, hashes, ids, prints)
+		if err != nil {
+			return err
+		}
+		taken, err := pgx.CollectRows(ours, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		for _, h := range taken {
+			byKey[h].lost = false
+		}
+	}
+	var (
+		id, incident, service, use, kind, channel, state, secret, marks, docs, events []string
+		amount, filed, version                                                        []int64
+		sealed, wrapped                                                               [][]byte
+		mark, marked                                                                  []string
+	)
+	for _, x := range rows {
+		if x.lost {
+			continue
+		}
+		d := &x.p.Claim
+		id, incident, service = append(id, d.ID), append(incident, d.Incident), append(service, d.Report.Service)
+		use, kind, channel = append(use, d.Report.Use), append(kind, d.Report.Kind), append(channel, d.Channel)
+		state, secret = append(state, string(d.State)), append(secret, x.p.Secret)
+		marks = append(marks, "{"+strings.Join(x.p.Marks, ",")+"}") // letters, dots and hexadecimal: nothing to quote
+		docs, events = append(docs, string(x.doc)), append(events, string(x.event))
+		amount, filed, version = append(amount, d.Report.Loss), append(filed, since1970(d.Filed)), append(version, d.Version)
+		sealed, wrapped = append(sealed, x.p.Sealed), append(wrapped, x.p.Wrapped)
+		for _, m := range x.p.Marks {
+			mark, marked = append(mark, m), append(marked, d.ID)
+		}
+	}
+	if len(id) == 0 {
+		return nil
+	}
+	var b pgx.Batch
+	b.Queue(`INSERT INTO claims (id, incident, service, use, kind, channel, state, rule, amount, flags, filed, version, secret, marks, events, doc)
+		SELECT i, n, s, u, k, c, t, '', a, 0, f, v, x, m::text[], 1, d::jsonb
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[])
+		AS r (i, n, s, u, k, c, t, a, f, v, x, m, d)`,
+		id, incident, service, use, kind, channel, state, amount, filed, version, secret, marks, docs)
+	b.Queue("INSERT INTO claim_sealed SELECT * FROM unnest($1::text[], $2::bytea[])", id, sealed)
+	b.Queue("INSERT INTO claim_keys SELECT * FROM unnest($1::text[], $2::bytea[])", id, wrapped)
+	b.Queue("INSERT INTO claim_events (claim, n, doc) SELECT i, 1, d::jsonb FROM unnest($1::text[], $2::text[]) AS r (i, d)", id, events)
+	b.Queue("INSERT INTO claim_marks SELECT * FROM unnest($1::text[], $2::text[])", mark, marked)
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+// Claim implements [claim.Ledger].
+func (c *Claims) Claim(ctx context.Context, id string) (claim.Claim, error) {
+	d, _, err := c.load(ctx, claim.NormalCode(id))
+	return d, err
+}
+
+func (c *Claims) load(ctx context.Context, id string) (claim.Claim, string, error) {
+	var doc []byte
+	var secret string
+	err := c.db.pool.QueryRow(ctx, "SELECT doc, secret FROM claims WHERE id = $1", id).Scan(&doc, &secret)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return claim.Claim{}, "", fmt.Errorf("%w: %q", claim.ErrNotFound, id)
+	}
+	if err != nil {
+		return claim.Claim{}, "", trouble("read claim "+id, err)
+	}
+	d, err := decode(doc)
+	return d, secret, err
+}
+
+func decode(doc []byte) (claim.Claim, error) {
+	var d claim.Claim
+	if err := json.Unmarshal(doc, &d); err != nil {
+		return d, fmt.Errorf("read a claim: %w", err)
+	}
+	return d, nil
+}
+
+// Check implements [claim.Ledger].
+func (c *Claims) Check(ctx context.Context, id, secret string) (claim.Claim, error) {
+	id = claim.NormalCode(id)
+	d, have, err := c.load(ctx, id)
+	if err != nil && !errors.Is(err, claim.ErrNotFound) {
+		return claim.Claim{}, err
+	}
+	if subtle.ConstantTimeCompare([]byte(have), []byte(claim.SecretHash(id, secret))) != 1 || err != nil {
+		return claim.Claim{}, claim.ErrSecret
+	}
+	return d, nil
+}
+
+// Change implements [claim.Ledger].
+func (c *Claims) Change(ctx context.Context, claims []claim.Claim, events []claim.Event) error {
+	if len(claims) != len(events) {
+		return fmt.Errorf("change %d claims with %d events: expected as many", len(claims), len(events))
+	}
+	if len(claims) == 0 {
+		return nil
+	}
+	var (
+		id, state, rule, docs, said []string
+		amount, flags, version      []int64
+	)
+	now := time.Now().UTC().Round(time.Microsecond)
+	for i := range claims {
+		d, e := claims[i], events[i]
+		version = append(version, d.Version)
+		d.Version++
+		d.Changed, e.Claim, e.At = now, d.ID, now
+		doc, err := json.Marshal(d)
+		if err != nil {
+			return fmt.Errorf("change claim %s: %w", d.ID, err)
+		}
+		ev, err := json.Marshal(e)
+		if err != nil {
+			return fmt.Errorf("change claim %s: %w", d.ID, err)
+		}
+		r, a := "", d.Report.Loss
+		if d.Decision != nil {
+			r, a = d.Decision.Rule, d.Decision.Amount
+		}
+		id, state, rule, docs, said = append(id, d.ID), append(state, string(d.State)), append(rule, r), append(docs, string(doc)), append(said, string(ev))
+		amount, flags = append(amount, a), append(flags, d.Report.Flags)
+	}
+	err := pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
+		// In one order, so that two that change the same wait and do not deadlock.
+		if _, err := tx.Exec(ctx, "SELECT 1 FROM claims WHERE id = ANY($1) ORDER BY id FOR UPDATE", id); err != nil {
+			return err
+		}
+		done, err := tx.Exec(ctx, `UPDATE claims c SET state = r.t, rule = r.r, amount = r.a, flags = r.f, version = r.v + 1, events = c.events + 1, doc = r.d::jsonb
+			FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[]) AS r (i, t, r, a, f, v, d)
+			WHERE c.id = r.i AND c.version = r.v`, id, state, rule, amount, flags, version, docs)
+		if err != nil {
+			return err
+		}
+		if int(done.RowsAffected()) != len(id) {
+			var there int
+			if err := tx.QueryRow(ctx, "SELECT count(*) FROM claims WHERE id = ANY($1)", id).Scan(&there); err != nil {
+				return err
+			}
+			if there < len(id) {
+				return claim.ErrNotFound
+			}
+			return claim.ErrConflict
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO claim_events (claim, n, doc) SELECT r.i, c.events, r.d::jsonb
+			FROM unnest($1::text[], $2::text[]) AS r (i, d) JOIN claims c ON c.id = r.i`, id, said)
+		return err
+	})
+	if errors.Is(err, claim.ErrConflict) || errors.Is(err, claim.ErrNotFound) {
+		return err
+	}
+	if err != nil {
+		return trouble("change claims", err)
+	}
+	return nil
+}
+
+// countedUpTo is how many claims a list counts: beyond, it says that there are more.
+const countedUpTo = 10_000
+
+// List implements [claim.Ledger]. Total is -1 for more than 10,000 claims.
+func (c *Claims) List(ctx context.Context, q claim.Query) (claim.Page, error) {
+	var where []string
+	var args []any
+	arg := func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	}
+	equal := func(column, v string) {
+		if v != "" {
+			where = append(where, column+" = "+arg(v))
+		}
+	}
+	equal("incident", q.Incident)
+	equal("service", q.Service)
+	equal("use", q.Use)
+	equal("kind", q.Kind)
+	equal("channel", q.Channel)
+	equal("rule", q.Rule)
+	if len(q.States) > 0 {
+		where = append(where, "state = ANY("+arg(q.States)+")")
+	}
+	if q.Flagged {
+		where = append(where, "flags > 0")
+	}
+	if q.MinAmount > 0 {
+		where = append(where, "amount >= "+arg(q.MinAmount))
+	}
+	if q.MaxAmount > 0 {
+		where = append(where, "amount <= "+arg(q.MaxAmount))
+	}
+	if !q.Before.IsZero() {
+		where = append(where, "filed < "+arg(since1970(q.Before)))
+	}
+	if q.MarkedAs != "" {
+		where = append(where, "id IN (SELECT id FROM claim_marks WHERE mark = "+arg(c.m.Mark(q.MarkedAs))+")")
+	}
+	filter := "true"
+	if len(where) > 0 {
+		filter = strings.Join(where, " AND ")
+	}
+	page := claim.Page{Claims: []claim.Claim{}}
+	if err := c.db.pool.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM claims WHERE %s LIMIT %d) x", filter, countedUpTo+1), args...).Scan(&page.Total); err != nil {
+		return claim.Page{}, trouble("list claims", err)
+	}
+	if page.Total > countedUpTo {
+		page.Total = -1
+	}
+	order, then := "amount DESC, id", "(-amount, id) > (%s, %s)"
+	if q.OldestFirst {
+		order, then = "filed, id", "(filed, id) > (%s, %s)"
+	}
+	if q.After != "" {
+		n, id, err := cursor(q.After)
+		if err != nil {
+			return claim.Page{}, err
+		}
+		if q.OldestFirst {
+			filter += " AND " + fmt.Sprintf(then, arg(n), arg(id))
+		} else {
+			// amount falls and id rises, which no row comparison says with an index.
+			a := arg(n)
+			filter += fmt.Sprintf(" AND amount <= %s AND (amount < %s OR id > %s)", a, a, arg(id))
+		}
+	}
+	limit := min(cmp.Or(q.Limit, 50), 500)
+	found, err := c.db.pool.Query(ctx, fmt.Sprintf("SELECT doc FROM claims WHERE %s ORDER BY %s LIMIT %d", filter, order, limit+1), args...)
+	if err != nil {
+		return claim.Page{}, trouble("list claims", err)
+	}
+	docs, err := pgx.CollectRows(found, pgx.RowTo[[]byte])
+	if err != nil {
+		return claim.Page{}, trouble("list claims", err)
+	}
+	for i, doc := range docs {
+		d, err := decode(doc)
+		if err != nil {
+			return claim.Page{}, err
+		}
+		if i == limit {
+			last := &page.Claims[limit-1]
+			n := since1970(last.Filed)
+			if !q.OldestFirst {
+				n = last.Report.Loss
+				if last.Decision != nil {
+					n = last.Decision.Amount
+				}
+			}
+			page.Next = strconv.FormatInt(n, 10) + "." + last.ID
+			break
+		}
+		page.Claims = append(page.Claims, d)
+	}
+	return page, nil
+}
+
+// Each implements [claim.Ledger].
+func (c *Claims) Each(ctx context.Context, incident string, visit func(claim.Claim) error) error {
+	after := ""
+	for {
+		found, err := c.db.pool.Query(ctx, "SELECT doc FROM claims WHERE incident = $1 AND id > $2 ORDER BY id LIMIT 5000", incident, after)
+		if err != nil {
+			return trouble("go over claims", err)
+		}
+		docs, err := pgx.CollectRows(found, pgx.RowTo[[]byte])
+		if err != nil {
+			return trouble("go over claims", err)
+		}
+		for _, doc := range docs {
+			d, err := decode(doc)
+			if err != nil {
+				return err
+			}
+			if err := visit(d); err != nil {
+				return err
+			}
+			after = d.ID
+		}
+		if len(docs) == 0 {
+			return nil
+		}
+	}
+}
+
+// Marks implements [claim.Ledger].
+func (c *Claims) Marks(ctx context.Context, incident string) (map[string][]string, error) {
+	found, err := c.db.pool.Query(ctx, "SELECT id, marks FROM claims WHERE incident = $1 AND marks <> '{}'", incident)
+	if err != nil {
+		return nil, trouble("read marks", err)
+	}
+	out := map[string][]string{}
+	var id string
+	var marks []string
+	if _, err := pgx.ForEachRow(found, []any{&id, &marks}, func() error {
+		out[id], marks = marks, nil
+		return nil
+	}); err != nil {
+		return nil, trouble("read marks", err)
+	}
+	return out, nil
+}
+
+// History implements [claim.Ledger].
+func (c *Claims) History(ctx context.Context, id string) ([]claim.Event, error) {
+	found, err := c.db.pool.Query(ctx, "SELECT doc FROM claim_events WHERE claim = $1 ORDER BY n", claim.NormalCode(id))
+	if err != nil {
+		return nil, trouble("history of "+id, err)
+	}
+	docs, err := pgx.CollectRows(found, pgx.RowTo[[]byte])
+	if err != nil {
+		return nil, trouble("history of "+id, err)
+	}
+	out := make([]claim.Event, len(docs))
+	for i, doc := range docs {
+		if err := json.Unmarshal(doc, &out[i]); err != nil {
+			return nil, fmt.Errorf("history of %s: %w", id, err)
+		}
+	}
+	return out, nil
+}
+
+// note appends an event within a transaction, and lets change write more of the claim.
+func (c *Claims) note(ctx context.Context, id string, e claim.Event, change func(*claim.Claim), more func(context.Context, pgx.Tx) error) error {
+	err := pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
+		var doc []byte
+		if err := tx.QueryRow(ctx, "SELECT doc FROM claims WHERE id = $1 FOR UPDATE", id).Scan(&doc); err != nil {
+			return err
+		}
+		e.Claim, e.At = id, time.Now().UTC().Round(time.Microsecond)
+		if change != nil {
+			d, err := decode(doc)
+			if err != nil {
+				return err
+			}
+			change(&d)
+			d.Version++
+			d.Changed = e.At
+			if doc, err = json.Marshal(d); err != nil {
+				return err
+			}
+		}
+		said, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "UPDATE claims SET events = events + 1, version = ($2::jsonb->>'version')::bigint, doc = $2::jsonb WHERE id = $1", id, string(doc)); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO claim_events (claim, n, doc) SELECT id, events, $2::jsonb FROM claims WHERE id = $1", id, string(said)); err != nil {
+			return err
+		}
+		if more == nil {
+			return nil
+		}
+		return more(ctx, tx)
+	})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("%w: %q", claim.ErrNotFound, id)
+	case errors.Is(err, claim.ErrErased):
+		return err
+	case err != nil:
+		return trouble("write claim "+id, err)
+	}
+	return nil
+}
+
+// bytes reads one sealed thing; what is not there was erased.
+func (c *Claims) bytes(ctx context.Context, query string, args ...any) ([]byte, error) {
+	var b []byte
+	err := c.db.pool.QueryRow(ctx, query, args...).Scan(&b)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, claim.ErrErased
+	}
+	if err != nil {
+		return nil, trouble("open a claim", err)
+	}
+	return b, nil
+}
+
+// Open implements [claim.Ledger].
+func (c *Claims) Open(ctx context.Context, id, who, why string) (claim.Personal, error) {
+	id = claim.NormalCode(id)
+	if who == "" || why == "" {
+		return claim.Personal{}, errors.New("who looks at personal data, and why, is written down: say both")
+	}
+	if err := c.note(ctx, id, claim.Event{Who: who, What: "looked", Why: why}, nil, nil); err != nil {
+		return claim.Personal{}, err
+	}
+	wrapped, err := c.bytes(ctx, "SELECT wrapped FROM claim_keys WHERE id = $1", id)
+	if err != nil {
+		return claim.Personal{}, err
+	}
+	sealed, err := c.bytes(ctx, "SELECT sealed FROM claim_sealed WHERE id = $1", id)
+	if err != nil {
+		return claim.Personal{}, err
+	}
+	return c.m.Unseal(id, wrapped, sealed)
+}
+
+// Erase implements [claim.Ledger].
+func (c *Claims) Erase(ctx context.Context, id, who, why string) error {
+	id = claim.NormalCode(id)
+	return c.note(ctx, id, claim.Event{Who: who, What: "erased", Why: why},
+		func(d *claim.Claim) { d.Erased = time.Now().UTC().Round(time.Microsecond) },
+		func(ctx context.Context, tx pgx.Tx) error {
+			var b pgx.Batch
+			for _, t := range []string{"claim_keys", "claim_sealed", "claim_marks", "claim_files"} {
+				b.Queue("DELETE FROM "+t+" WHERE id = $1", id)
+			}
+			b.Queue("UPDATE claims SET marks = '{}' WHERE id = $1", id)
+			b.Queue("INSERT INTO claim_erased VALUES ($1, now()) ON CONFLICT DO NOTHING", id)
+			return tx.SendBatch(ctx, &b).Close()
+		})
+}
+
+// Erased returns the claims that were erased, by ID, for a restore to replay.
+func (c *Claims) Erased(ctx context.Context) ([]string, error) {
+	found, err := c.db.pool.Query(ctx, "SELECT id FROM claim_erased ORDER BY id")
+	if err != nil {
+		return nil, trouble("list erasures", err)
+	}
+	ids, err := pgx.CollectRows(found, pgx.RowTo[string])
+	if err != nil {
+		return nil, trouble("list erasures", err)
+	}
+	return ids, nil
+}
+
+// AddFile seals a paper and adds it to a claim.
+func (c *Claims) AddFile(ctx context.Context, id, kind, mediaType string, data []byte) (claim.File, error) {
+	id = claim.NormalCode(id)
+	wrapped, err := c.bytes(ctx, "SELECT wrapped FROM claim_keys WHERE id = $1", id)
+	if err != nil {
+		return claim.File{}, err
+	}
+	sealed, err := c.m.SealFile(id, wrapped, data)
+	if err != nil {
+		return claim.File{}, err
+	}
+	sum := sha256.Sum256(sealed)
+	f := claim.File{ID: claim.NewCode(), Kind: kind, Type: mediaType, Size: int64(len(data)), Hash: hex.EncodeToString(sum[:]), At: time.Now().UTC().Round(time.Microsecond)}
+	err = c.note(ctx, id, claim.Event{Who: "claimant", What: "sent a paper", Why: kind}, func(d *claim.Claim) { d.Add(f) },
+		func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "INSERT INTO claim_files VALUES ($1, $2, $3)", id, f.ID, sealed)
+			return err
+		})
+	return f, err
+}
+
+// OpenFile unseals a paper for a reader with a reason, which is written down first.
+func (c *Claims) OpenFile(ctx context.Context, id, file, who, why string) ([]byte, error) {
+	id = claim.NormalCode(id)
+	if err := c.note(ctx, id, claim.Event{Who: who, What: "looked at a paper", Why: why}, nil, nil); err != nil {
+		return nil, err
+	}
+	wrapped, err := c.bytes(ctx, "SELECT wrapped FROM claim_keys WHERE id = $1", id)
+	if err != nil {
+		return nil, err
+	}
+	var sealed []byte
+	err = c.db.pool.QueryRow(ctx, "SELECT sealed FROM claim_files WHERE id = $1 AND file = $2", id, file).Scan(&sealed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, fmt.Errorf("%w: paper %q of %s", claim.ErrNotFound, file, id)
+	}
+	if err != nil {
+		return nil, trouble("open a paper", err)
+	}
+	return c.m.UnsealFile(id, wrapped, sealed)
+}

@@ -1,0 +1,266 @@
+package settle
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"testing"
+	"testing/quick"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bongsu/internal/kv"
+)
+
+func payee(_ context.Context, claim string) (Payee, error) {
+	return Payee{Holder: "=홍길동 <" + claim + ">", Bank: "088", Number: "110-" + claim}, nil
+}
+
+// sent returns a batch of three payments that went to the bank.
+func sent(t *testing.T) (*Payout, Batch, []Item) {
+	t.Helper()
+	s, items := owing(t, 3)
+	p := &Payout{Store: s, Book: NewBook(s)}
+	if _, err := p.Draft(t.Context(), draft("b"), items); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Approve(t.Context(), "b", "lee", day(2)); err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.Dispatch(t.Context(), "b", day(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, err = p.Items(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, b, items
+}
+
+func TestPain001(t *testing.T) {
+	_, b, items := sent(t)
+	var one, two bytes.Buffer
+	for _, w := range []io.Writer{&one, &two} {
+		if err := WritePain001(t.Context(), w, b, items, Debtor{"봉수 주식회사", "004", "123-45"}, payee, "서비스 장애 보상"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(one.Bytes(), two.Bytes()) {
+		t.Error("the same batch gives other bytes")
+	}
+	var got struct {
+		XMLName xml.Name `xml:"urn:iso:std:iso:20022:tech:xsd:pain.001.001.09 Document"`
+		Message string   `xml:"CstmrCdtTrfInitn>GrpHdr>MsgId"`
+		Count   int      `xml:"CstmrCdtTrfInitn>GrpHdr>NbOfTxs"`
+		Sum     string   `xml:"CstmrCdtTrfInitn>GrpHdr>CtrlSum"`
+		Out     []struct {
+			ID     string `xml:"PmtId>EndToEndId"`
+			Amount struct {
+				Currency string `xml:"Ccy,attr"`
+				Text     string `xml:",chardata"`
+			} `xml:"Amt>InstdAmt"`
+			Bank   string `xml:"CdtrAgt>FinInstnId>ClrSysMmbId>MmbId"`
+			Name   string `xml:"Cdtr>Nm"`
+			Number string `xml:"CdtrAcct>Id>Othr>Id"`
+		} `xml:"CstmrCdtTrfInitn>PmtInf>CdtTrfTxInf"`
+	}
+	if err := xml.Unmarshal(one.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Count != 3 || got.Sum != "6000" || len(got.Out) != 3 || len(got.Message) != 35 {
+		t.Errorf("%+v", got)
+	}
+	for i, o := range got.Out {
+		c := fmt.Sprintf("c%d", i)
+		if o.ID != items[i].ID || len(o.ID) != 35 || o.Amount.Text != fmt.Sprint((i+1)*1000) || o.Amount.Currency != "KRW" || o.Bank != "088" ||
+			o.Name != "=홍길동 <"+c+">" || o.Number != "110-"+c {
+			t.Errorf("payment %d: %+v", i, o)
+		}
+	}
+	b.State = Drafted
+	if err := WritePain001(t.Context(), io.Discard, b, items, Debtor{}, payee, ""); !errors.Is(err, ErrState) {
+		t.Errorf("a file before anybody approved: %v", err)
+	}
+	b.State = Sent
+	if err := WritePain001(t.Context(), io.Discard, b, items[:2], Debtor{}, payee, ""); err == nil {
+		t.Error("a file of two of the three that were approved")
+	}
+}
+
+// The answers of a bank in both forms lead to the same book.
+func TestAnswers(t *testing.T) {
+	for _, form := range []string{"pain.002", "csv"} {
+		t.Run(form, func(t *testing.T) {
+			p, b, items := sent(t)
+			ctx := t.Context()
+			var results []Result
+			var err error
+			if form == "csv" {
+				results, err = ReadCSV(strings.NewReader("\ufeff거래번호,처리결과,오류코드,오류내용\r\n" +
+					items[0].ID + ",정상,,\r\n" + items[1].ID + ",오류,NM01,예금주명 불일치\r\n" + items[2].ID + ",처리중,,\r\n"))
+			} else {
+				results, err = ReadPain002(strings.NewReader(`<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt>
+					<OrgnlGrpInfAndSts><OrgnlMsgId>x</OrgnlMsgId><GrpSts>PART</GrpSts></OrgnlGrpInfAndSts><OrgnlPmtInfAndSts>
+					<TxInfAndSts><OrgnlEndToEndId>`+items[0].ID+`</OrgnlEndToEndId><TxSts>ACSC</TxSts></TxInfAndSts>
+					<TxInfAndSts><OrgnlEndToEndId>`+items[1].ID+`</OrgnlEndToEndId><TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>NM01</Cd></Rsn><AddtlInf>예금주명 불일치</AddtlInf></StsRsnInf></TxInfAndSts>
+					<TxInfAndSts><OrgnlEndToEndId>`+items[2].ID+`</OrgnlEndToEndId><TxSts>PDNG</TxSts></TxInfAndSts>
+					</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>`), nil)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []Result{{ID: items[0].ID, Done: true}, {ID: items[1].ID, Code: "NM01", Detail: "예금주명 불일치"}}
+			if diff := cmp.Diff(want, results); diff != "" {
+				t.Fatal(diff)
+			}
+			changed, odd, err := p.Apply(ctx, results, day(4))
+			if len(changed) != 2 || len(odd) > 0 || err != nil {
+				t.Fatal(changed, odd, err)
+			}
+			got, err := p.Book.Balances(ctx, "", b.Currency)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantBook := []Line{{Bank("main"), -1_000}, {Clearing("b"), -3_000}, {Claimant("c1"), -2_000}, {Expense("i", "goodwill"), 6_000}}
+			if diff := cmp.Diff(wantBook, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A message that is rejected as a whole rejects each of its payments.
+func TestWholeMessageRejected(t *testing.T) {
+	p, _, items := sent(t)
+	ids := func(m string) []string {
+		out, err := p.Message(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	got, err := ReadPain002(strings.NewReader(`<Document><CstmrPmtStsRpt><OrgnlGrpInfAndSts><OrgnlMsgId>`+digest35("bongsu message", "b")+
+		`</OrgnlMsgId><GrpSts>RJCT</GrpSts></OrgnlGrpInfAndSts></CstmrPmtStsRpt></Document>`), ids)
+	if err != nil || len(got) != len(items) || got[0].Done {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestBadAnswers(t *testing.T) {
+	for _, tt := range []struct{ text, says string }{
+		{"a,b\n1,2\n", "no column id"},
+		{"id,result\nX,maybe\nY,ok\n,ok\n", "line 2: result \"maybe\""},
+		{"id,result\nX,ok\n,ok\n", "line 3: no id"},
+		{"", "no header"},
+	} {
+		if _, err := ReadCSV(strings.NewReader(tt.text)); err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%q: %v, want %q", tt.text, err, tt.says)
+		}
+	}
+	for _, tt := range []struct{ text, says string }{
+		{"<a/>", "expected element type <Document>"},
+		{"<Document/>", "expected a pain.002"},
+		{`<!DOCTYPE x [<!ENTITY a "aaaa">]><Document><CstmrPmtStsRpt>&a;</CstmrPmtStsRpt></Document>`, "entity"},
+		{`<Document><CstmrPmtStsRpt><OrgnlPmtInfAndSts><TxInfAndSts><TxSts>YES</TxSts></TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>`, `status "YES"`},
+	} {
+		if _, err := ReadPain002(strings.NewReader(tt.text), nil); err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%q: %v, want %q", tt.text, err, tt.says)
+		}
+	}
+}
+
+// What goes into a spreadsheet is never computed there.
+func TestCSVHasNoFormulas(t *testing.T) {
+	_, b, items := sent(t)
+	var out bytes.Buffer
+	if err := WriteCSV(t.Context(), &out, b, items, payee, "@SUM(A1)"); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(out.String(), "\ufeff"))).ReadAll()
+	if err != nil || len(rows) != 4 {
+		t.Fatal(rows, err)
+	}
+	if rows[1][3] != "'=홍길동 <c0>" || rows[1][6] != "'@SUM(A1)" || rows[1][4] != "1000" {
+		t.Errorf("%q", rows[1])
+	}
+	b.Form = "points"
+	b.Digest = digest(&b, items)
+	out.Reset()
+	if err := WriteGrants(&out, b, items, func(c string) (string, error) { return "acct-" + c, nil }); err != nil || !strings.Contains(out.String(), ",acct-c1,points,2000,KRW,") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	b.Form = "money"
+	if err := WriteGrants(io.Discard, b, items, nil); err == nil {
+		t.Error("money was granted, not paid")
+	}
+}
+
+func TestAmounts(t *testing.T) {
+	for _, tt := range []struct {
+		text, currency string
+		want           int64
+		bad            bool
+	}{
+		{"12000", "KRW", 12_000, false},
+		{" 1,234,567 ", "KRW", 1_234_567, false},
+		{"12.5", "USD", 1_250, false},
+		{"0", "KRW", 0, false},
+		{"12.5", "KRW", 0, true},
+		{"-1", "KRW", 0, true},
+		{"+1", "KRW", 0, true},
+		{"NaN", "KRW", 0, true},
+		{"1e9", "KRW", 0, true},
+		{"9223372036854775808", "KRW", 0, true},
+		{"1,23", "KRW", 0, true},
+		{",123", "KRW", 0, true},
+		{"", "KRW", 0, true},
+		{".5", "USD", 0, true},
+		{"１２", "KRW", 0, true},
+	} {
+		got, err := ParseAmount(tt.text, tt.currency)
+		if got != tt.want || (err != nil) != tt.bad {
+			t.Errorf("%q %s: %d, %v", tt.text, tt.currency, got, err)
+		}
+	}
+	if err := quick.Check(func(n int64, c uint8) bool {
+		n = int64(math.Abs(float64(n % largest)))
+		currency := []string{"KRW", "USD", "KWD"}[c%3]
+		back, err := ParseAmount(decimal(n, currency), currency)
+		return back == n && err == nil
+	}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzReadCSV(f *testing.F) {
+	f.Add([]byte("id,result\nX,ok\n"))
+	f.Add([]byte("\ufeff거래번호,처리결과\r\n\"X\"\"\",오류"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		results, err := ReadCSV(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		s := kv.NewMemory()
+		p := &Payout{Store: s, Book: NewBook(s)}
+		changed, odd, err := p.Apply(t.Context(), results, day(1))
+		if len(changed) > 0 || err != nil || len(odd) != len(results) {
+			t.Fatal(changed, odd, err)
+		}
+	})
+}
+
+func FuzzReadPain002(f *testing.F) {
+	f.Add([]byte(`<Document><CstmrPmtStsRpt><OrgnlPmtInfAndSts><TxInfAndSts><OrgnlEndToEndId>X</OrgnlEndToEndId><TxSts>RJCT</TxSts></TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if _, err := ReadPain002(bytes.NewReader(data), func(string) []string { return nil }); err != nil && !errors.Is(err, errFile) {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,254 @@
+package settle
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// A Payee is where a payment goes. Only adapters see it, while they write a file.
+type Payee struct {
+	Holder string // of the account, as the claimant wrote it: the bank compares
+	Bank   string // code of the bank in its clearing system
+	Number string // of the account
+}
+
+// Payees finds the payee of a claim; it writes down who looked.
+type Payees func(ctx context.Context, claim string) (Payee, error)
+
+// A Debtor is who pays.
+type Debtor struct {
+	Name   string
+	Bank   string
+	Number string
+}
+
+// errFile wraps what is wrong with a file of a bank.
+var errFile = errors.New("the file of the bank cannot be read")
+
+// mostAnswer is the largest answer of a bank that is read: 400,000 payments.
+const mostAnswer = 256 << 20
+
+const pain001 = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
+
+type otherAccount struct {
+	ID string `xml:"Id>Othr>Id"`
+}
+
+type agent struct {
+	Member string `xml:"FinInstnId>ClrSysMmbId>MmbId"`
+}
+
+type instructed struct {
+	Currency string `xml:"Ccy,attr"`
+	Amount   string `xml:",chardata"`
+}
+
+type transfer struct {
+	EndToEnd string       `xml:"PmtId>EndToEndId"`
+	Amount   instructed   `xml:"Amt>InstdAmt"`
+	Agent    agent        `xml:"CdtrAgt"`
+	Name     string       `xml:"Cdtr>Nm"`
+	Account  otherAccount `xml:"CdtrAcct"`
+	Memo     string       `xml:"RmtInf>Ustrd"`
+}
+
+// WritePain001 writes a batch as an ISO 20022 customer credit transfer initiation
+// (pain.001.001.09), one payment after the other, so that a large batch does not sit in
+// memory. The same batch gives the same bytes. memo stands on the statement of the payee.
+func WritePain001(ctx context.Context, w io.Writer, b Batch, items []Item, from Debtor, payees Payees, memo string) error {
+	if !b.goesOut() {
+		return fmt.Errorf("%w: %s is %s, its file is not to be written", ErrState, b.ID, b.State)
+	}
+	if err := b.holds(items); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return fmt.Errorf("write pain.001: %w", err)
+	}
+	e := &xmlWriter{xml: xml.NewEncoder(w)}
+	e.xml.Indent("", " ")
+	sum := decimal(b.Total, b.Currency)
+	when := b.ApprovedAt.UTC()
+	e.open("Document", xml.Attr{Name: xml.Name{Local: "xmlns"}, Value: pain001})
+	e.open("CstmrCdtTrfInitn")
+	e.open("GrpHdr")
+	e.leaf("MsgId", digest35("bongsu message", b.ID))
+	e.leaf("CreDtTm", when.Format("2006-01-02T15:04:05Z"))
+	e.leaf("NbOfTxs", fmt.Sprint(b.Count))
+	e.leaf("CtrlSum", sum)
+	e.open("InitgPty")
+	e.leaf("Nm", clip(from.Name, 140))
+	e.close("InitgPty", "GrpHdr")
+	e.open("PmtInf")
+	e.leaf("PmtInfId", digest35("bongsu information", b.ID))
+	e.leaf("PmtMtd", "TRF")
+	e.leaf("NbOfTxs", fmt.Sprint(b.Count))
+	e.leaf("CtrlSum", sum)
+	e.open("ReqdExctnDt")
+	e.leaf("Dt", when.Format(time.DateOnly))
+	e.close("ReqdExctnDt")
+	e.open("Dbtr")
+	e.leaf("Nm", clip(from.Name, 140))
+	e.close("Dbtr")
+	e.any("DbtrAcct", otherAccount{from.Number})
+	e.any("DbtrAgt", agent{from.Bank})
+	for _, it := range items {
+		p, err := payees(ctx, it.Claim)
+		if err != nil {
+			return fmt.Errorf("payee of %s: %w", it.Claim, err)
+		}
+		e.any("CdtTrfTxInf", transfer{
+			EndToEnd: it.ID, Amount: instructed{b.Currency, decimal(it.Amount, b.Currency)},
+			Agent: agent{p.Bank}, Name: clip(p.Holder, 140), Account: otherAccount{clip(p.Number, 34)}, Memo: clip(memo, 140),
+		})
+	}
+	e.close("PmtInf", "CstmrCdtTrfInitn", "Document")
+	if e.err == nil {
+		e.err = e.xml.Close()
+	}
+	if e.err == nil {
+		_, e.err = io.WriteString(w, "\n")
+	}
+	if e.err != nil {
+		return fmt.Errorf("write pain.001: %w", e.err)
+	}
+	return nil
+}
+
+// An xmlWriter remembers the first error.
+type xmlWriter struct {
+	xml *xml.Encoder
+	err error
+}
+
+func (e *xmlWriter) token(t xml.Token) {
+	if e.err == nil {
+		e.err = e.xml.EncodeToken(t)
+	}
+}
+
+func (e *xmlWriter) open(name string, attr ...xml.Attr) {
+	e.token(xml.StartElement{Name: xml.Name{Local: name}, Attr: attr})
+}
+
+func (e *xmlWriter) close(names ...string) {
+	for _, n := range names {
+		e.token(xml.EndElement{Name: xml.Name{Local: n}})
+	}
+}
+
+func (e *xmlWriter) leaf(name, text string) { e.any(name, text) }
+
+func (e *xmlWriter) any(name string, v any) {
+	if e.err == nil {
+		e.err = e.xml.EncodeElement(v, xml.StartElement{Name: xml.Name{Local: name}})
+	}
+}
+
+// clip cuts text to so many characters and drops what does not print.
+func clip(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, s)
+	if r := []rune(s); len(r) > most {
+		return string(r[:most])
+	}
+	return s
+}
+
+// pain002 is what is read of a payment status report, of any version of the schema.
+type pain002 struct {
+	XMLName xml.Name `xml:"Document"`
+	Report  *struct {
+		Group struct {
+			Message string `xml:"OrgnlMsgId"`
+			Status  string `xml:"GrpSts"`
+		} `xml:"OrgnlGrpInfAndSts"`
+		Payments []struct {
+			Transactions []struct {
+				EndToEnd string `xml:"OrgnlEndToEndId"`
+				Status   string `xml:"TxSts"`
+				Reasons  []struct {
+					Code        string   `xml:"Rsn>Cd"`
+					Proprietary string   `xml:"Rsn>Prtry"`
+					Info        []string `xml:"AddtlInf"`
+				} `xml:"StsRsnInf"`
+			} `xml:"TxInfAndSts"`
+		} `xml:"OrgnlPmtInfAndSts"`
+	} `xml:"CstmrPmtStsRpt"`
+}
+
+// ReadPain002 reads an ISO 20022 payment status report. Payments that are on their way
+// (accepted, pending) are no result yet. A report that rejects a whole message without
+// naming payments gives rejects all of ids, which the caller finds by the message.
+func ReadPain002(r io.Reader, idsOf func(message string) []string) ([]Result, error) {
+	var doc pain002
+	limited := &io.LimitedReader{R: r, N: mostAnswer}
+	d := xml.NewDecoder(limited)
+	if err := d.Decode(&doc); err != nil {
+		if limited.N == 0 {
+			return nil, fmt.Errorf("%w: it is larger than %d bytes", errFile, mostAnswer)
+		}
+		return nil, fmt.Errorf("%w: %w", errFile, err)
+	}
+	if doc.Report == nil {
+		return nil, fmt.Errorf("%w: it has no CstmrPmtStsRpt: expected a pain.002", errFile)
+	}
+	out := []Result{}
+	for _, p := range doc.Report.Payments {
+		for _, t := range p.Transactions {
+			res := Result{ID: strings.TrimSpace(t.EndToEnd)}
+			for _, x := range t.Reasons {
+				res.Code = clip(x.Code+x.Proprietary, 35)
+				res.Detail = clip(strings.Join(x.Info, " "), 210)
+			}
+			switch t.Status {
+			case "ACSC", "ACCC": // settled at the debtor's, or the creditor's, bank
+				res.Done = true
+			case "RJCT", "CANC":
+			case "ACTC", "ACCP", "ACSP", "ACWC", "ACWP", "PDNG", "RCVD", "PART", "ACFC":
+				continue
+			default:
+				return nil, fmt.Errorf("%w: payment %s has the status %q, which ISO 20022 does not know", errFile, res.ID, clip(t.Status, 20))
+			}
+			out = append(out, res)
+		}
+	}
+	if g := doc.Report.Group; len(out) == 0 && g.Status == "RJCT" {
+		for _, id := range idsOf(strings.TrimSpace(g.Message)) {
+			out = append(out, Result{ID: id, Code: "RJCT", Detail: "the whole message was rejected"})
+		}
+	}
+	return out, nil
+}
+
+// Message finds the payments of the batch that a message of ours carried.
+func (p *Payout) Message(ctx context.Context, message string) ([]string, error) {
+	all, err := p.Batches(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, b := range all {
+		if digest35("bongsu message", b.ID) != message {
+			continue
+		}
+		items, err := p.Items(ctx, b.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range items {
+			ids = append(ids, it.ID)
+		}
+	}
+	return ids, nil
+}

@@ -1,0 +1,104 @@
+package settle
+
+import (
+	"crypto/rand"
+	"fmt"
+	mrand "math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"bongsu/internal/kv"
+)
+
+// Every decision is provably in the log, whoever appends, and no other decision is.
+func TestLog(t *testing.T) {
+	ctx := t.Context()
+	skey, vkey, err := note.GenerateKey(rand.Reader, "company")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := note.NewVerifier(vkey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Log{Store: kv.NewMemory(), Key: signer}
+	var list []Commitment
+	var salts [][]byte
+	for i := range 250 {
+		c, salt := Commit(fmt.Sprintf("c%d@2", i), fmt.Appendf(nil, "decision %d", i))
+		list, salts = append(list, c), append(salts, salt)
+	}
+	var wg sync.WaitGroup
+	for range 2 { // twice at once
+		wg.Go(func() {
+			if err := l.Append(ctx, list); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if size, _, err := l.size(ctx); size != 250 || err != nil {
+		t.Fatalf("%d leaves, %v", size, err)
+	}
+	for _, i := range []int{0, 1, 99, 100, 249} {
+		p, err := l.Prove(ctx, list[i].About)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Salt = salts[i]
+		if err := CheckProof(p, fmt.Appendf(nil, "decision %d", i), key); err != nil {
+			t.Errorf("leaf %d: %v", i, err)
+		}
+		if CheckProof(p, []byte("decision -1"), key) == nil {
+			t.Errorf("leaf %d proves another decision", i)
+		}
+		p.Salt = salts[(i+1)%250]
+		if CheckProof(p, fmt.Appendf(nil, "decision %d", i), key) == nil {
+			t.Errorf("leaf %d: another salt opens it", i)
+		}
+	}
+	if _, err := l.Prove(ctx, "c999@1"); err == nil {
+		t.Error("a proof of nothing")
+	}
+}
+
+// No group is smaller than Smallest, not even as what is left of the total.
+func TestStatisticsTellNobodyApart(t *testing.T) {
+	r := mrand.New(mrand.NewPCG(1, 5))
+	for range 500 {
+		facts := make([]Fact, r.IntN(200))
+		for i := range facts {
+			facts[i] = Fact{Service: fmt.Sprint(int(r.ExpFloat64() * 3)), Use: "free", Kind: fmt.Sprint(r.IntN(2)), State: "paid", Amount: int64(r.IntN(1_000))}
+		}
+		s := Count(facts)
+		if len(facts) < Smallest {
+			if s.Claims != 0 || len(s.Tables) > 0 {
+				t.Fatalf("%d claims are told of: %+v", len(facts), s)
+			}
+			continue
+		}
+		for _, table := range s.Tables {
+			claims, amount := 0, int64(0)
+			for _, row := range table.Rows {
+				claims += row.Claims
+				amount += row.Amount
+				if row.Claims < Smallest {
+					t.Fatalf("by %s: %+v", table.By, row)
+				}
+			}
+			if claims != s.Claims || amount != s.Amount {
+				t.Fatalf("by %s: %d of %d, total %d of %d", table.By, claims, amount, s.Claims, s.Amount)
+			}
+			if i := slices.IndexFunc(table.Rows, func(x Row) bool { return x.Name == Other }); i >= 0 && i != len(table.Rows)-1 {
+				t.Fatalf("other is not last: %+v", table.Rows)
+			}
+		}
+	}
+}

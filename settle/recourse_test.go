@@ -1,0 +1,147 @@
+package settle
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/rand"
+	"io"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"bongsu/claim/policy"
+	"bongsu/internal/kv"
+	"bongsu/verify"
+)
+
+// packed makes a pack over three claims, one of them reversed.
+func packed(t *testing.T) (pack []byte, sum Summary, key string) {
+	t.Helper()
+	b := NewBook(kv.NewMemory())
+	one, two, three := owe("c1", 30_000), owe("c2", 50_000), owe("c3", 7_550)
+	three.Lines[0].Account, three.About.Ground, three.About.Rule, three.About.Cost = Expense("i", policy.Contract), policy.Contract, "taxi-pro", 5_000
+	if err := b.Post(t.Context(), one, two, three); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Post(t.Context(), two.Reversal(day(9), "kim", "a duplicate")); err != nil {
+		t.Fatal(err)
+	}
+	skey, vkey, err := note.GenerateKey(rand.Reader, "company")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Pack{
+		Incident: "i", Counterparty: "SK C&C", Domain: "pangyo", Currency: "KRW", Made: day(20), Limit: 30_000, LimitSource: "press, facts C17",
+		Recovery: []Cost{{"overtime", 12_345, "timesheet 2022-10"}}, Letters: []Letter{{"2022-10-17.txt", []byte("dear")}},
+		Assets: []Asset{{Kind: "component", Name: "talk-msg", Title: "=메시지", In: "pangyo", From: day(1)}},
+	}
+	var first, again bytes.Buffer
+	sum, err = p.WriteZIP(t.Context(), &first, b, ManifestSigner(signer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.WriteZIP(t.Context(), &again, b, ManifestSigner(signer)); err != nil || !bytes.Equal(first.Bytes(), again.Bytes()) {
+		t.Errorf("the same pack gives other bytes (%v)", err)
+	}
+	for _, name := range []string{"../x", "a/b", "", `a\b`} {
+		p.Letters[0].Name = name
+		if _, err := p.WriteZIP(t.Context(), io.Discard, b, nil); err == nil {
+			t.Errorf("a letter named %q", name)
+		}
+	}
+	return first.Bytes(), sum, vkey
+}
+
+func TestPackReconciles(t *testing.T) {
+	pack, sum, key := packed(t)
+	if sum.Face != 37_550 || sum.Cost != 35_000 || sum.Demand != 47_345 || sum.OverLimit != 17_345 || len(sum.Positions) != 2 {
+		t.Errorf("%+v", sum)
+	}
+	// With a key the record in it has to be signed too, and this pack has none.
+	if r, err := verify.CheckPack(pack, verify.PackOptions{Key: key}); err != nil || r.Valid || len(r.Wrong) != 1 || !strings.Contains(r.Wrong[0], "no record.json") {
+		t.Errorf("without a record: %+v, %v", r, err)
+	}
+	r, err := verify.CheckPack(pack, verify.PackOptions{})
+	if err != nil || !r.Valid || len(r.Proved) != 2 || len(r.Unproved) != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// What somebody changes in a pack is found.
+func TestPackIsTamperProof(t *testing.T) {
+	pack, _, key := packed(t)
+	_, other, err := note.GenerateKey(rand.Reader, "company")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, file, old, new string
+		key                  string
+	}{
+		{"an amount in the lines", "ledger.csv", "30000", "90000", key},
+		{"a sum on the first page", "summary.json", "47345", "97345", key},
+		{"a letter", "letters/2022-10-17.txt", "dear", "Dear", key},
+		{"the manifest", "manifest.json", "ledger.csv", "ledgex.csv", key},
+		{"the signature", "manifest.sig", "recourse", "recourze", key},
+		{"nothing, by another key", "", "", "", other},
+	} {
+		r, err := verify.CheckPack(repack(t, pack, tt.file, tt.old, tt.new), verify.PackOptions{Key: tt.key})
+		if err != nil || r.Valid || len(r.Wrong) == 0 {
+			t.Errorf("%s was changed: %+v, %v", tt.name, r, err)
+		}
+	}
+	for _, doubled := range []struct{ file, old, new string }{
+		{"summary.json", `"demand": 47345`, `"demand": 97345, "Demand": 47345`},
+		{"manifest.json", `"v": 1,`, `"v": 1, "V": 1,`},
+	} {
+		if _, err := verify.CheckPack(repack(t, pack, doubled.file, doubled.old, doubled.new), verify.PackOptions{}); err == nil {
+			t.Errorf("%s says one thing to people and another to the checker", doubled.file)
+		}
+	}
+	// Without a key the sums still have to be right by themselves.
+	if r, err := verify.CheckPack(repack(t, pack, "", "", ""), verify.PackOptions{}); err != nil || !r.Valid || len(r.Unproved) != 2 {
+		t.Errorf("unchanged, without a key: %+v, %v", r, err)
+	}
+}
+
+func repack(t *testing.T, pack []byte, file, old, changed string) []byte {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(pack), int64(len(pack)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Name == file {
+			if !strings.Contains(string(data), old) {
+				t.Fatalf("%s has no %q:\n%s", file, old, data)
+			}
+			data = []byte(strings.Replace(string(data), old, changed, 1))
+		}
+		to, err := w.Create(f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
