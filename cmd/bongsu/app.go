@@ -34,6 +34,9 @@ const (
 // something; it has said what.
 var errFound = errors.New("found something")
 
+// errNotTold is how a demo ends in which the public page did not tell what users saw.
+var errNotTold = errors.New("the public page did not tell what users saw")
+
 // errNotBack is how a demo ends in which something recoverable stayed down.
 var errNotBack = errors.New("not everything that is recoverable came back")
 

@@ -22,7 +22,7 @@ func auditCommand(a *app) *cobra.Command {
 		Long: `Hold the rules of bongsu audit rules against the estate in DIR and against
 losses: each site, unless others are asked for.
 
-  bongsu audit DIR [--lose D[,D]]... [--sites] [--pairs] [--every]
+  bongsu audit DIR [--lose D[,D]]... [--sites] [--pairs[=TYPE,...]] [--every]
 
 A finding has an ID, rule/loss/subject, that stays the same between runs; its
 loss is "-" where the rule looks at the estate as it stands. --baseline FILE, an
@@ -50,22 +50,23 @@ severity, loss, subject, sentence, proof, users, fix, file, line, waived}]}.`,
 		}
 		return c.once(cmd, args[0])
 	}
-	cmd.AddCommand(auditRulesCommand(a), auditFixCommand(a))
+	cmd.AddCommand(auditRulesCommand(a), auditFixCommand(a), auditHistoryCommand(a))
 	return cmd
 }
 
 // An auditRun is one call of bongsu audit.
 type auditRun struct {
 	*app
-	lose                [][]string
-	sites, pairs, every bool
-	now                 moment
-	rules               []string
-	least               severity
-	baseline            string
-	certificate         string
-	format              auditFormat
-	all, watch          bool
+	lose         [][]string
+	sites, every bool
+	pairs        pairTypes
+	now          moment
+	rules        []string
+	least        severity
+	baseline     string
+	certificate  string
+	format       auditFormat
+	all, watch   bool
 
 	opts audit.Options
 	old  *audit.Report
@@ -76,7 +77,8 @@ func (c *auditRun) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.Var((*losses)(&c.lose), "lose", "`domains` that are lost together, separated by commas; each flag is one loss")
 	f.BoolVar(&c.sites, "sites", false, "the loss of each site; so it is if no loss is asked for")
-	f.BoolVar(&c.pairs, "pairs", false, "pairs of sites, feeds and racks: what is worse than the two alone")
+	f.Var(&c.pairs, "pairs", "pairs of sites, feeds and racks: what is worse than the two alone; --pairs=server pairs the domains of that type (several: separated by commas), --pairs=all any two")
+	f.Lookup("pairs").NoOptDefVal = "true"
 	f.BoolVar(&c.every, "every", false, "the loss of each single domain")
 	f.Var(&c.now, "now", "the time for what ages, such as 2026-11-23; not given: the clock's")
 	f.StringSliceVar(&c.rules, "rule", nil, "only these `rules`; bongsu audit rules lists them")
@@ -107,7 +109,7 @@ func (c *auditRun) flags(cmd *cobra.Command) {
 // check turns flags into options.
 func (c *auditRun) check() error {
 	c.opts = audit.Options{
-		Lose: c.lose, Sites: c.sites, Pairs: c.pairs, Every: c.every,
+		Lose: c.lose, Sites: c.sites, Pairs: c.pairs.on, PairTypes: c.pairs.types, Every: c.every,
 		Now: time.Time(c.now), Rules: c.rules, MinSeverity: audit.Severity(c.least),
 	}
 	if c.opts.Now.IsZero() {
@@ -225,6 +227,9 @@ func auditError(err error) error {
 	if rule, ok := errors.AsType[*audit.RuleError](err); ok {
 		return &usageError{err: rule, hint: "bongsu audit rules lists the rules"}
 	}
+	if kind, ok := errors.AsType[*audit.TypeError](err); ok {
+		return &usageError{err: kind, hint: "bongsu estate show DIR lists the domains with their types"}
+	}
 	return err
 }
 
@@ -251,6 +256,42 @@ func (l *losses) Set(s string) error {
 		}
 	}
 	*l = append(*l, loss)
+	return nil
+}
+
+// pairTypes is the value of --pairs: alone, or with the types to pair.
+type pairTypes struct {
+	on    bool
+	types []string
+}
+
+func (p *pairTypes) Type() string { return "types" }
+
+func (p *pairTypes) String() string {
+	switch {
+	case len(p.types) > 0:
+		return strings.Join(p.types, ",")
+	case p.on:
+		return "true"
+	}
+	return ""
+}
+
+func (p *pairTypes) Set(s string) error {
+	*p = pairTypes{}
+	switch s {
+	case "true":
+		p.on = true
+	case "false":
+	default:
+		for kind := range strings.SplitSeq(s, ",") {
+			if kind = strings.TrimSpace(kind); kind == "" {
+				return errors.New("expected types of domain, separated by commas, or all")
+			}
+			p.types = append(p.types, kind)
+		}
+		p.on = true
+	}
 	return nil
 }
 

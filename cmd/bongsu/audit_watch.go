@@ -9,13 +9,19 @@ import (
 	"time"
 
 	"bongsu/audit"
+	"bongsu/estate"
 )
 
+// lookEvery is how often the files are looked at.
+const lookEvery = 100 * time.Millisecond
+
 // follow judges the estate again whenever one of its files changes, and prints
-// what that changed, until ctx ends. A file that does not load is said and waited
-// for: somebody is in the middle of an edit.
+// what that changed, until ctx ends: only what the change reaches is judged anew.
+// A file that does not load is said and waited for: somebody is in the middle of
+// an edit.
 func (c *auditRun) follow(ctx context.Context, dir string) error {
-	r, err := c.again(ctx, dir)
+	w := watcher{dir: dir, checker: audit.NewChecker(c.opts), now: c.now}
+	r, err := work(ctx, c.app, "auditing", w.judge)
 	if err != nil {
 		return auditError(err)
 	}
@@ -26,7 +32,7 @@ func (c *auditRun) follow(ctx context.Context, dir string) error {
 	t.print(r, nil)
 	fmt.Fprintf(c.err, "bongsu: watching %s; press Ctrl-C to stop\n", dir)
 	seen := stamps(dir)
-	ticker := time.NewTicker(300 * time.Millisecond)
+	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -39,7 +45,8 @@ func (c *auditRun) follow(ctx context.Context, dir string) error {
 			continue
 		}
 		seen = now
-		next, err := c.again(ctx, dir)
+		start := time.Now()
+		next, err := w.judge()
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -48,22 +55,50 @@ func (c *auditRun) follow(ctx context.Context, dir string) error {
 			continue
 		}
 		diff := audit.Compare(r, next)
-		fmt.Fprintf(c.out, "\n%s\n", c.palette().bold(time.Now().Format(time.TimeOnly)+" the estate changed"))
+		fmt.Fprintf(c.out, "\n%s %s\n", c.palette().bold(start.Format(time.TimeOnly)), judged(w.checker.Judged(), time.Since(start)))
 		t.print(diff.Report, diff)
 		r = next
 	}
 }
 
-// again loads and judges, with the clock's time unless --now gave one.
-func (c *auditRun) again(ctx context.Context, dir string) (*audit.Report, error) {
-	if time.Time(c.now).IsZero() {
-		c.opts.Now = time.Now()
+// judged says what a change was, what had to be judged, and how long that took.
+func judged(j audit.Judged, took time.Duration) string {
+	what := "nothing had to be judged anew"
+	switch {
+	case j.Whole:
+		what = "everything was judged anew"
+	case j.Reached > 0:
+		what = counted(j.Reached, "thing that it reaches was", "things that it reaches were") + " judged anew"
 	}
-	s, err := c.load(ctx, dir)
+	return fmt.Sprintf("%s changed; %s, in %s", counted(j.Documents, "document", "documents"), what, took.Round(time.Millisecond))
+}
+
+// A watcher audits one folder again and again.
+type watcher struct {
+	dir     string
+	loader  estate.Loader
+	checker *audit.Checker
+	now     moment
+}
+
+// judge loads and judges, with the clock's time unless --now gave one.
+func (w *watcher) judge() (*audit.Report, error) {
+	now := time.Time(w.now)
+	if now.IsZero() {
+		now = time.Now()
+	}
+	files, err := readEstate(w.dir)
 	if err != nil {
 		return nil, err
 	}
-	return audit.Check(s, c.opts)
+	for i := range files { // errors name them as the caller does
+		files[i].Name = filepath.Join(w.dir, filepath.FromSlash(files[i].Name))
+	}
+	s, err := w.loader.Parse(files)
+	if err != nil {
+		return nil, err
+	}
+	return w.checker.Check(s, now)
 }
 
 // stamps says in one string which files an estate has, how long they are and when

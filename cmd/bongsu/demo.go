@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,9 +26,10 @@ func demoCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Lose a data centre here and watch the services come back",
-		Long: `Start every site of an estate on this machine, a control node and a workload
-process each, with simulated users that ask every service all the time; then kill
-one site with SIGKILL and show what the others do about it. It needs no root, takes
+		Long: `Start every site of an estate on this machine, a control node, a public node and a
+workload process each, with simulated users that ask every service all the time; then
+kill one site with SIGKILL and show what the others do about it, and what their public
+pages tell with no person. It needs no root, takes
 free ports, keeps its files in a temporary folder, and leaves nothing behind.
 
 The exit code is 0 if everything is back, 3 if all that is recoverable is back but
@@ -54,6 +57,16 @@ something is unrecoverable, else 1.`,
 }
 
 func (a *app) demo(ctx context.Context, dir string, o demo.Options) error {
+	switch {
+	case !(o.Speed >= 0 && o.Speed <= 1e6): // a number that is none is refused too
+		return usagef("leave it out to have one picked", "--speed %v must be from 0 to 1000000", o.Speed)
+	case o.After < 0:
+		return usagef("0s loses the site at once", "--after %v is before the beginning", o.After)
+	}
+	// A reader that goes away (bongsu demo | head) ends the demo as Ctrl-C does; without
+	// this it would end the process alone, and leave the others and their files.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGPIPE)
+	defer stop()
 	var err error
 	if o.Name = "kakao-2023"; dir != "" {
 		o.Name = filepath.Base(dir)
@@ -88,6 +101,8 @@ func (a *app) demo(ctx context.Context, dir string, o demo.Options) error {
 		return errFound
 	case outcome == demo.NotBack:
 		return errNotBack
+	case outcome == demo.NotTold:
+		return errNotTold
 	}
 	return nil
 }

@@ -8,23 +8,29 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bongsu/incident"
 	"bongsu/web"
 )
 
 func incidentCommand(a *app) *cobra.Command {
 	return a.group(&cobra.Command{
 		Use:   "incident",
-		Short: "Declare a loss, confirm or withdraw one, look at it, close it",
+		Short: "Declare a loss, keep its record, close it",
 		Long: `A declared loss is an incident: the record that the recovery and everything
-after it hang on. Detection proposes one by itself; a person declares it, or policy
+after it hang on: which services were down when, whose fault it was, who had which
+role, what was decided, what the public was told, and the duties with a deadline.
+docs/incident-record.md tells how it is kept. Detection proposes one by itself; a person declares it, or policy
 does where the nodes' configuration says so.`,
 		Example: `  bongsu incident declare pangyo --why "battery fire"`,
 	},
 		incidentDeclareCommand(a),
 		incidentShowCommand(a),
 		incidentVerb(a, web.Confirm, "confirm", "Declare what detection proposed", "Declare the losses that incident ID proposes, so that the recovery starts."),
+		incidentVerb(a, web.Ack, "ack", "Answer the calls of an incident", "Say that you see to incident ID, so that nobody else is called for what is known now."),
 		incidentVerb(a, web.Close, "close", "Close an incident that is over", "Close incident ID: what was lost is back, or is given up."),
 		incidentVerb(a, web.Withdraw, "withdraw", "Withdraw an incident that was a mistake", "Withdraw incident ID: nothing was lost after all."),
+		incidentNoteCommand(a), incidentDecideCommand(a), incidentAssignCommand(a), incidentFaultCommand(a), incidentCorrectCommand(a),
+		incidentUpdateCommand(a), incidentClocksCommand(a), incidentDoneCommand(a), incidentDraftsCommand(a), incidentExportCommand(a), incidentReportCommand(a),
 	)
 }
 
@@ -74,7 +80,8 @@ func incidentShowCommand(a *app) *cobra.Command {
 newest first.
 
 With --format json: the incident {id, state, lost, proposed, sentence, by, why,
-lostAt, run, history}, or {incidents}. The state is proposed, declared, closed or
+lostAt, run, history, record}, or {incidents}; the record is all that hangs on it:
+{intervals, outages, roles, faults, bases, updates, clocks, calls, notes, ...}. The state is proposed, declared, closed or
 withdrawn; the history is a list of {at, who, what, why}.`,
 		Example: `  bongsu incident show --config sites/anyang/bongsu.yaml`,
 		Args:    between(0, "ID"),
@@ -91,10 +98,18 @@ withdrawn; the history is a list of {at, who, what, why}.`,
 			if err != nil {
 				return err
 			}
-			if *f == formatJSON {
-				return a.printJSON(i)
+			rec, err := c.Record(cmd.Context(), args[0])
+			if err != nil {
+				return err
 			}
-			a.incident(i)
+			if *f == formatJSON {
+				return a.printJSON(struct {
+					web.Incident
+
+					Record web.Record `json:"record"`
+				}{i, rec})
+			}
+			a.incident(i, &rec)
 			return nil
 		}
 		if all, err = c.Incidents(cmd.Context()); err != nil {
@@ -145,7 +160,7 @@ func (a *app) incidentPaint(s web.State) func(string) string {
 	}
 }
 
-func (a *app) incident(i web.Incident) {
+func (a *app) incident(i web.Incident, rec *web.Record) {
 	a.heading("Incident", fmt.Sprintf("%s, %s, lost since %s", i.ID, i.State, second(i.LostAt)))
 	a.heading("Lost", lostOf(i))
 	if i.Sentence != "" {
@@ -162,6 +177,7 @@ func (a *app) incident(i web.Incident) {
 		fmt.Fprintln(a.out, "  bongsu incident confirm "+i.ID+` --why "..."`)
 		fmt.Fprintln(a.out, "  bongsu incident withdraw "+i.ID+` --why "..."`)
 	}
+	a.record(rec)
 	a.section("Journal", "")
 	a.entries(i.History)
 }
@@ -201,9 +217,41 @@ func incidentVerb(a *app, verb web.Verb, name, short, long string) *cobra.Comman
 		if err := a.confirm(*yes, name+" incident "+args[0]); err != nil {
 			return err
 		}
-		return a.decide(cmd, r, *f, web.Command{Verb: verb, Incident: args[0], Why: *why})
+		if err := a.decide(cmd, r, *f, web.Command{Verb: verb, Incident: args[0], Why: *why}); err != nil || verb != web.Close {
+			return err
+		}
+		a.leftDown(cmd.Context(), r, args[0])
+		return nil
 	}
 	return cmd
+}
+
+// leftDown says what an incident that was closed leaves down: closing it brings nothing back.
+func (a *app) leftDown(ctx context.Context, r *remote, id string) {
+	client, err := a.client(ctx, r)
+	if err != nil {
+		return // it was closed a moment ago: what is left can be asked for
+	}
+	rec, err := client.Record(ctx, id)
+	if err != nil {
+		a.warn("what is left down is not known: " + err.Error() + "; see: bongsu incident show " + id)
+		return
+	}
+	var names []string
+	for _, v := range rec.Intervals {
+		if s := (incident.Subject{Service: v.Service, Part: v.Part}); v.To.IsZero() {
+			names = append(names, s.String()+" ("+string(v.Condition)+")")
+		}
+	}
+	if len(names) > 0 {
+		const most = 10
+		more := ""
+		if n := len(names) - most; n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
+		}
+		a.warn(fmt.Sprintf("%d services and parts are not back by the record: %s%s. They stay so, on the public page too, until it says otherwise: bongsu incident correct",
+			len(names), strings.Join(names[:min(len(names), most)], ", "), more))
+	}
 }
 
 // decide sends one decision and says what came of it.

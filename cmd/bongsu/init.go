@@ -30,7 +30,7 @@ DIR/ca is to be kept away from the nodes.`,
 	f.StringVar(&o.Witness, "witness", "", "a place that runs no services, whose node observes and votes")
 	f.StringSliceVar(&o.Voters, "voters", nil, "which of them vote, instead")
 	f.StringToStringVar(&o.Hosts, "host", nil, "SITE=HOST where a node is reached; without it, this machine")
-	f.IntVar(&o.BasePort, "port", 7400, "first of the three ports of a node: members, observers, console")
+	f.IntVar(&o.BasePort, "port", 7400, "first of the eight ports of a site: members, observers and console of control, then members, observers, page, push and desk of the public node")
 	f.StringVar(&o.Cluster, "cluster", "", "name of the cluster; without it one is made up")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if len(o.Sites) == 0 {
@@ -47,8 +47,16 @@ DIR/ca is to be kept away from the nodes.`,
 		for _, site := range slices.Sorted(maps.Keys(r.Files)) {
 			fmt.Fprintf(a.out, "  bongsu serve --config %s\n", r.Files[site])
 		}
+		fmt.Fprintln(a.out, "\nThe status page has a node of its own at each site; run it as another user:")
+		for _, site := range slices.Sorted(maps.Keys(r.Public)) {
+			fmt.Fprintf(a.out, "  bongsu public --config %s\n", r.Public[site])
+		}
 		fmt.Fprintln(a.out, "\nAccounts of the console; the passwords are shown only now:")
 		for _, l := range r.Logins {
+			fmt.Fprintf(a.out, "  %-10s %s\n", l.Name, l.Password.Reveal())
+		}
+		fmt.Fprintln(a.out, "\nAccounts of the desk where questions of readers are answered:")
+		for _, l := range r.Agents {
 			fmt.Fprintf(a.out, "  %-10s %s\n", l.Name, l.Password.Reveal())
 		}
 		fmt.Fprintln(a.out, "\nTokens of the command line:")

@@ -13,9 +13,19 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), ending()...)
 	context.AfterFunc(ctx, stop) // from then on a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// ending lists the signals that ask to stop. Whoever starts a node with nohup does not
+// mean the end of a terminal to be one.
+func ending() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
 }
 
 // run carries out one command line and returns its exit code.
@@ -33,6 +43,7 @@ func commands() []func(*app) *cobra.Command {
 		initCommand,
 		configCommand,
 		serveCommand,
+		publicCommand,
 		demoCommand,
 		estateCommand,
 		impactCommand,
@@ -40,10 +51,13 @@ func commands() []func(*app) *cobra.Command {
 		cutsetsCommand,
 		planCommand,
 		incidentCommand,
+		statusCommand,
+		dutyCommand,
 		runCommand,
 		memberCommand,
 		backupCommand,
 		restoreCommand,
+		claimCommand,
 		verifyCommand,
 		versionCommand,
 		referenceCommand,
@@ -100,6 +114,7 @@ that survive the loss themselves.`,
 	// A group is no command by itself, and help fits the terminal.
 	root.SetUsageTemplate(strings.NewReplacer(
 		"{{if .Runnable}}\n  {{.UseLine}}{{end}}", "{{if not .HasAvailableSubCommands}}\n  {{.UseLine}}{{end}}",
+		"for more information about a command.", "for more.",
 		".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", width),
 	).Replace(root.UsageTemplate()))
 	a.observe(root)

@@ -28,6 +28,11 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			dir, err := filepath.Abs("../../examples")
+			env.Setenv("EXAMPLES", dir)
+			return err
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"empty":    empty,
 			"exitcode": exitCode,
@@ -39,6 +44,7 @@ func TestScript(t *testing.T) {
 			"replace":  replace,
 			"ports":    ports,
 			"running":  running,
+			"hangup":   hangup,
 		},
 	})
 }
@@ -212,6 +218,31 @@ func running(ts *testscript.TestScript, neg bool, args []string) {
 		want = n
 	}
 	until(ts, strconv.Itoa(want)+" processes with "+args[0], func() bool { return len(find()) >= want })
+}
+
+// hangup TEXT sends SIGHUP to the process that started those with TEXT in their command
+// line, as a terminal that is closed does.
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hangup TEXT")
+	}
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	ts.Check(err)
+	for _, f := range files {
+		if b, err := os.ReadFile(f); err != nil || !strings.Contains(string(b), args[0]) {
+			continue
+		}
+		status, err := os.ReadFile(filepath.Join(filepath.Dir(f), "status"))
+		ts.Check(err)
+		_, rest, ok := strings.Cut(string(status), "PPid:\t")
+		parent, err := strconv.Atoi(strings.SplitN(rest, "\n", 2)[0])
+		if !ok || err != nil || parent <= 1 {
+			ts.Fatalf("%s has no parent", f)
+		}
+		ts.Check(syscall.Kill(parent, syscall.SIGHUP))
+		return
+	}
+	ts.Fatalf("nothing runs with %s", args[0])
 }
 
 // large FILE N makes a file of N MiB that takes no room.

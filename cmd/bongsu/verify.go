@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,10 +16,18 @@ import (
 func verifyCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
-		Short: "Check a certificate without the engines that made it",
+		Short: "Check a certificate or an exported record without what made it",
 		Long: `Replay a certificate that bongsu impact, audit or cutsets wrote with
 --certificate. It holds the estate, the answer and its proof; the checker is a
 small package of its own that knows only the format of an estate.
+
+FILE may also be the record of an incident, as bongsu incident export wrote it: then
+its entries are held against the signed checkpoints, and --key names the file of the
+public key (record.pub of any node) that they have to be signed with. --earlier
+names an earlier export that this one has to continue.
+
+Or FILE is a recourse pack (a ZIP archive): its files are held against its
+manifest, its sums against its ledger lines, and the record in it like any other.
 
 What it proves is listed, and so is what a certificate of the kind leaves open.
 --estate DIR also checks that the certificate is about the estate in DIR as it
@@ -30,15 +39,33 @@ Exit code 0: all that is claimed holds; 3: something does not, and it says what;
 With --format json: {kind, estate, valid, proved, unproved, wrong}, the last
 three lists of sentences.`,
 		Example: `  bongsu impact examples/two-sites --lose north --certificate north.json
-  bongsu verify north.json --estate examples/two-sites`,
+  bongsu verify north.json --estate examples/two-sites
+  bongsu verify pangyo.json --key sites/anyang/record.pub`,
 		Args: exactly("FILE"),
 	}
 	dir := cmd.Flags().String("estate", "", "the `folder` of the estate that the certificate is to be about")
+	key := cmd.Flags().String("key", "", "the `file` of the public key that a record is to be signed with")
+	earlier := cmd.Flags().String("earlier", "", "the `file` of an earlier export of the same incident")
 	f := formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		data, err := readCertificate(args[0])
 		if err != nil {
 			return err
+		}
+		if verify.IsPack(data) {
+			if *dir != "" || *earlier != "" {
+				return usagef("of the flags, a pack takes --key", "--estate and --earlier are not for recourse packs, and %s is one", args[0])
+			}
+			return a.verifyPack(args[0], data, *key, *f)
+		}
+		if verify.IsRecord(data) {
+			if *dir != "" {
+				return usagef("--key and --earlier are for records", "--estate is for certificates, and %s is a record", args[0])
+			}
+			return a.verifyRecord(args[0], data, *key, *earlier, *f)
+		}
+		if *key != "" || *earlier != "" {
+			return usagef("--estate is for certificates", "--key and --earlier are for records, and %s is none", args[0])
 		}
 		r, err := work(cmd.Context(), a, "verifying", func() (*verify.Report, error) { return verify.Check(data) })
 		if err != nil {
@@ -65,6 +92,70 @@ three lists of sentences.`,
 		return err
 	}
 	return cmd
+}
+
+// verifyRecord checks an exported record of an incident.
+func (a *app) verifyRecord(file string, data []byte, key, earlier string, f format) error {
+	var o verify.RecordOptions
+	var err error
+	if o.Key, err = readKey(key); err != nil {
+		return err
+	}
+	if earlier != "" {
+		if o.Earlier, err = readCertificate(earlier); err != nil {
+			return err
+		}
+	}
+	r, err := verify.CheckRecord(data, o)
+	if err != nil {
+		return usagef("bongsu incident export ID --out FILE writes one", "%s: %w", file, err)
+	}
+	if f == formatJSON {
+		err = a.printJSON(r)
+	} else {
+		a.printVerified(r)
+	}
+	if err == nil && !r.Valid {
+		return errFound
+	}
+	return err
+}
+
+// readKey reads a public key; none when there is no file.
+func readKey(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", usagef("bongsu init wrote record.pub beside each bongsu.yaml", "read the key: %w", err)
+	}
+	key := strings.TrimSpace(string(text))
+	if key == "" {
+		return "", usagef("bongsu init wrote record.pub beside each bongsu.yaml", "%s is empty", file)
+	}
+	return key, nil
+}
+
+// verifyPack checks a recourse pack.
+func (a *app) verifyPack(file string, data []byte, key string, f format) error {
+	k, err := readKey(key)
+	if err != nil {
+		return err
+	}
+	r, err := verify.CheckPack(data, verify.PackOptions{Key: k})
+	if err != nil {
+		return usagef("a recourse pack is a ZIP archive with a manifest", "%s: %w", file, err)
+	}
+	if f == formatJSON {
+		err = a.printJSON(r)
+	} else {
+		a.printVerified(r)
+	}
+	if err == nil && !r.Valid {
+		return errFound
+	}
+	return err
 }
 
 func orNone(rev string) string {
@@ -96,7 +187,11 @@ func (a *app) printVerified(r *verify.Report) {
 	if r.Estate != "" {
 		about = " of estate " + r.Estate
 	}
-	fmt.Fprintf(a.out, "certificate (%s%s): %s\n", r.Kind, about, verdict)
+	if r.Kind == verify.KindRecord {
+		fmt.Fprintf(a.out, "record of an incident: %s\n", verdict)
+	} else {
+		fmt.Fprintf(a.out, "certificate (%s%s): %s\n", r.Kind, about, verdict)
+	}
 	for _, list := range []struct {
 		label string
 		lines []string

@@ -388,35 +388,9 @@ func (f *fields) end() error {
 
 // hint offers the nearest of the choices when one is near.
 func hint(name string, choices []string) string {
-	best, at := len(name)/2+1, ""
-	for _, c := range choices {
-		if d := distance(strings.ToLower(name), strings.ToLower(c)); d < best {
-			best, at = d, c
-		}
-	}
-	if at == "" {
+	near := estate.Nearest(name, choices)
+	if near == "" {
 		return ""
 	}
-	return fmt.Sprintf(", did you mean %q?", at)
-}
-
-// distance is the edit distance of two short names.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return fmt.Sprintf(", did you mean %q?", near)
 }
