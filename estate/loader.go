@@ -2,7 +2,6 @@ package estate
 
 import (
 	"bytes"
-	"io/fs"
 	"slices"
 	"sort"
 	"strings"
@@ -18,15 +17,6 @@ type Loader struct {
 	snap   *Snapshot
 	format *format
 	index  *index
-}
-
-// Load is like the function [Load].
-func (l *Loader) Load(fsys fs.FS) (*Snapshot, error) {
-	files, err := ReadFiles(fsys)
-	if err != nil {
-		return nil, err
-	}
-	return l.Parse(files)
 }
 
 // Parse is like the function [Parse]. The loader keeps the text of the files, so

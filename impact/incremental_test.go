@@ -3,6 +3,7 @@ package impact_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,11 +28,12 @@ func TestUpdateIsNew(t *testing.T) {
 			}
 		}
 		text := func() *estate.Snapshot {
-			all := "{kind: Domain, name: a, type: site}\n---\n{kind: Domain, name: b, type: site}\n---\n{kind: Domain, name: c, type: site}\n---\n{kind: Service, name: s, needs: [c0], parts: [{name: p, share: 0.5, needs: [c1]}]}\n"
+			var all strings.Builder
+			all.WriteString("{kind: Domain, name: a, type: site}\n---\n{kind: Domain, name: b, type: site}\n---\n{kind: Domain, name: c, type: site}\n---\n{kind: Service, name: s, needs: [c0], parts: [{name: p, share: 0.5, needs: [c1]}]}\n")
 			for _, d := range docs {
-				all += "---\n" + d
+				all.WriteString("---\n" + d)
 			}
-			s, err := estate.Parse([]estate.File{{Name: "estate.yaml", Data: []byte(all)}})
+			s, err := estate.Parse([]estate.File{{Name: "estate.yaml", Data: []byte(all.String())}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -37,12 +37,6 @@ func Clearing(batch string) Account { return Account("batch/" + batch) }
 // given: coupons and points leave one too.
 func Bank(name string) Account { return Account("bank/" + name) }
 
-// Counterparty is what the party at fault is asked for.
-func Counterparty(name string) Account { return Account("counterparty/" + name) }
-
-// Recourse is what has been claimed back of an incident, against [Counterparty].
-func Recourse(incident string) Account { return Account("recourse/" + incident) }
-
 // owed reports whether the account may never be drawn below what was owed: nobody is
 // paid what nobody decided, and no batch sends on what did not come in.
 func (a Account) owed() bool {

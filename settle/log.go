@@ -161,15 +161,7 @@ func (r *reader) ReadHashes(at []int64) ([]tlog.Hash, error) {
 	return out, nil
 }
 
-// Checkpoint signs the log as it is.
-func (l *Log) Checkpoint(ctx context.Context) (string, error) {
-	size, _, err := l.size(ctx)
-	if err != nil {
-		return "", err
-	}
-	return l.checkpoint(ctx, size)
-}
-
+// checkpoint signs the log of so many leaves.
 func (l *Log) checkpoint(ctx context.Context, size int64) (string, error) {
 	root, err := tlog.TreeHash(size, &reader{ctx: ctx, store: l.Store})
 	if err != nil {

@@ -141,7 +141,7 @@ func (c *cluster) stop(i int) {
 // client connects a node that only observes to the members given.
 func (c *cluster) client(members ...int) *etcd.Node {
 	c.t.Helper()
-	conf := etcd.Config{Cluster: "test", Name: "observer", TLS: c.certify(c.ca)}
+	conf := etcd.Config{Cluster: "test", Name: "observer", TLS: c.certify(c.ca), Timeout: c.conf[0].Timeout}
 	for _, i := range members {
 		conf.Endpoints = append(conf.Endpoints, c.conf[i].ClientURL)
 	}
