@@ -19,6 +19,7 @@ import (
 // above its own, never its neighbours in a row and never those below.
 var flow = [][]string{
 	{"internal/kv"},
+	{"internal/lang"},
 	{"estate"},
 	{"impact"},
 	{"cutset"},
@@ -31,7 +32,7 @@ var flow = [][]string{
 	{"claim"},
 	{"settle"},
 	{"prevent"},
-	{"internal/lang", "internal/mark"},
+	{"internal/mark"},
 	{"web", "web/public", "web/desk"},
 	{"internal/node"},
 	{"internal/demo"},

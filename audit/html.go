@@ -6,11 +6,11 @@ import (
 	"html/template"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"bongsu/impact"
+	"bongsu/internal/lang"
 )
 
 //go:embed report.html
@@ -27,7 +27,7 @@ const (
 // words, and the fixes, with the cheapest ones for whole losses where they are
 // given. With a difference, the findings are the new ones.
 func (r *Report) HTML(w io.Writer, d *Difference, fixes ...*BreakGlass) error {
-	t, err := template.New("report").Funcs(template.FuncMap{"grouped": grouped}).Parse(page)
+	t, err := template.New("report").Funcs(template.FuncMap{"grouped": lang.Number}).Parse(page)
 	if err != nil {
 		return fmt.Errorf("the page of the report: %w", err)
 	}
@@ -139,15 +139,6 @@ func (r *Report) rows(v *htmlView) {
 		}
 		v.Rows = append(v.Rows, row)
 	}
-}
-
-// grouped writes an integer with a comma between thousands.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 // Date is the day of the report, for people.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/common/types"
+
+	"bongsu/internal/lang"
 )
 
 // Assess decides a case by the rules on claims. It never fails: what a rule cannot
@@ -151,7 +153,7 @@ func (c *Case) tooLarge() string {
 // words is the reason with its blanks filled in.
 func (r *Rule) words(d *Decision, c *Case) map[string]string {
 	fill := strings.NewReplacer(
-		"{amount}", grouped(d.Amount), "{hours}", strconv.FormatInt(d.Hours, 10), "{service}", c.Claim.Service,
+		"{amount}", lang.Number(d.Amount), "{hours}", strconv.FormatInt(d.Hours, 10), "{service}", c.Claim.Service,
 		"{outage}", strconv.FormatInt(c.Outage.hours(), 10),
 	)
 	out := make(map[string]string, len(r.Reason))
@@ -159,15 +161,6 @@ func (r *Rule) words(d *Decision, c *Case) map[string]string {
 		out[l] = fill.Replace(text)
 	}
 	return out
-}
-
-// grouped writes 1234567 as 1,234,567.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 func truth(p program, c *Case) (bool, error) {

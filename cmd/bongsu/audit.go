@@ -12,6 +12,7 @@ import (
 
 	"bongsu/audit"
 	"bongsu/estate"
+	"bongsu/internal/lang"
 )
 
 func auditCommand(a *app) *cobra.Command {
@@ -370,7 +371,7 @@ func (t *auditPrinter) print(r *audit.Report, diff *audit.Difference) {
 		t.heading("losses", listed(r.Losses, t.most))
 	}
 	for _, s := range r.Swept {
-		t.heading(s.What, fmt.Sprintf("%s losses, of which %s had to be run", grouped(int64(s.Losses)), grouped(int64(s.Run))))
+		t.heading(s.What, fmt.Sprintf("%s losses, of which %s had to be run", lang.Number(int64(s.Losses)), lang.Number(int64(s.Run))))
 	}
 	label := "finding"
 	if diff != nil {
@@ -401,11 +402,11 @@ func tallied(r *audit.Report) string {
 			}
 		}
 		if n > 0 {
-			parts = append(parts, grouped(int64(n))+" "+string(s))
+			parts = append(parts, lang.Number(int64(n))+" "+string(s))
 		}
 	}
 	if waived > 0 {
-		parts = append(parts, grouped(int64(waived))+" waived")
+		parts = append(parts, lang.Number(int64(waived))+" waived")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -428,11 +429,11 @@ func (t *auditPrinter) findings(list []audit.Finding) {
 		}
 		lines = append(lines, f.ID)
 		paint := map[audit.Severity]func(string) string{audit.Error: t.p.bad, audit.Warning: t.p.warn}[f.Severity]
-		out.add(strings.Join(lines, "\n"), cell{text: grouped(f.Users)}, cell{string(f.Severity), paint})
+		out.add(strings.Join(lines, "\n"), cell{text: lang.Number(f.Users)}, cell{string(f.Severity), paint})
 	}
 	out.print(t.out)
 	if left := len(list) - t.most; left > 0 {
-		fmt.Fprintf(t.out, "... and %s more: --all prints them.\n", grouped(int64(left)))
+		fmt.Fprintf(t.out, "... and %s more: --all prints them.\n", lang.Number(int64(left)))
 	}
 }
 

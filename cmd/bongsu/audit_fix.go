@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bongsu/audit"
+	"bongsu/internal/lang"
 )
 
 func auditFixCommand(a *app) *cobra.Command {
@@ -97,7 +98,7 @@ func (a *app) printFix(fix *audit.BreakGlass) {
 
 func more(n int) string {
 	if n > 0 {
-		return " and " + grouped(int64(n)) + " more"
+		return " and " + lang.Number(int64(n)) + " more"
 	}
 	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bongsu/audit"
+	"bongsu/internal/lang"
 )
 
 func auditHistoryCommand(a *app) *cobra.Command {
@@ -78,7 +79,7 @@ func (a *app) printHistory(h *audit.History, all bool) {
 	t.add("REVISION", cell{text: "ERRORS"}, cell{text: "WARNINGS"}, cell{text: "NOTES"}, cell{text: "WAIVED"}, cell{text: "OPENED"}, cell{text: "FIXED"})
 	audits := h.Audits[len(h.Audits)-most(len(h.Audits), 10):]
 	for _, x := range audits {
-		n := func(v int) cell { return cell{text: grouped(int64(v))} }
+		n := func(v int) cell { return cell{text: lang.Number(int64(v))} }
 		t.add(fmt.Sprintf("%d %s %s", x.Number, second(x.At), x.Who), n(x.Errors), n(x.Warnings), n(x.Infos), n(x.Waived), n(x.Opened), n(x.Fixed))
 	}
 	t.print(a.out)
@@ -130,7 +131,7 @@ func (a *app) printHistory(h *audit.History, all bool) {
 // left says how much of a list is not printed.
 func (a *app) left(n int) {
 	if n > 0 {
-		fmt.Fprintf(a.out, "... and %s more: --all prints them.\n", grouped(int64(n)))
+		fmt.Fprintf(a.out, "... and %s more: --all prints them.\n", lang.Number(int64(n)))
 	}
 }
 

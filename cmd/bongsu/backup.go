@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"bongsu/internal/lang"
 )
 
 func backupCommand(a *app) *cobra.Command {
@@ -33,7 +35,7 @@ journal) to FILE, with check sums. FILE appears only when it is whole.`,
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.out, "%s: %s bytes\n", args[0], grouped(n))
+		fmt.Fprintf(a.out, "%s: %s bytes\n", args[0], lang.Number(n))
 		return nil
 	}
 	return cmd
@@ -93,7 +95,7 @@ func (m *metered) Write(b []byte) (int, error) {
 	m.n += int64(n)
 	if now := time.Now(); now.After(m.next) {
 		m.next, m.shown = now.Add(time.Second), true
-		fmt.Fprintf(m.a.err, "\r\x1b[Kbongsu: %s ... %s bytes", m.what, grouped(m.n))
+		fmt.Fprintf(m.a.err, "\r\x1b[Kbongsu: %s ... %s bytes", m.what, lang.Number(m.n))
 	}
 	return n, err
 }

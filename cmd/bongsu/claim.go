@@ -11,6 +11,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/internal/lang"
 )
 
 func claimCommand(a *app) *cobra.Command {
@@ -184,25 +185,25 @@ func (a *app) printComparison(c *policy.Comparison) {
 		t := &d.Total
 		fmt.Fprintf(a.out, "\n%s\n", p.bold(d.Policy))
 		rows := [][2]string{
-			{"paid", counted(t.Paid, "report", "reports") + ", " + grouped(t.Amount)},
+			{"paid", counted(t.Paid, "report", "reports") + ", " + lang.Number(t.Amount)},
 			{"refused", counted(t.Refused, "report", "reports")},
-			{"for a person", counted(t.Human, "report", "reports") + ", up to " + grouped(t.Pending)},
+			{"for a person", counted(t.Human, "report", "reports") + ", up to " + lang.Number(t.Pending)},
 		}
 		if t.Hours > 0 {
-			rows = append(rows, [2]string{"extensions", grouped(t.Hours) + " hours in all"})
+			rows = append(rows, [2]string{"extensions", lang.Number(t.Hours) + " hours in all"})
 		}
 		if i > 0 {
-			rows = append(rows, [2]string{"against the first", fmt.Sprintf("%s get more, %s less, %s in all", grouped(int64(t.More)), grouped(int64(t.Less)), grouped(t.Delta))})
+			rows = append(rows, [2]string{"against the first", fmt.Sprintf("%s get more, %s less, %s in all", lang.Number(int64(t.More)), lang.Number(int64(t.Less)), lang.Number(t.Delta))})
 		}
 		if d.Budget > 0 {
 			text := "kept"
 			if d.OverBudget > 0 {
-				text = p.bad("exceeded by " + grouped(d.OverBudget))
+				text = p.bad("exceeded by " + lang.Number(d.OverBudget))
 			}
-			rows = append(rows, [2]string{"budget", grouped(d.Budget) + ", " + text})
+			rows = append(rows, [2]string{"budget", lang.Number(d.Budget) + ", " + text})
 		}
 		for _, b := range d.Borders {
-			rows = append(rows, [2]string{fmt.Sprintf("losses %+d %%", b.Percent), counted(b.Changed, "report comes", "reports come") + " out differently, " + grouped(b.Amount) + " paid"})
+			rows = append(rows, [2]string{fmt.Sprintf("losses %+d %%", b.Percent), counted(b.Changed, "report comes", "reports come") + " out differently, " + lang.Number(b.Amount) + " paid"})
 		}
 		for _, r := range rows {
 			fmt.Fprintf(a.out, "  %-18s %s\n", r[0], r[1])
@@ -221,13 +222,13 @@ func (a *app) printComparison(c *policy.Comparison) {
 func segment(s *policy.Sums) []string {
 	out := []string{counted(s.Cases, "report", "reports")}
 	if s.Amount > 0 {
-		out = append(out, grouped(s.Amount)+" paid")
+		out = append(out, lang.Number(s.Amount)+" paid")
 	}
 	if s.Pending > 0 {
-		out = append(out, grouped(s.Pending)+" for persons to decide")
+		out = append(out, lang.Number(s.Pending)+" for persons to decide")
 	}
 	if s.Hours > 0 {
-		out = append(out, grouped(s.Hours)+" hours")
+		out = append(out, lang.Number(s.Hours)+" hours")
 	}
 	return out
 }

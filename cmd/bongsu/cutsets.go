@@ -15,6 +15,7 @@ import (
 
 	"bongsu/cutset"
 	"bongsu/estate"
+	"bongsu/internal/lang"
 )
 
 func cutsetsCommand(a *app) *cobra.Command {
@@ -340,7 +341,7 @@ func (c *cutsetsRun) answer(t *cutset.Tree, r *cutset.Result) cutsetsAnswer {
 	return v
 }
 
-// groupedBig is grouped for numbers of any size.
+// groupedBig is lang.Number for numbers of any size.
 func groupedBig(n *big.Int) string {
 	s := n.String()
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -408,7 +409,7 @@ func (c *cutsetsRun) print(t *cutset.Tree, r *cutset.Result) {
 		}
 	}
 	if left := len(sets) - most; left > 0 {
-		fmt.Fprintf(c.out, "... and %s more: --all prints them.\n", grouped(int64(left)))
+		fmt.Fprintf(c.out, "... and %s more: --all prints them.\n", lang.Number(int64(left)))
 	}
 	if c.top == 0 && r.Count.Cmp(big.NewInt(int64(len(sets)))) > 0 {
 		fmt.Fprintln(c.out, "Larger sets are too many to list: they are counted only.")

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bongsu/estate"
+	"bongsu/internal/lang"
 )
 
 func estateGenerateCommand(a *app) *cobra.Command {
@@ -61,6 +62,6 @@ func (a *app) estateGenerate(dir string, o estate.GenerateOptions) error {
 		}
 		size += len(f.Data)
 	}
-	_, err = fmt.Fprintf(a.out, "wrote %s, %s bytes, to %s\n", counted(len(files), "file", "files"), grouped(int64(size)), dir)
+	_, err = fmt.Fprintf(a.out, "wrote %s, %s bytes, to %s\n", counted(len(files), "file", "files"), lang.Number(int64(size)), dir)
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bongsu/estate"
+	"bongsu/internal/lang"
 	"bongsu/web"
 )
 
@@ -163,7 +164,7 @@ func (a *app) against(newest web.Revision, changes []estate.Change) {
 		fmt.Fprintln(a.out, c)
 	}
 	if more := len(changes) - mostShown; more > 0 {
-		fmt.Fprintf(a.out, "… and %s more; bongsu estate diff shows all\n", grouped(int64(more)))
+		fmt.Fprintf(a.out, "… and %s more; bongsu estate diff shows all\n", lang.Number(int64(more)))
 	}
 }
 

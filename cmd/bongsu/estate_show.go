@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"bongsu/estate"
+	"bongsu/internal/lang"
 )
 
 func estateShowCommand(a *app) *cobra.Command {
@@ -121,7 +122,7 @@ func note(s *estate.Snapshot, r estate.Ref) string {
 			text = "tool"
 		}
 	case estate.KindService:
-		text = grouped(s.Services[r.Index].Users) + " users"
+		text = lang.Number(s.Services[r.Index].Users) + " users"
 	case estate.KindCrew:
 		if n := s.Crews[r.Index].People; n >= 0 {
 			text = counted(n, "person", "people")

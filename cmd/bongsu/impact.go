@@ -10,6 +10,7 @@ import (
 
 	"bongsu/estate"
 	"bongsu/impact"
+	"bongsu/internal/lang"
 )
 
 func impactCommand(a *app) *cobra.Command {
@@ -105,7 +106,7 @@ func (n stateCount) String() string {
 		{impact.Unrecoverable, "down and unrecoverable"},
 	} {
 		if k := n[part.state]; k > 0 {
-			parts = append(parts, grouped(int64(k))+" "+part.words)
+			parts = append(parts, lang.Number(int64(k))+" "+part.words)
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -153,7 +154,7 @@ func (r *impactReport) services() {
 			lines = append(lines, fmt.Sprintf("part %s: %s", title, strings.Join(append([]string{string(part.State)}, why...), ", ")))
 		}
 		lines = append(lines, dataLost(res.DataLost)...)
-		t.add(strings.Join(lines, "\n"), cell{text: grouped(service.Users)}, r.p.state(res.State))
+		t.add(strings.Join(lines, "\n"), cell{text: lang.Number(service.Users)}, r.p.state(res.State))
 	}
 	t.print(r.out)
 	r.more(len(hit))
@@ -225,7 +226,7 @@ func (r *impactReport) deadlocks() {
 // more says what a list left out.
 func (r *impactReport) more(n int) {
 	if left := n - r.most; left > 0 {
-		fmt.Fprintf(r.out, "... and %s more: --all prints them.\n", grouped(int64(left)))
+		fmt.Fprintf(r.out, "... and %s more: --all prints them.\n", lang.Number(int64(left)))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bongsu/incident"
+	"bongsu/internal/lang"
 	"bongsu/web"
 )
 
@@ -473,7 +474,7 @@ func (a *app) record(r *web.Record) {
 		a.heading("Progress", text)
 	}
 	if len(r.Outages) > 0 {
-		a.heading("Lost so far", grouped(int64(r.UserMinutes))+" user-minutes, "+grouped(int64(r.Weighted))+" weighted")
+		a.heading("Lost so far", lang.Number(int64(r.UserMinutes))+" user-minutes, "+lang.Number(int64(r.Weighted))+" weighted")
 	}
 	a.outages(r.Outages)
 	if len(r.Clocks) > 0 {
@@ -507,7 +508,7 @@ func (a *app) outages(all []web.Outage) {
 		if o.Part != "" {
 			name += "/" + o.Part
 		} else {
-			minutes = grouped(int64(o.Minutes))
+			minutes = lang.Number(int64(o.Minutes))
 		}
 		switch o.State {
 		case web.StateDown:
@@ -538,7 +539,7 @@ func (a *app) outages(all []web.Outage) {
 	}
 	t.print(a.out)
 	if more := len(all) - mostOutages; more > 0 {
-		a.paragraph(fmt.Sprintf("and %s more; --format json has them all", grouped(int64(more))))
+		a.paragraph(fmt.Sprintf("and %s more; --format json has them all", lang.Number(int64(more))))
 	}
 }
 

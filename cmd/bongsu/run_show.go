@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bongsu/estate"
+	"bongsu/internal/lang"
 	"bongsu/web"
 )
 
@@ -114,7 +115,7 @@ func (a *app) run(x *web.Run, journal []web.Entry) {
 		t := table{right: []bool{false, true, true, true}}
 		t.add("SERVICE", cell{text: "STATE"}, cell{text: "PLANNED"}, cell{text: "ACTUAL"}, cell{text: "USERS"})
 		for _, s := range x.Services {
-			t.add(titled(s.Name, s.Title), cell{string(s.State), a.statePaint(s.State)}, cell{text: seconds(s.Planned)}, cell{text: seconds(s.Actual)}, cell{text: grouped(s.Users)})
+			t.add(titled(s.Name, s.Title), cell{string(s.State), a.statePaint(s.State)}, cell{text: seconds(s.Planned)}, cell{text: seconds(s.Actual)}, cell{text: lang.Number(s.Users)})
 		}
 		t.print(a.out)
 	}

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/mattn/go-runewidth"
 	"golang.org/x/term"
+
+	"bongsu/internal/lang"
 )
 
 // width is how many cells a line of text output may take.
@@ -176,22 +177,12 @@ func (t *table) print(w io.Writer) {
 	}
 }
 
-// grouped writes an integer with a comma between thousands.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	digits := strings.TrimPrefix(s, "-")
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return strings.Repeat("-", len(s)-len(strings.TrimPrefix(s, "-"))) + digits
-}
-
 // counted is "1 step" or "3 steps".
 func counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return grouped(int64(n)) + " " + many
+	return lang.Number(int64(n)) + " " + many
 }
 
 // listed joins names and says how many more there are beyond the first most.
@@ -199,7 +190,7 @@ func listed(names []string, most int) string {
 	if len(names) <= most {
 		return strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("%s and %s more", strings.Join(names[:most], ", "), grouped(int64(len(names)-most)))
+	return fmt.Sprintf("%s and %s more", strings.Join(names[:most], ", "), lang.Number(int64(len(names)-most)))
 }
 
 // titled is a name with its title for people, if it has one.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+
+	"bongsu/internal/lang"
 )
 
 func TestWrap(t *testing.T) {
@@ -56,8 +58,8 @@ func TestTableLinesUpKorean(t *testing.T) {
 
 func TestGrouped(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 47637000: "47,637,000", -1234: "-1,234", -999: "-999"} {
-		if got := grouped(n); got != want {
-			t.Errorf("grouped(%d) = %q, want %q", n, got, want)
+		if got := lang.Number(n); got != want {
+			t.Errorf("lang.Number(%d) = %q, want %q", n, got, want)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"bongsu/estate"
 	"bongsu/impact"
+	"bongsu/internal/lang"
 	"bongsu/web"
 )
 
@@ -153,7 +154,7 @@ func (s *screen) changed(c Change) {
 	if s.lostAt.IsZero() {
 		return
 	}
-	users := grouped(s.titles[c.Service].Users) + " users"
+	users := lang.Number(s.titles[c.Service].Users) + " users"
 	if c.Up {
 		s.line(c.At, green, "▲", "back", s.name(c.Subject)+", "+users)
 	} else {
@@ -314,10 +315,10 @@ func (d *demo) report(im *impact.Impact, run *web.Run, firstWrite time.Duration,
 				label = "  " + strings.TrimPrefix(label, s.name(subjects[0])+": ")
 			}
 			fmt.Fprintf(s.out, "%s %11s %9s %9s %9s %8s\n",
-				runewidth.FillRight(runewidth.Truncate(label, 27, "…"), 27), grouped(svc.Users), down, when, back, grouped(int64(t.Failed)))
+				runewidth.FillRight(runewidth.Truncate(label, 27, "…"), 27), lang.Number(svc.Users), down, when, back, lang.Number(int64(t.Failed)))
 		}
 	}
-	fmt.Fprintf(s.out, "\nRequests of users: %s, of which %s failed.\n", grouped(int64(asked)), grouped(int64(failed)))
+	fmt.Fprintf(s.out, "\nRequests of users: %s, of which %s failed.\n", lang.Number(int64(asked)), lang.Number(int64(failed)))
 	if firstWrite > 0 {
 		fmt.Fprintf(s.out, "First write that the control plane accepted after the loss: %.2f s.\n", firstWrite.Seconds())
 	}
@@ -447,15 +448,6 @@ func counted(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// grouped writes a number with commas.
-func grouped(n int64) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
 // amount writes a large number shortly.
 func amount(x float64) string {
 	switch {
@@ -464,7 +456,7 @@ func amount(x float64) string {
 	case x >= 1e6:
 		return fmt.Sprintf("%.1f million", x/1e6)
 	}
-	return grouped(int64(math.Round(x)))
+	return lang.Number(int64(math.Round(x)))
 }
 
 // spoken writes a duration as people say it.
