@@ -27,7 +27,7 @@ var flow = [][]string{
 	{"incident"},
 	{"plan"},
 	{"recovery", "duty"},
-	{"claim/policy"},
+	{"claim/policy", "claim/paper"},
 	{"status"},
 	{"claim"},
 	{"settle"},

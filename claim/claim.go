@@ -46,6 +46,7 @@ const (
 	ByPost   = "post"
 	ByImport = "import"
 	ByAPI    = "api"
+	Unasked  = "unasked" // by policy, without a claim
 )
 
 // A Claim is a damage report and what became of it. It holds nothing that tells who
@@ -66,25 +67,38 @@ type Claim struct {
 	Account  string           `json:"account,omitempty"` // pseudonym
 	Flags    []Flag           `json:"flags,omitempty"`
 	Decision *policy.Decision `json:"decision,omitempty"`
-	Appeal   time.Time        `json:"appeal,omitzero"` // until when its claimant may appeal
-	NextAt   time.Time        `json:"nextAt,omitzero"` // when its claimant hears next
-	Files    []File           `json:"files,omitempty"` // sealed with the claim's key
-	Into     string           `json:"into,omitempty"`  // the claim that it was merged into
-	Erased   time.Time        `json:"erased,omitzero"` // its key was destroyed
-	Version  int64            `json:"version"`         // grows with each change
+	Decider  string           `json:"decider,omitempty"`  // the person who decided; empty: the policy alone
+	Proposal *Proposal        `json:"proposal,omitempty"` // waits for a second person
+	Appealed time.Time        `json:"appealed,omitzero"`  // its words are in [Personal]
+	Appeal   time.Time        `json:"appeal,omitzero"`    // until when its claimant may appeal
+	NextAt   time.Time        `json:"nextAt,omitzero"`    // when its claimant hears next
+	Files    []File           `json:"files,omitempty"`    // sealed with the claim's key
+	Into     string           `json:"into,omitempty"`     // the claim that it was merged into
+	Erased   time.Time        `json:"erased,omitzero"`    // its key was destroyed
+	Version  int64            `json:"version"`            // grows with each change
 }
 
 // Personal is what is known of a claimant. It is stored sealed, is read by desks only,
 // and every look at it is written down.
 type Personal struct {
-	Name     string `json:"name,omitempty"`
-	Email    string `json:"email,omitempty"`
-	Phone    string `json:"phone,omitempty"`
-	Business string `json:"business,omitempty"` // registration number of a business
-	Bank     string `json:"bank,omitempty"`
-	Number   string `json:"number,omitempty"` // of the bank account
-	Holder   string `json:"holder,omitempty"`
-	Text     string `json:"text,omitempty"` // what happened, in their words
+	Name     string  `json:"name,omitempty"`
+	Email    string  `json:"email,omitempty"`
+	Phone    string  `json:"phone,omitempty"`
+	Business string  `json:"business,omitempty"` // registration number of a business
+	Bank     string  `json:"bank,omitempty"`
+	Number   string  `json:"number,omitempty"` // of the bank account
+	Holder   string  `json:"holder,omitempty"`
+	Text     string  `json:"text,omitempty"`  // what happened, in their words
+	Added    []Added `json:"added,omitempty"` // what was said later
+	Salt     []byte  `json:"salt,omitempty"`  // of the commitment to the decision in the public log
+}
+
+// An Added is what was said of a claim after it was filed.
+type Added struct {
+	At   time.Time `json:"at"`
+	By   string    `json:"by"`   // claimant, or an agent
+	What string    `json:"what"` // more, appeal, bank
+	Text string    `json:"text"`
 }
 
 // Consent is what a claimant agreed to.
@@ -182,6 +196,15 @@ type Ledger interface {
 	Open(ctx context.Context, id, who, why string) (Personal, error)
 	// Check says whether the secret belongs to the claim.
 	Check(ctx context.Context, id, secret string) (Claim, error)
+	// Amend changes a claim and what is sealed of it, with an event; change is called with both as they are now,
+	// perhaps more than once. [ErrErased] when its key is gone. It is not a look: nobody is shown anything.
+	Amend(ctx context.Context, id string, change func(*Claim, *Personal) (Event, error)) (Claim, error)
+	// AddFile seals a paper with the claim's key and adds it to the claim.
+	AddFile(ctx context.Context, id, kind, mediaType string, data []byte, who string) (File, error)
+	// OpenFile unseals a paper for a reader with a reason, which is written down first.
+	OpenFile(ctx context.Context, id, file, who, why string) ([]byte, error)
+	// Looks returns who looked at what since a moment, the newest first, at most limit.
+	Looks(ctx context.Context, since time.Time, limit int) ([]Event, error)
 	// Erase destroys the key of a claim: its personal data, files and marks can be read no more,
 	// in backups neither. It is written on the list that a restore replays.
 	Erase(ctx context.Context, id, who, why string) error

@@ -35,7 +35,7 @@ func TestNothingPersonalInClear(t *testing.T) {
 	if errs[0] != nil {
 		t.Fatal(errs[0])
 	}
-	if _, err := k.AddFile(t.Context(), receipts[0].ID, "bank-account", "image/png", []byte("account 110-123-456789")); err != nil {
+	if _, err := k.AddFile(t.Context(), receipts[0].ID, "bank-account", "image/png", []byte("account 110-123-456789"), "claimant"); err != nil {
 		t.Fatal(err)
 	}
 	all, _, err := s.List(t.Context(), "")
@@ -61,7 +61,7 @@ func TestErasureSurvivesARestore(t *testing.T) {
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-	file, err := k.AddFile(ctx, receipts[0].ID, "use-proof", "text/plain", []byte("proof"))
+	file, err := k.AddFile(ctx, receipts[0].ID, "use-proof", "text/plain", []byte("proof"), "claimant")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestPapers(t *testing.T) {
 	if errs[0] != nil {
 		t.Fatal(errs[0])
 	}
-	f, err := k.AddFile(ctx, r[0].ID, "sales-proof", "image/png", []byte("paper"))
+	f, err := k.AddFile(ctx, r[0].ID, "sales-proof", "image/png", []byte("paper"), "claimant")
 	if err != nil {
 		t.Fatal(err)
 	}

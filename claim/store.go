@@ -591,7 +591,7 @@ func (k *Keeper) Replay(ctx context.Context, erased []string) (int, error) {
 }
 
 // AddFile seals a paper and adds it to a claim.
-func (k *Keeper) AddFile(ctx context.Context, id, kind, mediaType string, data []byte) (File, error) {
+func (k *Keeper) AddFile(ctx context.Context, id, kind, mediaType string, data []byte, who string) (File, error) {
 	id = NormalCode(id)
 	key, err := k.key(ctx, id)
 	if err != nil {
@@ -603,7 +603,7 @@ func (k *Keeper) AddFile(ctx context.Context, id, kind, mediaType string, data [
 	}
 	sum := sha256.Sum256(sealed)
 	f := File{ID: NewCode(), Kind: kind, Type: mediaType, Size: int64(len(data)), Hash: hex.EncodeToString(sum[:]), At: k.now().UTC().Round(0)}
-	err = k.note(ctx, id, Event{Who: "claimant", What: "sent a paper", Why: kind}, func(s *storedClaim) {
+	err = k.note(ctx, id, Event{Who: who, What: "sent a paper", Why: kind}, func(s *storedClaim) {
 		s.Claim.Add(f)
 	}, kv.Op{Key: filePrefix + id + "/" + f.ID, Value: sealed})
 	return f, err
@@ -627,4 +627,14 @@ func (k *Keeper) OpenFile(ctx context.Context, id, file, who, why string) ([]byt
 		return nil, fmt.Errorf("%w: paper %q of %s", ErrNotFound, file, id)
 	}
 	return key.openFile(e.Value)
+}
+
+// Amend implements [Ledger].
+func (k *Keeper) Amend(ctx context.Context, id string, change func(*Claim, *Personal) (Event, error)) (Claim, error) {
+	return Claim{}, errTodo
+}
+
+// Looks implements [Ledger].
+func (k *Keeper) Looks(ctx context.Context, since time.Time, limit int) ([]Event, error) {
+	return nil, errTodo
 }

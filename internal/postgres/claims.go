@@ -579,7 +579,7 @@ func (c *Claims) Erased(ctx context.Context) ([]string, error) {
 }
 
 // AddFile seals a paper and adds it to a claim.
-func (c *Claims) AddFile(ctx context.Context, id, kind, mediaType string, data []byte) (claim.File, error) {
+func (c *Claims) AddFile(ctx context.Context, id, kind, mediaType string, data []byte, who string) (claim.File, error) {
 	id = claim.NormalCode(id)
 	wrapped, err := c.bytes(ctx, "SELECT wrapped FROM claim_keys WHERE id = $1", id)
 	if err != nil {
@@ -591,7 +591,7 @@ func (c *Claims) AddFile(ctx context.Context, id, kind, mediaType string, data [
 	}
 	sum := sha256.Sum256(sealed)
 	f := claim.File{ID: claim.NewCode(), Kind: kind, Type: mediaType, Size: int64(len(data)), Hash: hex.EncodeToString(sum[:]), At: time.Now().UTC().Round(time.Microsecond)}
-	err = c.note(ctx, id, claim.Event{Who: "claimant", What: "sent a paper", Why: kind}, func(d *claim.Claim) { d.Add(f) },
+	err = c.note(ctx, id, claim.Event{Who: who, What: "sent a paper", Why: kind}, func(d *claim.Claim) { d.Add(f) },
 		func(ctx context.Context, tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, "INSERT INTO claim_files VALUES ($1, $2, $3)", id, f.ID, sealed)
 			return err
@@ -618,4 +618,14 @@ func (c *Claims) OpenFile(ctx context.Context, id, file, who, why string) ([]byt
 		return nil, trouble("open a paper", err)
 	}
 	return c.m.UnsealFile(id, wrapped, sealed)
+}
+
+// Amend implements [claim.Ledger].
+func (c *Claims) Amend(ctx context.Context, id string, change func(*claim.Claim, *claim.Personal) (claim.Event, error)) (claim.Claim, error) {
+	return claim.Claim{}, errors.New("not implemented")
+}
+
+// Looks implements [claim.Ledger].
+func (c *Claims) Looks(ctx context.Context, since time.Time, limit int) ([]claim.Event, error) {
+	return nil, errors.New("not implemented")
 }

@@ -119,7 +119,7 @@ func TestRealLedger(t *testing.T) {
 		if errs[0] != nil {
 			t.Fatal(errs[0])
 		}
-		f, err := c.AddFile(ctx, r[0].ID, "sales-proof", "image/png", []byte("paper"))
+		f, err := c.AddFile(ctx, r[0].ID, "sales-proof", "image/png", []byte("paper"), "claimant")
 		if err != nil {
 			t.Fatal(err)
 		}
