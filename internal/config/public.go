@@ -101,6 +101,7 @@ type PublicConfig struct {
 	SMTP    SMTP         `yaml:"smtp" doc:"the mail server by which subscribers are told"`
 	Webhook Webhook      `yaml:"webhook" doc:"how webhooks and Slack are called"`
 	Export  Export       `yaml:"export" doc:"the same pages as plain files, written again on each change"`
+	Nice    int          `yaml:"nice" doc:"how far this process steps back behind others of its machine, control above all: 0 (not at all) to 19"`
 	Fate    Fate         `yaml:"fate" doc:"components of the estate that the page rests on; bongsu status check proves that none is lost with what is reported on"`
 	Log     Log          `yaml:"log" doc:"what is written to standard error"`
 
@@ -175,7 +176,7 @@ func DefaultPublicConfig() PublicConfig {
 		Listen: PublicListen{Peer: "127.0.0.1:7403", Client: "127.0.0.1:7404", Page: "127.0.0.1:7405", Push: "127.0.0.1:7406", Desk: "127.0.0.1:7407"},
 		Store:  Store{Heartbeat: 50 * time.Millisecond, Election: 500 * time.Millisecond, Quota: 1 << 30},
 		Desk:   PublicDesk{Accounts: "public-accounts.yaml", SessionKey: "public-session.key", SealKey: "public-seal.key"},
-		Claims: defaultClaims(),
+		Claims: defaultClaims(), Nice: 10,
 		SMTP:   DefaultSMTP(), Webhook: DefaultWebhook(),
 		Export: Export{Every: 30 * time.Second, S3: S3{Region: "us-east-1", Timeout: 10 * time.Second}},
 		Log:    Log{Level: "info"},
@@ -277,6 +278,7 @@ func (c *PublicConfig) Validate() error {
 	v.that(c.Export.Every >= time.Second, "export.every", "is %v: must be at least 1s", c.Export.Every)
 	c.Export.S3.verify("export.s3", v.that)
 	c.Claims.check(v)
+	v.that(c.Nice >= 0 && c.Nice <= 19, "nice", "is %d: must be from 0 to 19", c.Nice)
 	return errors.Join(v.errs...)
 }
 
