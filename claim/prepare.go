@@ -89,8 +89,12 @@ func (r *Report) fits() error {
 	return nil
 }
 
-// mostMarks bounds what one report adds to an index.
-const mostMarks = 16
+// mostMarks bounds what one report adds to an index; MostMarks what it and all that is
+// said later add.
+const (
+	mostMarks = 16
+	MostMarks = 64
+)
 
 // KeyHash is what an idempotency key is kept as.
 func KeyHash(key string) string {
@@ -132,6 +136,57 @@ func (m *Master) Unseal(id string, wrapped, sealed []byte) (Personal, error) {
 		return Personal{}, err
 	}
 	return key.openPersonal(id, sealed)
+}
+
+// An Amended claim is what an amendment leaves to be written with it.
+type Amended struct {
+	Event  Event
+	Sealed []byte   // personal data
+	Marks  []string // keyed hashes of what is personal now and was not before, e.g. of a bank account
+}
+
+// Amend lets change work on a claim and what is sealed of it, and seals it again.
+func (m *Master) Amend(wrapped, sealed []byte, c *Claim, change func(*Claim, *Personal) (Event, error)) (*Amended, error) {
+	key, err := m.unwrap(c.ID, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	p, err := key.openPersonal(c.ID, sealed)
+	if err != nil {
+		return nil, err
+	}
+	return m.amend(key, c, p, change)
+}
+
+func (m *Master) amend(key dataKey, c *Claim, p Personal, change func(*Claim, *Personal) (Event, error)) (*Amended, error) {
+	id := c.ID
+	before := MarksOf(&p, c.Account, "")
+	ev, err := change(c, &p)
+	if err != nil {
+		return nil, err
+	}
+	c.ID = id
+	if err := (&Report{Claim: *c, Personal: p}).fits(); err != nil {
+		return nil, err
+	}
+	a := &Amended{Event: ev}
+	for _, mark := range MarksOf(&p, c.Account, "") {
+		if !slices.Contains(before, mark) {
+			a.Marks = append(a.Marks, m.Mark(mark))
+		}
+	}
+	slices.Sort(a.Marks)
+	a.Sealed, err = key.sealPersonal(id, p)
+	return a, err
+}
+
+// NewFile describes a paper.
+func NewFile(kind, mediaType string, plain, sealed []byte, now time.Time) File {
+	sum := sha256.Sum256(sealed)
+	return File{
+		ID: NewCode(), Kind: kind, Type: mediaType, Size: int64(len(plain)), Hash: hex.EncodeToString(sum[:]),
+		At: now.UTC().Round(time.Microsecond),
+	}
 }
 
 // SealFile seals a paper of a claim; UnsealFile opens it.
