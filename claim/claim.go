@@ -135,6 +135,7 @@ type Report struct {
 	Personal Personal
 	Key      string   // Idempotency-Key or form token; empty: none
 	Marks    []string // what duplicates are found by: kind:value, kept only as keyed hashes
+	Row      int      // of the table that it came in; 0: it came in none
 }
 
 // A Receipt is what a claimant is given at once.

@@ -40,6 +40,10 @@ func (m *Master) Prepare(r *Report, now time.Time) (*Prepared, error) {
 	}
 	c.Filed = c.Filed.UTC().Round(time.Microsecond) // what every store can hold
 	c.Changed, c.Report.Filed = c.Filed, c.Filed
+	if c.Decision != nil { // it came decided: paid unasked
+		d := *c.Decision
+		d.Claim, c.Decision = id, &d
+	}
 	var key dataKey
 	key, p.Wrapped = m.newKey(id)
 	var err error
@@ -102,10 +106,10 @@ func KeyHash(key string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// fingerprint tells two reports apart, times of arrival aside.
+// fingerprint tells two reports apart, aside from when they came and who entered them.
 func (m *Master) fingerprint(r *Report) (string, error) {
 	c := r.Claim
-	c.Filed, c.Consent.At = time.Time{}, time.Time{}
+	c.Filed, c.Consent.At, c.NextAt, c.Agent = time.Time{}, time.Time{}, time.Time{}, ""
 	b, err := json.Marshal(struct {
 		Claim    Claim    `json:"claim"`
 		Personal Personal `json:"personal"`
