@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -13,17 +12,13 @@ import (
 
 // Claims is how damage reports are taken in, decided and paid.
 type Claims struct {
-	MasterKey string        `yaml:"masterKey" doc:"file of the key that all others are wrapped with (64 hexadecimal digits), the same on every public node; empty: no reports are taken in"`
-	LogKey    string        `yaml:"logKey" doc:"file of the key that signs the log of decisions and recourse packs; the same on every public node"`
-	Postgres  SecretSource  `yaml:"postgres" doc:"connection string of a PostgreSQL that keeps claims and book, from 500,000 claims on; none: the store of the public nodes keeps them"`
-	Papers    S3            `yaml:"papers" doc:"a bucket for the papers that are sent in, sealed; none: they are kept with the claims"`
-	Open      Choice        `yaml:"open" doc:"auto: the window for reports opens by itself when an incident is told; confirm: the desk opens it"`
-	Window    time.Duration `yaml:"window" doc:"how long reports are taken in"`
-	Late      time.Duration `yaml:"late" doc:"how long after that reports with a reason are taken in"`
-	Retain    time.Duration `yaml:"retain" doc:"how long after the end of a claim its personal data are kept"`
-	Currency  string        `yaml:"currency" doc:"of amounts: three letters (ISO 4217)"`
-	Template  string        `yaml:"template" doc:"file with the texts of the form: consent, kinds of papers, reasons for lateness; empty: those built in"`
-	Calm      int           `yaml:"calm" doc:"reports a minute, at one node, above which the form asks for a proof of work"`
+	MasterKey string       `yaml:"masterKey" doc:"file of the key that all others are wrapped with (64 hexadecimal digits), the same on every public node; empty: no reports are taken in"`
+	LogKey    string       `yaml:"logKey" doc:"file of the key that signs the log of decisions and recourse packs; the same on every public node"`
+	Postgres  SecretSource `yaml:"postgres" doc:"connection string of a PostgreSQL that keeps claims and book, from 500,000 claims on; none: the store of the public nodes keeps them"`
+	Papers    S3           `yaml:"papers" doc:"a bucket for the papers that are sent in, sealed; none: they are kept with the claims"`
+	Open      Choice       `yaml:"open" doc:"auto: the window for reports opens by itself when an incident is told; confirm: the desk opens it"`
+	Template  string       `yaml:"template" doc:"file with what a window is prepared with: how long, consent, kinds of papers, reasons for lateness; empty: those built in"`
+	Calm      int          `yaml:"calm" doc:"reports a minute, at one node, above which the form asks for a proof of work"`
 }
 
 // On says whether reports are taken in.
@@ -31,8 +26,7 @@ func (c *Claims) On() bool { return c.MasterKey != "" }
 
 func defaultClaims() Claims {
 	return Claims{
-		Papers: S3{Region: "us-east-1", Timeout: 30 * time.Second}, Open: Auto,
-		Window: 30 * 24 * time.Hour, Late: 60 * 24 * time.Hour, Retain: 365 * 24 * time.Hour, Currency: "KRW", Calm: 600,
+		Papers: S3{Region: "us-east-1", Timeout: 30 * time.Second}, Open: Auto, Calm: 600,
 	}
 }
 
@@ -41,10 +35,6 @@ func (c *Claims) check(v *verdict) {
 		return
 	}
 	v.that(c.LogKey != "", "claims.logKey", "is missing: name the file of the key that signs the log of decisions; bongsu init makes one")
-	v.that(c.Window >= 24*time.Hour, "claims.window", "is %v: people need at least 24h to report", c.Window)
-	v.that(c.Late >= 0, "claims.late", "is %v: must not be negative", c.Late)
-	v.that(c.Retain >= 24*time.Hour, "claims.retain", "is %v: must be at least 24h", c.Retain)
-	v.that(len(c.Currency) == 3 && strings.ToUpper(c.Currency) == c.Currency, "claims.currency", "is %q: must be three capital letters, such as KRW", c.Currency)
 	v.that(c.Calm >= 1, "claims.calm", "is %d: must be at least 1", c.Calm)
 	if c.Postgres.File != "" || c.Postgres.Env != "" {
 		c.Postgres.check("claims.postgres", v.that)

@@ -174,10 +174,10 @@ func DefaultPublicConfig() PublicConfig {
 	return PublicConfig{
 		Version: 1, Data: "public-data",
 		Listen: PublicListen{Peer: "127.0.0.1:7403", Client: "127.0.0.1:7404", Page: "127.0.0.1:7405", Push: "127.0.0.1:7406", Desk: "127.0.0.1:7407"},
-		Store:  Store{Heartbeat: 50 * time.Millisecond, Election: 500 * time.Millisecond, Quota: 1 << 30},
+		Store:  Store{Heartbeat: 50 * time.Millisecond, Election: 500 * time.Millisecond, Quota: 4 << 30},
 		Desk:   PublicDesk{Accounts: "public-accounts.yaml", SessionKey: "public-session.key", SealKey: "public-seal.key"},
 		Claims: defaultClaims(), Nice: 10,
-		SMTP:   DefaultSMTP(), Webhook: DefaultWebhook(),
+		SMTP: DefaultSMTP(), Webhook: DefaultWebhook(),
 		Export: Export{Every: 30 * time.Second, S3: S3{Region: "us-east-1", Timeout: 10 * time.Second}},
 		Log:    Log{Level: "info"},
 	}
