@@ -2,6 +2,7 @@ package claim_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -120,6 +121,55 @@ func TestErasureSurvivesARestore(t *testing.T) {
 	if p, err := restored.Open(ctx, receipts[1].ID, "kim", "test"); err != nil || p.Name != "홍길동2" {
 		t.Errorf("the other claim: %+v, %v", p, err)
 	}
+}
+
+func TestVaultInMemory(t *testing.T) {
+	s := kv.NewMemory()
+	claimtest.RunVault(t, claim.VaultIn(s), "0000-0000-0000")
+	all, _, err := s.List(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		if len(e.Value) > 300<<10 {
+			t.Errorf("%s has %d bytes: no log of a store should hold that", e.Key, len(e.Value))
+		}
+	}
+}
+
+// A paper that was cut short is not there.
+func TestVaultCutShort(t *testing.T) {
+	s := kv.NewMemory()
+	v := claim.VaultIn(&failing{Store: s, after: 3})
+	if err := v.Put(t.Context(), "c/f", make([]byte, 2<<20)); !errors.Is(err, claim.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	v = claim.VaultIn(s)
+	if _, err := v.Get(t.Context(), "c/f"); !errors.Is(err, claim.ErrNotFound) {
+		t.Error(err)
+	}
+	if err := v.Delete(t.Context(), "c/f"); err != nil {
+		t.Error(err)
+	}
+	if all, _, err := s.List(t.Context(), ""); err != nil || len(all) > 0 {
+		t.Errorf("%d keys are left, %v", len(all), err)
+	}
+	if err := v.Put(t.Context(), "c/f", make([]byte, 21<<20)); !errors.Is(err, claim.ErrInput) {
+		t.Errorf("too large: %v", err)
+	}
+}
+
+// failing is a store that is gone after so many commits.
+type failing struct {
+	kv.Store
+	after int
+}
+
+func (f *failing) Commit(ctx context.Context, t kv.Txn) (int64, error) {
+	if f.after--; f.after < 0 {
+		return 0, kv.ErrUnavailable
+	}
+	return f.Store.Commit(ctx, t)
 }
 
 // A full store says so, and what was not kept has no receipt.

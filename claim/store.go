@@ -19,7 +19,8 @@ import (
 const (
 	claimPrefix  = "claim/c/"      // + ID: what rules and desks see
 	sealedPrefix = "claim/p/"      // + ID: personal data, sealed
-	filePrefix   = "claim/f/"      // + ID/file: sealed
+	filePrefix   = "claim/f/"      // + ID/file: a paper, sealed; + ID/file/number: its pieces
+	movePrefix   = "claim/b/"      // + ID/file: a paper on its way into the vault, or out of it
 	markPrefix   = "claim/m/"      // + mark/ID
 	eventPrefix  = "claim/e/"      // + ID/number
 	lookPrefix   = "claim/l/"      // + day/time/ID/number: who looked, once more, by time
@@ -64,6 +65,7 @@ type Keeper struct {
 	s      kv.Store
 	m      *Master
 	now    func() time.Time
+	vault  Vault
 	claims *shelf
 }
 
@@ -72,8 +74,12 @@ var _ Ledger = (*Keeper)(nil)
 // NewKeeper returns the ledger in a store. [Keeper.Follow] has to run for lists to show
 // what other processes write.
 func NewKeeper(s kv.Store, m *Master) *Keeper {
-	return &Keeper{s: s, m: m, now: time.Now, claims: newShelf()}
+	return &Keeper{s: s, m: m, now: time.Now, vault: VaultIn(s), claims: newShelf()}
 }
+
+// PapersIn keeps papers in a vault of their own, instead of in pieces in the store. It
+// is called before anything else is.
+func (k *Keeper) PapersIn(v Vault) { k.vault = v }
 
 // Follow keeps the list of claims up to date until ctx ends. ready is called once, when
 // all that was there is in the list.
@@ -479,7 +485,7 @@ const mostTries = 60
 
 // write changes a claim and appends an event. change is called with the claim as it is now,
 // perhaps more than once, and says what else is written with it.
-func (k *Keeper) write(ctx context.Context, id string, change func(*storedClaim) (Event, []kv.Op, error)) (Claim, error) {
+func (k *Keeper) write(ctx context.Context, id string, change func(*storedClaim) (Event, kv.Txn, error)) (Claim, error) {
 	for try := range mostTries {
 		s, e, err := k.load(ctx, id)
 		if err != nil {
@@ -509,13 +515,13 @@ func (k *Keeper) write(ctx context.Context, id string, change func(*storedClaim)
 	return Claim{}, fmt.Errorf("%w: others write it all the time", ErrConflict)
 }
 
-func (k *Keeper) writeOnce(ctx context.Context, s storedClaim, e kv.Entry, ev Event, more []kv.Op) (int64, []byte, error) {
+func (k *Keeper) writeOnce(ctx context.Context, s storedClaim, e kv.Entry, ev Event, more kv.Txn) (int64, []byte, error) {
 	ev.Claim, ev.At = s.Claim.ID, k.now().UTC().Round(0)
 	value, event, err := encode(s, ev)
 	if err != nil {
 		return 0, nil, err
 	}
-	do := append([]kv.Op{{Key: e.Key, Value: value}, {Key: eventKey(ev.Claim, s.Events), Value: event}}, more...)
+	do := append([]kv.Op{{Key: e.Key, Value: value}, {Key: eventKey(ev.Claim, s.Events), Value: event}}, more.Do...)
 	if ev.Look() {
 		day := ev.At.Format(time.DateOnly)
 		do = append(
@@ -524,7 +530,7 @@ func (k *Keeper) writeOnce(ctx context.Context, s storedClaim, e kv.Entry, ev Ev
 			kv.Op{Key: dayPrefix + day, Value: []byte("1")},
 		)
 	}
-	rev, err := k.s.Commit(ctx, kv.Txn{If: []kv.Cond{{Key: e.Key, Modified: e.Modified}}, Do: do})
+	rev, err := k.s.Commit(ctx, kv.Txn{If: append([]kv.Cond{{Key: e.Key, Modified: e.Modified}}, more.If...), Do: do})
 	return rev, value, err
 }
 
@@ -533,8 +539,8 @@ func (k *Keeper) look(ctx context.Context, id, who, what, why string) error {
 	if who == "" || why == "" {
 		return ErrNobody
 	}
-	_, err := k.write(ctx, id, func(*storedClaim) (Event, []kv.Op, error) {
-		return Event{Who: who, What: what, Why: why}, nil, nil
+	_, err := k.write(ctx, id, func(*storedClaim) (Event, kv.Txn, error) {
+		return Event{Who: who, What: what, Why: why}, kv.Txn{}, nil
 	})
 	return err
 }
@@ -580,27 +586,27 @@ func (k *Keeper) personal(ctx context.Context, id string, key dataKey) (Personal
 // Amend implements [Ledger].
 func (k *Keeper) Amend(ctx context.Context, id string, change func(*Claim, *Personal) (Event, error)) (Claim, error) {
 	id = NormalCode(id)
-	return k.write(ctx, id, func(s *storedClaim) (Event, []kv.Op, error) {
+	return k.write(ctx, id, func(s *storedClaim) (Event, kv.Txn, error) {
 		if !s.Claim.Erased.IsZero() {
-			return Event{}, nil, ErrErased
+			return Event{}, kv.Txn{}, ErrErased
 		}
 		key, err := k.key(ctx, id)
 		if err != nil {
-			return Event{}, nil, err
+			return Event{}, kv.Txn{}, err
 		}
 		p, err := k.personal(ctx, id, key)
 		if err != nil {
-			return Event{}, nil, err
+			return Event{}, kv.Txn{}, err
 		}
 		a, err := k.m.amend(key, &s.Claim, p, change)
 		if err != nil {
-			return Event{}, nil, err
+			return Event{}, kv.Txn{}, err
 		}
-		more := []kv.Op{{Key: sealedPrefix + id, Value: a.Sealed}}
+		more := kv.Txn{Do: []kv.Op{{Key: sealedPrefix + id, Value: a.Sealed}}}
 		for _, m := range a.Marks {
 			if !slices.Contains(s.Marks, m) && len(s.Marks) < MostMarks {
 				s.Marks = append(s.Marks, m)
-				more = append(more, kv.Op{Key: markPrefix + m + "/" + id, Value: []byte("1")})
+				more.Do = append(more.Do, kv.Op{Key: markPrefix + m + "/" + id, Value: []byte("1")})
 			}
 		}
 		slices.Sort(s.Marks)
@@ -638,10 +644,11 @@ func (k *Keeper) Looks(ctx context.Context, since time.Time, limit int) ([]Event
 	return out, nil
 }
 
-// Erase implements [Ledger].
+// Erase implements [Ledger]. Papers go after the key that opens them; those that cannot
+// be removed now are left to [Keeper.Sweep].
 func (k *Keeper) Erase(ctx context.Context, id, who, why string) error {
 	id = NormalCode(id)
-	_, err := k.write(ctx, id, func(s *storedClaim) (Event, []kv.Op, error) {
+	c, err := k.write(ctx, id, func(s *storedClaim) (Event, kv.Txn, error) {
 		now := k.now().UTC().Round(0)
 		gone := []kv.Op{
 			{Key: KeyPrefix + id, Delete: true},
@@ -652,12 +659,80 @@ func (k *Keeper) Erase(ctx context.Context, id, who, why string) error {
 			gone = append(gone, kv.Op{Key: markPrefix + m + "/" + id, Delete: true})
 		}
 		for _, f := range s.Claim.Files {
-			gone = append(gone, kv.Op{Key: filePrefix + id + "/" + f.ID, Delete: true})
+			value, err := json.Marshal(storedMove{V: 1, At: now, Out: true})
+			if err != nil {
+				return Event{}, kv.Txn{}, fmt.Errorf("erase claim %s: %w", id, err)
+			}
+			gone = append(gone, kv.Op{Key: movePrefix + id + "/" + f.ID, Value: value})
 		}
 		s.Marks, s.Claim.Erased = nil, now
-		return Event{Who: who, What: "erased", Why: why}, gone, nil
+		return Event{Who: who, What: "erased", Why: why}, kv.Txn{Do: gone}, nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	for _, f := range c.Files {
+		if k.vault.Delete(ctx, id+"/"+f.ID) == nil {
+			_, _ = k.s.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: movePrefix + id + "/" + f.ID, Delete: true}}}) // else Sweep does
+		}
+	}
+	return nil
+}
+
+// A storedMove is a paper on its way: it is written before the vault is touched and
+// removed when the claim says so too, so a crash between leaves a trace of what it left.
+type storedMove struct {
+	V   int       `json:"v"`
+	At  time.Time `json:"at"`
+	Out bool      `json:"out,omitempty"` // out of the vault
+}
+
+// MoveTime is how long a paper may take into the vault. What is not part of its claim by
+// then was left by a crash.
+const MoveTime = time.Hour
+
+// Sweep removes papers that a crash left between the vault and a claim, and what is left of
+// papers that were erased: those that were begun before a moment at least [MoveTime] ago. It
+// returns how many it removed. Any number of processes may sweep.
+func (k *Keeper) Sweep(ctx context.Context, begun time.Time) (int, error) {
+	all, _, err := k.s.List(ctx, movePrefix)
+	if err != nil {
+		return 0, unavailable("sweep papers", err)
+	}
+	n := 0
+	for _, e := range all {
+		var m storedMove
+		if err := json.Unmarshal(e.Value, &m); err != nil {
+			return n, fmt.Errorf("read %s: %w", e.Key, err)
+		}
+		if m.V != 1 {
+			return n, fmt.Errorf("read %s: version %d is not known, update this program", e.Key, m.V)
+		}
+		if !m.Out && !m.At.Before(begun) {
+			continue
+		}
+		// From here on the claim cannot take it any more: see AddFile.
+		m.Out = true
+		value, err := json.Marshal(m)
+		if err != nil {
+			return n, fmt.Errorf("sweep papers: %w", err)
+		}
+		rev, err := k.s.Commit(ctx, kv.Txn{If: []kv.Cond{{Key: e.Key, Modified: e.Modified}}, Do: []kv.Op{{Key: e.Key, Value: value}}})
+		if errors.Is(err, kv.ErrConflict) {
+			continue // its claim has it, or another sweeps
+		}
+		if err != nil {
+			return n, unavailable("sweep papers", err)
+		}
+		if err := k.vault.Delete(ctx, strings.TrimPrefix(e.Key, movePrefix)); err != nil {
+			return n, err
+		}
+		if _, err := k.s.Commit(ctx, kv.Txn{If: []kv.Cond{{Key: e.Key, Modified: rev}}, Do: []kv.Op{{Key: e.Key, Delete: true}}}); err != nil && !errors.Is(err, kv.ErrConflict) {
+			return n, unavailable("sweep papers", err)
+		}
+		n++
+	}
+	return n, nil
 }
 
 // Erased returns the claims on the list of erasures, by ID: what a restore of an older
@@ -713,12 +788,36 @@ func (k *Keeper) AddFile(ctx context.Context, id, kind, mediaType string, data [
 		return File{}, err
 	}
 	f := NewFile(kind, mediaType, data, sealed, k.now())
-	_, err = k.write(ctx, id, func(s *storedClaim) (Event, []kv.Op, error) {
+	name := id + "/" + f.ID
+	move, err := json.Marshal(storedMove{V: 1, At: f.At})
+	if err != nil {
+		return File{}, fmt.Errorf("keep a paper: %w", err)
+	}
+	begun, err := k.s.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: movePrefix + name, Value: move}}})
+	if err != nil {
+		return File{}, unavailable("keep a paper", err)
+	}
+	putting, cancel := context.WithTimeout(ctx, MoveTime/2)
+	err = k.vault.Put(putting, name, sealed)
+	cancel()
+	if err != nil {
+		return File{}, err // what is left of it is swept
+	}
+	_, err = k.write(ctx, id, func(s *storedClaim) (Event, kv.Txn, error) {
 		if !s.Claim.Erased.IsZero() {
-			return Event{}, nil, ErrErased
+			return Event{}, kv.Txn{}, ErrErased
+		}
+		switch e, ok, err := k.s.Get(ctx, movePrefix+name); {
+		case err != nil:
+			return Event{}, kv.Txn{}, err
+		case !ok || e.Modified != begun:
+			return Event{}, kv.Txn{}, fmt.Errorf("%w: the paper took too long and was removed, send it again", ErrUnavailable)
 		}
 		s.Claim.Add(f)
-		return Event{Who: who, What: "sent a paper", Why: kind}, []kv.Op{{Key: filePrefix + id + "/" + f.ID, Value: sealed}}, nil
+		return Event{Who: who, What: "sent a paper", Why: kind}, kv.Txn{
+			If: []kv.Cond{{Key: movePrefix + name, Modified: begun}},
+			Do: []kv.Op{{Key: movePrefix + name, Delete: true}},
+		}, nil
 	})
 	if err != nil {
 		return File{}, err
@@ -744,12 +843,9 @@ func (k *Keeper) OpenFile(ctx context.Context, id, file, who, why string) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	e, ok, err := k.s.Get(ctx, filePrefix+id+"/"+file)
-	switch {
-	case err != nil:
-		return nil, unavailable("open a paper", err)
-	case !ok:
-		return nil, fmt.Errorf("%w: paper %q of %s", ErrNotFound, file, id)
+	sealed, err := k.vault.Get(ctx, id+"/"+f.ID)
+	if err != nil {
+		return nil, err
 	}
-	return key.openFile(e.Value)
+	return key.openFile(sealed)
 }

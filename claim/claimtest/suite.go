@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) claim.Ledger) {
 		{"amend", testAmend},
 		{"amend at once", testAmendAtOnce},
 		{"papers", testPapers},
+		{"swept", testSwept},
 		{"looks", testLooks},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, open(t)) })
@@ -493,7 +494,7 @@ func testPapers(t *testing.T, l claim.Ledger) {
 	ctx := t.Context()
 	r := file(t, l, 2)
 	id := r[0].ID
-	large := make([]byte, 700<<10)
+	large := make([]byte, 10<<20) // what one may have
 	for i := range large {
 		large[i] = byte(i ^ i>>8 ^ i>>16)
 	}

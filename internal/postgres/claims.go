@@ -19,14 +19,15 @@ import (
 
 // Claims is the ledger of claims in SQL.
 type Claims struct {
-	db *DB
-	m  *claim.Master
+	db    *DB
+	m     *claim.Master
+	vault claim.Vault
 }
 
 var _ claim.Ledger = (*Claims)(nil)
 
 // Claims returns the ledger; m seals what is personal.
-func (db *DB) Claims(m *claim.Master) *Claims { return &Claims{db, m} }
+func (db *DB) Claims(m *claim.Master) *Claims { return &Claims{db, m, rows{db}} }
 
 // A row is what a claim is in the table.
 type row struct {
@@ -641,20 +642,30 @@ func (c *Claims) Looks(ctx context.Context, since time.Time, limit int) ([]claim
 	return c.events(ctx, "SELECT doc FROM claim_looks WHERE at >= $1 ORDER BY at DESC, claim, n DESC LIMIT $2", from, max(limit, 0))
 }
 
-// Erase implements [claim.Ledger].
+// Erase implements [claim.Ledger]. Papers go after the key that opens them; those that
+// cannot be removed now are left to [Claims.Sweep].
 func (c *Claims) Erase(ctx context.Context, id, who, why string) error {
 	id = claim.NormalCode(id)
-	_, err := c.write(ctx, id, func(tx pgx.Tx, d *claim.Claim) (claim.Event, error) {
+	gone, err := c.write(ctx, id, func(tx pgx.Tx, d *claim.Claim) (claim.Event, error) {
 		d.Erased = time.Now().UTC().Round(time.Microsecond)
 		var b pgx.Batch
-		for _, t := range []string{"claim_keys", "claim_sealed", "claim_marks", "claim_files"} {
+		for _, t := range []string{"claim_keys", "claim_sealed", "claim_marks"} {
 			b.Queue("DELETE FROM "+t+" WHERE id = $1", id)
 		}
 		b.Queue("UPDATE claims SET marks = '{}' WHERE id = $1", id)
+		for _, f := range d.Files {
+			b.Queue("INSERT INTO claim_moves VALUES ($1, now(), true) ON CONFLICT (name) DO UPDATE SET outward = true", id+"/"+f.ID)
+		}
 		b.Queue("INSERT INTO claim_erased VALUES ($1, now()) ON CONFLICT DO NOTHING", id)
 		return claim.Event{Who: who, What: "erased", Why: why}, tx.SendBatch(ctx, &b).Close()
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	for _, f := range gone.Files {
+		_ = c.removed(ctx, id+"/"+f.ID) // else Sweep does
+	}
+	return nil
 }
 
 // Erased returns the claims that were erased, by ID, for a restore to replay.
@@ -668,57 +679,4 @@ func (c *Claims) Erased(ctx context.Context) ([]string, error) {
 		return nil, trouble("list erasures", err)
 	}
 	return ids, nil
-}
-
-// AddFile implements [claim.Ledger].
-func (c *Claims) AddFile(ctx context.Context, id, kind, mediaType string, data []byte, who string) (claim.File, error) {
-	id = claim.NormalCode(id)
-	if _, err := c.Claim(ctx, id); err != nil {
-		return claim.File{}, err
-	}
-	wrapped, err := c.bytes(ctx, c.db.pool, selectKey, id)
-	if err != nil {
-		return claim.File{}, err
-	}
-	sealed, err := c.m.SealFile(id, wrapped, data)
-	if err != nil {
-		return claim.File{}, err
-	}
-	f := claim.NewFile(kind, mediaType, data, sealed, time.Now())
-	if _, err = c.write(ctx, id, func(tx pgx.Tx, d *claim.Claim) (claim.Event, error) {
-		if !d.Erased.IsZero() {
-			return claim.Event{}, claim.ErrErased
-		}
-		d.Add(f)
-		_, err := tx.Exec(ctx, "INSERT INTO claim_files VALUES ($1, $2, $3)", id, f.ID, sealed)
-		return claim.Event{Who: who, What: "sent a paper", Why: kind}, err
-	}); err != nil {
-		return claim.File{}, err
-	}
-	return f, nil
-}
-
-// OpenFile implements [claim.Ledger].
-func (c *Claims) OpenFile(ctx context.Context, id, file, who, why string) ([]byte, error) {
-	id = claim.NormalCode(id)
-	d, err := c.Claim(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	f, err := d.File(file)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.look(ctx, id, who, claim.LookedAt(f), why); err != nil {
-		return nil, err
-	}
-	wrapped, err := c.bytes(ctx, c.db.pool, selectKey, id)
-	if err != nil {
-		return nil, err
-	}
-	sealed, err := c.bytes(ctx, c.db.pool, "SELECT sealed FROM claim_files WHERE id = $1 AND file = $2", id, file)
-	if err != nil {
-		return nil, err
-	}
-	return c.m.UnsealFile(id, wrapped, sealed)
 }

@@ -116,6 +116,14 @@ func TestRealLedger(t *testing.T) {
 		t.Helper()
 		return s.open(t).Claims(master(t))
 	})
+	t.Run("vault", func(t *testing.T) {
+		db := s.open(t)
+		r, errs := db.Claims(master(t)).File(t.Context(), []claim.Report{claimtest.Report(1)})
+		if errs[0] != nil {
+			t.Fatal(errs[0])
+		}
+		claimtest.RunVault(t, rows{db}, r[0].ID)
+	})
 	t.Run("nothing personal in clear", func(t *testing.T) {
 		ctx, db := t.Context(), s.open(t)
 		c := db.Claims(master(t))
