@@ -206,7 +206,27 @@ func (c *Cashier) grantAll(ctx context.Context, incident, by string, done *Grant
 			}
 		}
 	}
-	return nil
+	return c.even(ctx, incident, by)
+}
+
+// even brings on approved claims that were paid before and are owed nothing more: those
+// that were decided anew, to the same.
+func (c *Cashier) even(ctx context.Context, incident, by string) error {
+	held, err := c.holders(ctx)
+	if err != nil || len(held) == 0 {
+		return err
+	}
+	var ids []string
+	if err := c.Ledger.Each(ctx, incident, func(x claim.Claim) error {
+		if x.State == claim.Approved && held[x.ID] != "" {
+			ids = append(ids, x.ID)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	_, err = c.follow(ctx, ids, by)
+	return err
 }
 
 // resume ends what another process began and did not end.

@@ -28,13 +28,9 @@ func (c *Cashier) due(ctx context.Context, incident string, form policy.Form, ba
 	if err != nil {
 		return nil, err
 	}
-	held, _, err := c.Store.List(ctx, holderPrefix)
+	holders, err := c.holders(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list payments: %w", err)
-	}
-	holders := make(map[string]string, len(held))
-	for _, e := range held {
-		holders[strings.TrimPrefix(e.Key, holderPrefix)] = string(e.Value)
+		return nil, err
 	}
 	out := map[string][]due{}
 	if err := c.Ledger.Each(ctx, incident, func(x claim.Claim) error {
@@ -78,6 +74,19 @@ func (c *Cashier) due(ctx context.Context, incident string, form policy.Form, ba
 			return cmp.Or(a.claim.Filed.Compare(b.claim.Filed), strings.Compare(a.claim.ID, b.claim.ID))
 		})
 		out[currency] = list
+	}
+	return out, nil
+}
+
+// holders returns the batch that each claim is in, or was paid by.
+func (c *Cashier) holders(ctx context.Context) (map[string]string, error) {
+	held, _, err := c.Store.List(ctx, holderPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("list payments: %w", err)
+	}
+	out := make(map[string]string, len(held))
+	for _, e := range held {
+		out[strings.TrimPrefix(e.Key, holderPrefix)] = string(e.Value)
 	}
 	return out, nil
 }

@@ -214,7 +214,7 @@ func (c *Cashier) batches(ctx context.Context, incident string, k *books, wrong,
 		if err != nil {
 			return nil, err
 		}
-		if b.State != Drafting {
+		if b.State != Drafting && b.State != Dropped { // which may have been given up half way
 			if err := b.holds(items); err != nil {
 				wrong.say("batches", "%v", err)
 			}
@@ -236,21 +236,25 @@ func (c *Cashier) batches(ctx context.Context, incident string, k *books, wrong,
 		var clearing int64
 		for j := range items {
 			it := &items[j]
+			state, err := c.booked(ctx, it)
+			if err != nil {
+				return nil, err
+			}
 			switch {
-			case it.State == Posted:
+			case state == Posted:
 				m.paid[it.Claim] += it.Amount
 				if got := k.bank[b.ID][it.Claim]; got != it.Amount {
 					wrong.say("payments that the book does not have", "batch %s paid %s to claim %s, and the book says %s", b.ID, lang.Number(it.Amount), it.Claim, lang.Number(got))
 				}
 			case b.State == Pending || b.State == Sent:
-				if it.State != Voided {
+				if state != Voided {
 					m.reserved[it.Claim] += it.Amount
 					clearing += it.Amount
 				}
 			}
 			switch it.State {
 			case Posting, Voiding, Returning:
-				open.say("payments", "the answer to the payment of claim %s in batch %s was not booked to the end: read the bank's file in again", it.Claim, b.ID)
+				open.say("payments", "the answer to the payment of claim %s in batch %s was not booked to the end: mend it", it.Claim, b.ID)
 			case Open, Posted, Voided:
 			}
 		}
@@ -259,6 +263,27 @@ func (c *Cashier) batches(ctx context.Context, incident string, k *books, wrong,
 		}
 	}
 	return m, nil
+}
+
+// booked is how far the book is with a payment whose answer was begun and not ended.
+func (c *Cashier) booked(ctx context.Context, it *Item) (ItemState, error) {
+	var phase string
+	var before, after ItemState
+	switch it.State {
+	case Posting:
+		phase, before, after = "posted", Open, Posted
+	case Voiding:
+		phase, before, after = "void", Open, Voided
+	case Returning:
+		phase, before, after = "returned", Posted, Voided
+	case Open, Posted, Voided:
+		return it.State, nil
+	}
+	_, err := c.Book.Entry(ctx, it.ID+"."+phase)
+	if errors.Is(err, ErrNotFound) {
+		return before, nil
+	}
+	return after, err
 }
 
 // states holds the states of claims against their decisions and payments.
@@ -274,8 +299,15 @@ func (c *Cashier) states(ctx context.Context, incident string, ids []string, cla
 	off := make([]string, len(ids))
 	if err := together(ctx, len(ids), func(ctx context.Context, i int) error {
 		x := claims[ids[i]]
-		was := x.State
 		event, err := c.led(ctx, &x, batches, "reconciliation")
+		was := claims[ids[i]].State
+		if err == nil && event.What != "" { // the list may be old
+			if x, err = c.Ledger.Claim(ctx, x.ID); err != nil {
+				return err
+			}
+			was = x.State
+			event, err = c.led(ctx, &x, batches, "reconciliation")
+		}
 		if event.What != "" {
 			off[i] = fmt.Sprintf("claim %s is %s and should be %s (%s): mend it", x.ID, was, x.State, event.Why)
 		}
@@ -316,8 +348,9 @@ func (c *Cashier) states(ctx context.Context, incident string, ids []string, cla
 	return nil
 }
 
-// Mend brings the states of claims in line with what became of their payments, and ends batches
-// that were given up half way. It says what it did, a sentence each. It posts nothing that was not begun.
+// Mend ends what was begun and not ended by a process that died: reservations, answers of a bank, batches that
+// were given up; and brings the states of claims in line with their payments. It says what it did to
+// claims, a sentence each. It begins nothing.
 func (c *Cashier) Mend(ctx context.Context, incident, by string) ([]string, error) {
 	if by == "" {
 		return nil, errors.New("mend: who does it is missing")
@@ -337,11 +370,11 @@ func (c *Cashier) Mend(ctx context.Context, incident, by string) ([]string, erro
 			if err := c.payout().giveBack(ctx, *b); err != nil {
 				return t.all(), err
 			}
-		case Sent:
-			if err := c.payout().finish(ctx, b.ID); err != nil {
+		case Sent, Settled:
+			if err := c.answered(ctx, b); err != nil {
 				return t.all(), err
 			}
-		case Drafting, Drafted, Settled:
+		case Drafting, Drafted:
 		}
 	}
 	var ids []string
@@ -359,4 +392,24 @@ func (c *Cashier) Mend(ctx context.Context, incident, by string) ([]string, erro
 		t.say("claims", "claim %s was %s and is %s now, as its payment says", x.ID, was[x.ID], x.State)
 	}
 	return t.all(), err
+}
+
+// answered books answers to the end that were begun.
+func (c *Cashier) answered(ctx context.Context, b *Batch) error {
+	items, err := c.payout().Items(ctx, b.ID)
+	if err != nil {
+		return err
+	}
+	var begun []Result
+	for i := range items {
+		switch it := &items[i]; it.State {
+		case Posting, Voiding, Returning:
+			begun = append(begun, Result{ID: it.ID, Done: it.State == Posting, Code: it.Code, Detail: it.Detail})
+		case Open, Posted, Voided:
+		}
+	}
+	if _, _, err := c.payout().Apply(ctx, begun, c.now()); err != nil {
+		return err
+	}
+	return c.payout().finish(ctx, b.ID)
 }
