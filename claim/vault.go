@@ -2,112 +2,108 @@ package claim
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
-	"sync"
+	"strings"
+
+	"bongsu/internal/kv"
 )
 
-// Salt derives the salt of a commitment from the data key of a claim: it is the same
-// whenever it is asked for, and gone for good with the key.
-func (m *Master) Salt(id string, wrapped []byte, about string) ([]byte, error) {
-	key, err := m.unwrap(id, wrapped)
+// A Vault keeps sealed papers by name, which is ID/file of a claim. It sees nothing that
+// it could read. What it cannot do now is [ErrUnavailable].
+type Vault interface {
+	// Put keeps a paper, whole or not at all: what was cut short is never found by Get.
+	Put(ctx context.Context, name string, sealed []byte) error
+	// Get returns a paper, or [ErrNotFound].
+	Get(ctx context.Context, name string) ([]byte, error)
+	// Delete removes a paper, and what is left of one that was cut short. One that is
+	// not there is removed already.
+	Delete(ctx context.Context, name string) error
+}
+
+// What papers are cut into in a small store. A log of such a store holds thousands of
+// its latest writes in memory, so none of them is large.
+const (
+	chunkBytes = 256 << 10
+	mostChunks = 80 // 20 MiB: twice what one paper may have
+)
+
+// VaultIn returns the vault in the store that the claims are in.
+func VaultIn(s kv.Store) Vault { return chunks{s} }
+
+// chunks is the vault in the store that the claims are in: one key for each piece, and
+// last the one that says how many there are.
+type chunks struct{ s kv.Store }
+
+type storedPaper struct {
+	V      int `json:"v"`
+	Chunks int `json:"chunks"`
+	Size   int `json:"size"`
+}
+
+func chunkKey(name string, n int) string { return fmt.Sprintf("%s%s/%04d", filePrefix, name, n) }
+
+// Put implements [Vault].
+func (c chunks) Put(ctx context.Context, name string, sealed []byte) error {
+	if len(sealed) > mostChunks*chunkBytes {
+		return fmt.Errorf("%w: the paper has %d bytes, at most %d are taken", ErrInput, len(sealed), mostChunks*chunkBytes)
+	}
+	n := 0
+	for piece := range slices.Chunk(sealed, chunkBytes) {
+		if _, err := c.s.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: chunkKey(name, n), Value: piece}}}); err != nil {
+			return unavailable("keep a paper", err)
+		}
+		n++
+	}
+	head, err := json.Marshal(storedPaper{1, n, len(sealed)})
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("keep a paper: %w", err)
 	}
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte("bongsu commitment\x00" + about))
-	return h.Sum(nil), nil
-}
-
-// atOnce is how many keys or sealed data are read at a time.
-const atOnce = 16
-
-// each calls do for every ID, several at a time, and returns the first error.
-func each(ctx context.Context, ids []string, do func(ctx context.Context, id string) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	todo := make(chan string)
-	var wg sync.WaitGroup
-	for range min(atOnce, len(ids)) {
-		wg.Go(func() {
-			for id := range todo {
-				if err := do(ctx, id); err != nil {
-					cancel(err)
-				}
-			}
-		})
+	if _, err := c.s.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: filePrefix + name, Value: head}}}); err != nil {
+		return unavailable("keep a paper", err)
 	}
-	for _, id := range ids {
-		select {
-		case todo <- id:
-		case <-ctx.Done():
-		}
+	return nil
+}
+
+// Get implements [Vault].
+func (c chunks) Get(ctx context.Context, name string) ([]byte, error) {
+	e, ok, err := c.s.Get(ctx, filePrefix+name)
+	switch {
+	case err != nil:
+		return nil, unavailable("read a paper", err)
+	case !ok || strings.Count(name, "/") != 1:
+		return nil, fmt.Errorf("%w: paper %q", ErrNotFound, name)
 	}
-	close(todo)
-	wg.Wait()
-	return context.Cause(ctx)
+	var head storedPaper
+	if err := json.Unmarshal(e.Value, &head); err != nil {
+		return nil, fmt.Errorf("read %s: %w", e.Key, err)
+	}
+	if head.V != 1 {
+		return nil, fmt.Errorf("read %s: version %d is not known, update this program", e.Key, head.V)
+	}
+	pieces, _, err := c.s.List(ctx, filePrefix+name+"/")
+	if err != nil {
+		return nil, unavailable("read a paper", err)
+	}
+	out := make([]byte, 0, head.Size)
+	for _, p := range pieces {
+		out = append(out, p.Value...)
+	}
+	if len(pieces) != head.Chunks || len(out) != head.Size {
+		return nil, fmt.Errorf("read %s: %d of %d pieces with %d of %d bytes are there", e.Key, len(pieces), head.Chunks, len(out), head.Size)
+	}
+	return out, nil
 }
 
-// Salts derives a salt for what each claim commits to, by the claim's ID. Claims whose
-// key was destroyed are left out. Nobody is shown anything: it is no look.
-func (k *Keeper) Salts(ctx context.Context, about map[string]string) (map[string][]byte, error) {
-	var mu sync.Mutex
-	out := make(map[string][]byte, len(about))
-	err := each(ctx, slices.Sorted(maps.Keys(about)), func(ctx context.Context, id string) error {
-		e, ok, err := k.s.Get(ctx, KeyPrefix+id)
-		switch {
-		case err != nil:
-			return unavailable("salt of "+id, err)
-		case !ok:
-			return nil
-		}
-		salt, err := k.m.Salt(id, e.Value, about[id])
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		out[id] = salt
-		return nil
-	})
-	return out, err
+// Delete implements [Vault].
+func (c chunks) Delete(ctx context.Context, name string) error {
+	do := []kv.Op{{Key: filePrefix + name, Delete: true}}
+	for n := range mostChunks {
+		do = append(do, kv.Op{Key: chunkKey(name, n), Delete: true})
+	}
+	if _, err := c.s.Commit(ctx, kv.Txn{Do: do}); err != nil {
+		return unavailable("remove a paper", err)
+	}
+	return nil
 }
-
-// Banked says which of the claims name a bank account, and nothing more of it. Nobody is
-// shown anything: it is no look.
-func (k *Keeper) Banked(ctx context.Context, ids []string) (map[string]bool, error) {
-	var mu sync.Mutex
-	out := make(map[string]bool, len(ids))
-	err := each(ctx, ids, func(ctx context.Context, id string) error {
-		key, err := k.key(ctx, id)
-		if errors.Is(err, ErrErased) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		e, ok, err := k.s.Get(ctx, sealedPrefix+id)
-		if err != nil {
-			return unavailable("open claim "+id, err)
-		}
-		if !ok {
-			return nil
-		}
-		p, err := key.openPersonal(id, e.Value)
-		if err != nil {
-			return fmt.Errorf("bank account of %s: %w", id, err)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		out[id] = p.Banked()
-		return nil
-	})
-	return out, err
-}
-
-// Banked says whether money can be sent: to whom, at which bank, to which account.
-func (p *Personal) Banked() bool { return p.Bank != "" && p.Number != "" && p.Holder != "" }
