@@ -3,7 +3,9 @@ package claim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"bongsu/claim/policy"
@@ -19,6 +21,7 @@ var (
 	ErrReused      = errors.New("the key was used for another report")
 	ErrInput       = errors.New("the report cannot be kept as it is")
 	ErrErased      = errors.New("the personal data of this claim were erased")
+	ErrNobody      = errors.New("who looks at personal data, and why, is written down: say both")
 )
 
 // A State is how far a claim is.
@@ -132,6 +135,7 @@ type Report struct {
 	Personal Personal
 	Key      string   // Idempotency-Key or form token; empty: none
 	Marks    []string // what duplicates are found by: kind:value, kept only as keyed hashes
+	Row      int      // of the table that it came in; 0: it came in none
 }
 
 // A Receipt is what a claimant is given at once.
@@ -210,10 +214,29 @@ type Ledger interface {
 	Erase(ctx context.Context, id, who, why string) error
 }
 
+// What the event of a look at personal data says; of a look at a paper see [LookedAt].
+const Looked = "looked"
+
+// LookedAt is what the event of a look at a paper says.
+func LookedAt(f File) string { return Looked + " at " + f.Kind + " " + f.ID }
+
+// Look says that the event is one of those that [Ledger.Looks] tells.
+func (e *Event) Look() bool { return e.What == Looked || strings.HasPrefix(e.What, Looked+" at ") }
+
 // Add puts a paper to the claim, and its kind to the evidence that rules see.
 func (c *Claim) Add(f File) {
 	c.Files = append(slices.Clone(c.Files), f)
 	if !slices.Contains(c.Report.Evidence, f.Kind) {
 		c.Report.Evidence = append(slices.Clone(c.Report.Evidence), f.Kind)
 	}
+}
+
+// File returns one of the papers of the claim.
+func (c *Claim) File(id string) (File, error) {
+	for _, f := range c.Files {
+		if f.ID == id {
+			return f, nil
+		}
+	}
+	return File{}, fmt.Errorf("%w: paper %q of %s", ErrNotFound, id, c.ID)
 }

@@ -2,6 +2,7 @@ package claim_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -38,12 +39,21 @@ func TestNothingPersonalInClear(t *testing.T) {
 	if _, err := k.AddFile(t.Context(), receipts[0].ID, "bank-account", "image/png", []byte("account 110-123-456789"), "claimant"); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := k.Amend(t.Context(), receipts[0].ID, func(_ *claim.Claim, p *claim.Personal) (claim.Event, error) {
+		p.Number, p.Added = "110-123-456789", []claim.Added{{By: "claimant", What: "appeal", Text: "가게 문을 닫았어요"}}
+		return claim.Event{Who: "claimant", What: "appealed"}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Open(t.Context(), receipts[0].ID, "kim", "to decide"); err != nil {
+		t.Fatal(err)
+	}
 	all, _, err := s.List(t.Context(), "")
-	if err != nil || len(all) < 8 {
+	if err != nil || len(all) < 10 {
 		t.Fatal(len(all), err)
 	}
 	for _, e := range all {
-		for _, secret := range []string{"홍길동", "p1@example.com", "010-0000", "못 썼어요", "110-123", receipts[0].Secret, "device:x"} {
+		for _, secret := range []string{"홍길동", "p1@example.com", "010-0000", "못 썼어요", "110-123", "110123456789", "가게 문", receipts[0].Secret, "device:x"} {
 			if strings.Contains(e.Key, secret) || bytes.Contains(e.Value, []byte(secret)) {
 				t.Errorf("%s holds %q: %s", e.Key, secret, e.Value)
 			}
@@ -113,28 +123,53 @@ func TestErasureSurvivesARestore(t *testing.T) {
 	}
 }
 
-func TestPapers(t *testing.T) {
-	ctx := t.Context()
-	k := claim.NewKeeper(kv.NewMemory(), master(t))
-	r, errs := k.File(ctx, []claim.Report{claimtest.Report(1)})
-	if errs[0] != nil {
-		t.Fatal(errs[0])
-	}
-	f, err := k.AddFile(ctx, r[0].ID, "sales-proof", "image/png", []byte("paper"), "claimant")
+func TestVaultInMemory(t *testing.T) {
+	s := kv.NewMemory()
+	claimtest.RunVault(t, claim.VaultIn(s), "0000-0000-0000")
+	all, _, err := s.List(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := k.OpenFile(ctx, r[0].ID, f.ID, "kim", "to decide")
-	if err != nil || string(got) != "paper" {
-		t.Errorf("%q, %v", got, err)
+	for _, e := range all {
+		if len(e.Value) > 300<<10 {
+			t.Errorf("%s has %d bytes: no log of a store should hold that", e.Key, len(e.Value))
+		}
 	}
-	c, err := k.Claim(ctx, r[0].ID)
-	if err != nil || len(c.Files) != 1 || len(c.Report.Evidence) != 1 || c.Report.Evidence[0] != "sales-proof" {
-		t.Errorf("%+v, %v", c, err)
+}
+
+// A paper that was cut short is not there.
+func TestVaultCutShort(t *testing.T) {
+	s := kv.NewMemory()
+	v := claim.VaultIn(&failing{Store: s, after: 3})
+	if err := v.Put(t.Context(), "c/f", make([]byte, 2<<20)); !errors.Is(err, claim.ErrUnavailable) {
+		t.Fatal(err)
 	}
-	if _, err := k.OpenFile(ctx, r[0].ID, "../"+f.ID, "kim", "x"); !errors.Is(err, claim.ErrNotFound) {
-		t.Errorf("another path: %v", err)
+	v = claim.VaultIn(s)
+	if _, err := v.Get(t.Context(), "c/f"); !errors.Is(err, claim.ErrNotFound) {
+		t.Error(err)
 	}
+	if err := v.Delete(t.Context(), "c/f"); err != nil {
+		t.Error(err)
+	}
+	if all, _, err := s.List(t.Context(), ""); err != nil || len(all) > 0 {
+		t.Errorf("%d keys are left, %v", len(all), err)
+	}
+	if err := v.Put(t.Context(), "c/f", make([]byte, 21<<20)); !errors.Is(err, claim.ErrInput) {
+		t.Errorf("too large: %v", err)
+	}
+}
+
+// failing is a store that is gone after so many commits.
+type failing struct {
+	kv.Store
+	after int
+}
+
+func (f *failing) Commit(ctx context.Context, t kv.Txn) (int64, error) {
+	if f.after--; f.after < 0 {
+		return 0, kv.ErrUnavailable
+	}
+	return f.Store.Commit(ctx, t)
 }
 
 // A full store says so, and what was not kept has no receipt.

@@ -40,6 +40,10 @@ func (m *Master) Prepare(r *Report, now time.Time) (*Prepared, error) {
 	}
 	c.Filed = c.Filed.UTC().Round(time.Microsecond) // what every store can hold
 	c.Changed, c.Report.Filed = c.Filed, c.Filed
+	if c.Decision != nil { // it came decided: paid unasked
+		d := *c.Decision
+		d.Claim, c.Decision = id, &d
+	}
 	var key dataKey
 	key, p.Wrapped = m.newKey(id)
 	var err error
@@ -89,8 +93,12 @@ func (r *Report) fits() error {
 	return nil
 }
 
-// mostMarks bounds what one report adds to an index.
-const mostMarks = 16
+// mostMarks bounds what one report adds to an index; MostMarks what it and all that is
+// said later add.
+const (
+	mostMarks = 16
+	MostMarks = 64
+)
 
 // KeyHash is what an idempotency key is kept as.
 func KeyHash(key string) string {
@@ -98,10 +106,10 @@ func KeyHash(key string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// fingerprint tells two reports apart, times of arrival aside.
+// fingerprint tells two reports apart, aside from when they came and who entered them.
 func (m *Master) fingerprint(r *Report) (string, error) {
 	c := r.Claim
-	c.Filed, c.Consent.At = time.Time{}, time.Time{}
+	c.Filed, c.Consent.At, c.NextAt, c.Agent = time.Time{}, time.Time{}, time.Time{}, ""
 	b, err := json.Marshal(struct {
 		Claim    Claim    `json:"claim"`
 		Personal Personal `json:"personal"`
@@ -132,6 +140,57 @@ func (m *Master) Unseal(id string, wrapped, sealed []byte) (Personal, error) {
 		return Personal{}, err
 	}
 	return key.openPersonal(id, sealed)
+}
+
+// An Amended claim is what an amendment leaves to be written with it.
+type Amended struct {
+	Event  Event
+	Sealed []byte   // personal data
+	Marks  []string // keyed hashes of what is personal now and was not before, e.g. of a bank account
+}
+
+// Amend lets change work on a claim and what is sealed of it, and seals it again.
+func (m *Master) Amend(wrapped, sealed []byte, c *Claim, change func(*Claim, *Personal) (Event, error)) (*Amended, error) {
+	key, err := m.unwrap(c.ID, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	p, err := key.openPersonal(c.ID, sealed)
+	if err != nil {
+		return nil, err
+	}
+	return m.amend(key, c, p, change)
+}
+
+func (m *Master) amend(key dataKey, c *Claim, p Personal, change func(*Claim, *Personal) (Event, error)) (*Amended, error) {
+	id := c.ID
+	before := MarksOf(&p, c.Account, "")
+	ev, err := change(c, &p)
+	if err != nil {
+		return nil, err
+	}
+	c.ID = id
+	if err := (&Report{Claim: *c, Personal: p}).fits(); err != nil {
+		return nil, err
+	}
+	a := &Amended{Event: ev}
+	for _, mark := range MarksOf(&p, c.Account, "") {
+		if !slices.Contains(before, mark) {
+			a.Marks = append(a.Marks, m.Mark(mark))
+		}
+	}
+	slices.Sort(a.Marks)
+	a.Sealed, err = key.sealPersonal(id, p)
+	return a, err
+}
+
+// NewFile describes a paper.
+func NewFile(kind, mediaType string, plain, sealed []byte, now time.Time) File {
+	sum := sha256.Sum256(sealed)
+	return File{
+		ID: NewCode(), Kind: kind, Type: mediaType, Size: int64(len(plain)), Hash: hex.EncodeToString(sum[:]),
+		At: now.UTC().Round(time.Microsecond),
+	}
 }
 
 // SealFile seals a paper of a claim; UnsealFile opens it.

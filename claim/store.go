@@ -2,12 +2,12 @@ package claim
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,9 +19,12 @@ import (
 const (
 	claimPrefix  = "claim/c/"      // + ID: what rules and desks see
 	sealedPrefix = "claim/p/"      // + ID: personal data, sealed
-	filePrefix   = "claim/f/"      // + ID/file: sealed
+	filePrefix   = "claim/f/"      // + ID/file: a paper, sealed; + ID/file/number: its pieces
+	movePrefix   = "claim/b/"      // + ID/file: a paper on its way into the vault, or out of it
 	markPrefix   = "claim/m/"      // + mark/ID
 	eventPrefix  = "claim/e/"      // + ID/number
+	lookPrefix   = "claim/l/"      // + day/time/ID/number: who looked, once more, by time
+	dayPrefix    = "claim/ld/"     // + day on which somebody looked
 	keyedPrefix  = "claim/i/"      // + hash of an idempotency key
 	erasedPrefix = "claim-erased/" // + ID: what a restore has to erase again
 
@@ -62,6 +65,7 @@ type Keeper struct {
 	s      kv.Store
 	m      *Master
 	now    func() time.Time
+	vault  Vault
 	claims *shelf
 }
 
@@ -70,8 +74,12 @@ var _ Ledger = (*Keeper)(nil)
 // NewKeeper returns the ledger in a store. [Keeper.Follow] has to run for lists to show
 // what other processes write.
 func NewKeeper(s kv.Store, m *Master) *Keeper {
-	return &Keeper{s: s, m: m, now: time.Now, claims: newShelf()}
+	return &Keeper{s: s, m: m, now: time.Now, vault: VaultIn(s), claims: newShelf()}
 }
+
+// PapersIn keeps papers in a vault of their own, instead of in pieces in the store. It
+// is called before anything else is.
+func (k *Keeper) PapersIn(v Vault) { k.vault = v }
 
 // Follow keeps the list of claims up to date until ctx ends. ready is called once, when
 // all that was there is in the list.
@@ -452,46 +460,89 @@ func (k *Keeper) History(ctx context.Context, id string) ([]Event, error) {
 	}
 	out := make([]Event, 0, len(all))
 	for _, e := range all {
-		var s storedEvent
-		if err := json.Unmarshal(e.Value, &s); err != nil || s.V != 1 {
-			return nil, fmt.Errorf("read %s (version %d): %w", e.Key, s.V, err)
+		ev, err := decodeEvent(e)
+		if err != nil {
+			return nil, err
 		}
-		out = append(out, s.Event)
+		out = append(out, ev)
 	}
 	return out, nil
 }
 
-// note appends an event to a claim.
-func (k *Keeper) note(ctx context.Context, id string, ev Event, change func(*storedClaim), more ...kv.Op) error {
-	for range 20 {
+func decodeEvent(e kv.Entry) (Event, error) {
+	var s storedEvent
+	if err := json.Unmarshal(e.Value, &s); err != nil {
+		return Event{}, fmt.Errorf("read %s: %w", e.Key, err)
+	}
+	if s.V != 1 {
+		return Event{}, fmt.Errorf("read %s: version %d is not known, update this program", e.Key, s.V)
+	}
+	return s.Event, nil
+}
+
+// mostTries is how often a write of one claim is tried while others write the same.
+const mostTries = 60
+
+// write changes a claim and appends an event. change is called with the claim as it is now,
+// perhaps more than once, and says what else is written with it.
+func (k *Keeper) write(ctx context.Context, id string, change func(*storedClaim) (Event, kv.Txn, error)) (Claim, error) {
+	for try := range mostTries {
 		s, e, err := k.load(ctx, id)
 		if err != nil {
-			return err
+			return Claim{}, err
+		}
+		version := s.Claim.Version
+		ev, more, err := change(&s)
+		if err != nil {
+			return Claim{}, err
 		}
 		s.Events++
-		ev.Claim, ev.At = id, k.now().UTC().Round(0)
-		if change != nil {
-			change(&s)
-			s.Claim.Version++
-			s.Claim.Changed = ev.At
+		if !ev.Look() { // who read the claim before somebody looked can still decide it
+			s.Claim.ID, s.Claim.Version = id, version+1
+			s.Claim.Changed = k.now().UTC().Round(0)
 		}
-		value, event, err := encode(s, ev)
-		if err != nil {
-			return err
+		rev, value, err := k.writeOnce(ctx, s, e, ev, more)
+		switch {
+		case err == nil:
+			return s.Claim, k.claims.take(kv.Entry{Key: e.Key, Value: value, Modified: rev})
+		case !errors.Is(err, kv.ErrConflict):
+			return Claim{}, unavailable("write claim "+id, err)
 		}
-		rev, err := k.s.Commit(ctx, kv.Txn{
-			If: []kv.Cond{{Key: e.Key, Modified: e.Modified}},
-			Do: append([]kv.Op{{Key: e.Key, Value: value}, {Key: eventKey(id, s.Events), Value: event}}, more...),
-		})
-		if errors.Is(err, kv.ErrConflict) {
-			continue
+		if !pause(ctx, rand.N(time.Duration(min(try, 10)+1)*time.Millisecond)) {
+			return Claim{}, ctx.Err()
 		}
-		if err != nil {
-			return unavailable("write claim "+id, err)
-		}
-		return k.claims.take(kv.Entry{Key: e.Key, Value: value, Modified: rev})
 	}
-	return ErrConflict
+	return Claim{}, fmt.Errorf("%w: others write it all the time", ErrConflict)
+}
+
+func (k *Keeper) writeOnce(ctx context.Context, s storedClaim, e kv.Entry, ev Event, more kv.Txn) (int64, []byte, error) {
+	ev.Claim, ev.At = s.Claim.ID, k.now().UTC().Round(0)
+	value, event, err := encode(s, ev)
+	if err != nil {
+		return 0, nil, err
+	}
+	do := append([]kv.Op{{Key: e.Key, Value: value}, {Key: eventKey(ev.Claim, s.Events), Value: event}}, more.Do...)
+	if ev.Look() {
+		day := ev.At.Format(time.DateOnly)
+		do = append(
+			do,
+			kv.Op{Key: fmt.Sprintf("%s%s/%s/%s/%06d", lookPrefix, day, ev.At.Format("150405.000000000"), ev.Claim, s.Events), Value: event},
+			kv.Op{Key: dayPrefix + day, Value: []byte("1")},
+		)
+	}
+	rev, err := k.s.Commit(ctx, kv.Txn{If: append([]kv.Cond{{Key: e.Key, Modified: e.Modified}}, more.If...), Do: do})
+	return rev, value, err
+}
+
+// look writes down that somebody looks.
+func (k *Keeper) look(ctx context.Context, id, who, what, why string) error {
+	if who == "" || why == "" {
+		return ErrNobody
+	}
+	_, err := k.write(ctx, id, func(*storedClaim) (Event, kv.Txn, error) {
+		return Event{Who: who, What: what, Why: why}, kv.Txn{}, nil
+	})
+	return err
 }
 
 func (k *Keeper) key(ctx context.Context, id string) (dataKey, error) {
@@ -508,15 +559,19 @@ func (k *Keeper) key(ctx context.Context, id string) (dataKey, error) {
 // Open implements [Ledger].
 func (k *Keeper) Open(ctx context.Context, id, who, why string) (Personal, error) {
 	id = NormalCode(id)
-	if who == "" || why == "" {
-		return Personal{}, errors.New("who looks at personal data, and why, is written down: say both")
-	}
-	if err := k.note(ctx, id, Event{Who: who, What: "looked", Why: why}, nil); err != nil {
+	if err := k.look(ctx, id, who, Looked, why); err != nil {
 		return Personal{}, err
 	}
-	key, err := k.key(ctx, id)
-	if err != nil {
-		return Personal{}, err
+	return k.personal(ctx, id, nil)
+}
+
+// personal unseals what is known of a claimant; a nil key is fetched.
+func (k *Keeper) personal(ctx context.Context, id string, key dataKey) (Personal, error) {
+	var err error
+	if key == nil {
+		if key, err = k.key(ctx, id); err != nil {
+			return Personal{}, err
+		}
 	}
 	e, ok, err := k.s.Get(ctx, sealedPrefix+id)
 	if err != nil {
@@ -528,28 +583,156 @@ func (k *Keeper) Open(ctx context.Context, id, who, why string) (Personal, error
 	return key.openPersonal(id, e.Value)
 }
 
-// Erase implements [Ledger].
+// Amend implements [Ledger].
+func (k *Keeper) Amend(ctx context.Context, id string, change func(*Claim, *Personal) (Event, error)) (Claim, error) {
+	id = NormalCode(id)
+	return k.write(ctx, id, func(s *storedClaim) (Event, kv.Txn, error) {
+		if !s.Claim.Erased.IsZero() {
+			return Event{}, kv.Txn{}, ErrErased
+		}
+		key, err := k.key(ctx, id)
+		if err != nil {
+			return Event{}, kv.Txn{}, err
+		}
+		p, err := k.personal(ctx, id, key)
+		if err != nil {
+			return Event{}, kv.Txn{}, err
+		}
+		a, err := k.m.amend(key, &s.Claim, p, change)
+		if err != nil {
+			return Event{}, kv.Txn{}, err
+		}
+		more := kv.Txn{Do: []kv.Op{{Key: sealedPrefix + id, Value: a.Sealed}}}
+		for _, m := range a.Marks {
+			if !slices.Contains(s.Marks, m) && len(s.Marks) < MostMarks {
+				s.Marks = append(s.Marks, m)
+				more.Do = append(more.Do, kv.Op{Key: markPrefix + m + "/" + id, Value: []byte("1")})
+			}
+		}
+		slices.Sort(s.Marks)
+		return a.Event, more, nil
+	})
+}
+
+// Looks implements [Ledger].
+func (k *Keeper) Looks(ctx context.Context, since time.Time, limit int) ([]Event, error) {
+	days, _, err := k.s.List(ctx, dayPrefix)
+	if err != nil {
+		return nil, unavailable("list looks", err)
+	}
+	out := []Event{}
+	for _, d := range slices.Backward(days) {
+		day := strings.TrimPrefix(d.Key, dayPrefix)
+		if len(out) >= limit || day < since.UTC().Format(time.DateOnly) {
+			break
+		}
+		all, _, err := k.s.List(ctx, lookPrefix+day+"/")
+		if err != nil {
+			return nil, unavailable("list looks", err)
+		}
+		for _, e := range slices.Backward(all) {
+			ev, err := decodeEvent(e)
+			if err != nil {
+				return nil, err
+			}
+			if len(out) >= limit || ev.At.Before(since) {
+				break
+			}
+			out = append(out, ev)
+		}
+	}
+	return out, nil
+}
+
+// Erase implements [Ledger]. Papers go after the key that opens them; those that cannot
+// be removed now are left to [Keeper.Sweep].
 func (k *Keeper) Erase(ctx context.Context, id, who, why string) error {
 	id = NormalCode(id)
-	s, _, err := k.load(ctx, id)
+	c, err := k.write(ctx, id, func(s *storedClaim) (Event, kv.Txn, error) {
+		now := k.now().UTC().Round(0)
+		gone := []kv.Op{
+			{Key: KeyPrefix + id, Delete: true},
+			{Key: sealedPrefix + id, Delete: true},
+			{Key: erasedPrefix + id, Value: []byte(now.Format(time.RFC3339))},
+		}
+		for _, m := range s.Marks {
+			gone = append(gone, kv.Op{Key: markPrefix + m + "/" + id, Delete: true})
+		}
+		for _, f := range s.Claim.Files {
+			value, err := json.Marshal(storedMove{V: 1, At: now, Out: true})
+			if err != nil {
+				return Event{}, kv.Txn{}, fmt.Errorf("erase claim %s: %w", id, err)
+			}
+			gone = append(gone, kv.Op{Key: movePrefix + id + "/" + f.ID, Value: value})
+		}
+		s.Marks, s.Claim.Erased = nil, now
+		return Event{Who: who, What: "erased", Why: why}, kv.Txn{Do: gone}, nil
+	})
 	if err != nil {
 		return err
 	}
-	gone := []kv.Op{
-		{Key: KeyPrefix + id, Delete: true},
-		{Key: sealedPrefix + id, Delete: true},
-		{Key: erasedPrefix + id, Value: []byte(k.now().UTC().Format(time.RFC3339))},
+	for _, f := range c.Files {
+		if k.vault.Delete(ctx, id+"/"+f.ID) == nil {
+			_, _ = k.s.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: movePrefix + id + "/" + f.ID, Delete: true}}}) // else Sweep does
+		}
 	}
-	for _, m := range s.Marks {
-		gone = append(gone, kv.Op{Key: markPrefix + m + "/" + id, Delete: true})
+	return nil
+}
+
+// A storedMove is a paper on its way: it is written before the vault is touched and
+// removed when the claim says so too, so a crash between leaves a trace of what it left.
+type storedMove struct {
+	V   int       `json:"v"`
+	At  time.Time `json:"at"`
+	Out bool      `json:"out,omitempty"` // out of the vault
+}
+
+// MoveTime is how long a paper may take into the vault. What is not part of its claim by
+// then was left by a crash.
+const MoveTime = time.Hour
+
+// Sweep removes papers that a crash left between the vault and a claim, and what is left of
+// papers that were erased: those that were begun before a moment at least [MoveTime] ago. It
+// returns how many it removed. Any number of processes may sweep.
+func (k *Keeper) Sweep(ctx context.Context, begun time.Time) (int, error) {
+	all, _, err := k.s.List(ctx, movePrefix)
+	if err != nil {
+		return 0, unavailable("sweep papers", err)
 	}
-	for _, f := range s.Claim.Files {
-		gone = append(gone, kv.Op{Key: filePrefix + id + "/" + f.ID, Delete: true})
+	n := 0
+	for _, e := range all {
+		var m storedMove
+		if err := json.Unmarshal(e.Value, &m); err != nil {
+			return n, fmt.Errorf("read %s: %w", e.Key, err)
+		}
+		if m.V != 1 {
+			return n, fmt.Errorf("read %s: version %d is not known, update this program", e.Key, m.V)
+		}
+		if !m.Out && !m.At.Before(begun) {
+			continue
+		}
+		// From here on the claim cannot take it any more: see AddFile.
+		m.Out = true
+		value, err := json.Marshal(m)
+		if err != nil {
+			return n, fmt.Errorf("sweep papers: %w", err)
+		}
+		rev, err := k.s.Commit(ctx, kv.Txn{If: []kv.Cond{{Key: e.Key, Modified: e.Modified}}, Do: []kv.Op{{Key: e.Key, Value: value}}})
+		if errors.Is(err, kv.ErrConflict) {
+			continue // its claim has it, or another sweeps
+		}
+		if err != nil {
+			return n, unavailable("sweep papers", err)
+		}
+		if err := k.vault.Delete(ctx, strings.TrimPrefix(e.Key, movePrefix)); err != nil {
+			return n, err
+		}
+		if _, err := k.s.Commit(ctx, kv.Txn{If: []kv.Cond{{Key: e.Key, Modified: rev}}, Do: []kv.Op{{Key: e.Key, Delete: true}}}); err != nil && !errors.Is(err, kv.ErrConflict) {
+			return n, unavailable("sweep papers", err)
+		}
+		n++
 	}
-	err = k.note(ctx, id, Event{Who: who, What: "erased", Why: why}, func(s *storedClaim) {
-		s.Marks, s.Claim.Erased = nil, k.now().UTC().Round(0)
-	}, gone...)
-	return err
+	return n, nil
 }
 
 // Erased returns the claims on the list of erasures, by ID: what a restore of an older
@@ -590,9 +773,12 @@ func (k *Keeper) Replay(ctx context.Context, erased []string) (int, error) {
 	return n, nil
 }
 
-// AddFile seals a paper and adds it to a claim.
+// AddFile implements [Ledger].
 func (k *Keeper) AddFile(ctx context.Context, id, kind, mediaType string, data []byte, who string) (File, error) {
 	id = NormalCode(id)
+	if _, _, err := k.load(ctx, id); err != nil {
+		return File{}, err
+	}
 	key, err := k.key(ctx, id)
 	if err != nil {
 		return File{}, err
@@ -601,40 +787,65 @@ func (k *Keeper) AddFile(ctx context.Context, id, kind, mediaType string, data [
 	if err != nil {
 		return File{}, err
 	}
-	sum := sha256.Sum256(sealed)
-	f := File{ID: NewCode(), Kind: kind, Type: mediaType, Size: int64(len(data)), Hash: hex.EncodeToString(sum[:]), At: k.now().UTC().Round(0)}
-	err = k.note(ctx, id, Event{Who: who, What: "sent a paper", Why: kind}, func(s *storedClaim) {
+	f := NewFile(kind, mediaType, data, sealed, k.now())
+	name := id + "/" + f.ID
+	move, err := json.Marshal(storedMove{V: 1, At: f.At})
+	if err != nil {
+		return File{}, fmt.Errorf("keep a paper: %w", err)
+	}
+	begun, err := k.s.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: movePrefix + name, Value: move}}})
+	if err != nil {
+		return File{}, unavailable("keep a paper", err)
+	}
+	putting, cancel := context.WithTimeout(ctx, MoveTime/2)
+	err = k.vault.Put(putting, name, sealed)
+	cancel()
+	if err != nil {
+		return File{}, err // what is left of it is swept
+	}
+	_, err = k.write(ctx, id, func(s *storedClaim) (Event, kv.Txn, error) {
+		if !s.Claim.Erased.IsZero() {
+			return Event{}, kv.Txn{}, ErrErased
+		}
+		switch e, ok, err := k.s.Get(ctx, movePrefix+name); {
+		case err != nil:
+			return Event{}, kv.Txn{}, err
+		case !ok || e.Modified != begun:
+			return Event{}, kv.Txn{}, fmt.Errorf("%w: the paper took too long and was removed, send it again", ErrUnavailable)
+		}
 		s.Claim.Add(f)
-	}, kv.Op{Key: filePrefix + id + "/" + f.ID, Value: sealed})
-	return f, err
+		return Event{Who: who, What: "sent a paper", Why: kind}, kv.Txn{
+			If: []kv.Cond{{Key: movePrefix + name, Modified: begun}},
+			Do: []kv.Op{{Key: movePrefix + name, Delete: true}},
+		}, nil
+	})
+	if err != nil {
+		return File{}, err
+	}
+	return f, nil
 }
 
-// OpenFile unseals a paper for a reader with a reason, which is written down first.
+// OpenFile implements [Ledger].
 func (k *Keeper) OpenFile(ctx context.Context, id, file, who, why string) ([]byte, error) {
 	id = NormalCode(id)
-	if err := k.note(ctx, id, Event{Who: who, What: "looked at a paper", Why: why}, nil); err != nil {
+	s, _, err := k.load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.Claim.File(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.look(ctx, id, who, LookedAt(f), why); err != nil {
 		return nil, err
 	}
 	key, err := k.key(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	e, ok, err := k.s.Get(ctx, filePrefix+id+"/"+file)
-	switch {
-	case err != nil:
-		return nil, unavailable("open a paper", err)
-	case !ok:
-		return nil, fmt.Errorf("%w: paper %q of %s", ErrNotFound, file, id)
+	sealed, err := k.vault.Get(ctx, id+"/"+f.ID)
+	if err != nil {
+		return nil, err
 	}
-	return key.openFile(e.Value)
-}
-
-// Amend implements [Ledger].
-func (k *Keeper) Amend(ctx context.Context, id string, change func(*Claim, *Personal) (Event, error)) (Claim, error) {
-	return Claim{}, errTodo
-}
-
-// Looks implements [Ledger].
-func (k *Keeper) Looks(ctx context.Context, since time.Time, limit int) ([]Event, error) {
-	return nil, errTodo
+	return key.openFile(sealed)
 }

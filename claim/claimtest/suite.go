@@ -46,6 +46,11 @@ func Run(t *testing.T, open func(t *testing.T) claim.Ledger) {
 		{"marks", testMarks},
 		{"personal", testPersonal},
 		{"erase", testErase},
+		{"amend", testAmend},
+		{"amend at once", testAmendAtOnce},
+		{"papers", testPapers},
+		{"swept", testSwept},
+		{"looks", testLooks},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, open(t)) })
 	}
@@ -350,4 +355,257 @@ func testErase(t *testing.T, l claim.Ledger) {
 	}
 	_, err = l.Open(ctx, r[1].ID, "kim", "another claim")
 	must(t, err)
+}
+
+// said is an amendment that adds words.
+func said(words string) func(*claim.Claim, *claim.Personal) (claim.Event, error) {
+	return func(_ *claim.Claim, p *claim.Personal) (claim.Event, error) {
+		p.Added = append(p.Added, claim.Added{By: "claimant", What: "more", Text: words})
+		return claim.Event{Who: "claimant", What: "said more"}, nil
+	}
+}
+
+func testAmend(t *testing.T, l claim.Ledger) {
+	ctx := t.Context()
+	r := file(t, l, 2)
+	id := r[0].ID
+	got, err := l.Amend(ctx, strings.ToLower(id), func(c *claim.Claim, p *claim.Personal) (claim.Event, error) {
+		if c.ID != id || c.Version != 1 || p.Name != "홍길동0" {
+			t.Errorf("given %+v, %+v", c, p)
+		}
+		c.ID, c.State, c.Report.Service, c.NextAt = "another", claim.Appealed, "melon", Report(9).Claim.Filed
+		p.Bank, p.Number, p.Holder = "088", "110-123-456789", "홍길동"
+		p.Added = append(p.Added, claim.Added{At: Report(9).Claim.Filed, By: "claimant", What: "appeal", Text: "다시 봐 주세요"})
+		return claim.Event{Who: "claimant", What: "appealed"}, nil
+	})
+	must(t, err)
+	kept, err := l.Claim(ctx, id)
+	must(t, err)
+	if diff := cmp.Diff(got, kept); diff != "" || kept.Version != 2 || kept.State != claim.Appealed || !kept.Changed.After(kept.Filed) {
+		t.Errorf("%+v\n%s", kept, diff)
+	}
+	p, err := l.Open(ctx, id, "kim", "to decide")
+	must(t, err)
+	want := Report(0).Personal
+	want.Bank, want.Number, want.Holder = "088", "110-123-456789", "홍길동"
+	want.Added = []claim.Added{{At: Report(9).Claim.Filed, By: "claimant", What: "appeal", Text: "다시 봐 주세요"}}
+	if diff := cmp.Diff(want, p); diff != "" {
+		t.Error(diff)
+	}
+	// It is found as what it is now, and by the account as if it had been named at first.
+	for _, tt := range []struct {
+		q    claim.Query
+		want int
+	}{
+		{claim.Query{States: []claim.State{claim.Appealed}}, 1},
+		{claim.Query{Service: "melon"}, 2},
+		{claim.Query{MarkedAs: "bank:088/110123456789"}, 1},
+		{claim.Query{MarkedAs: "contact:p0@example.com"}, 1},
+	} {
+		page, err := l.List(ctx, tt.q)
+		must(t, err)
+		if page.Total != tt.want {
+			t.Errorf("%+v: %d, want %d", tt.q, page.Total, tt.want)
+		}
+	}
+	marks, err := l.Marks(ctx, "i")
+	must(t, err)
+	if len(marks[id]) != 3 || !slices.IsSorted(marks[id]) {
+		t.Errorf("marks: %v", marks[id])
+	}
+	history, err := l.History(ctx, id)
+	must(t, err)
+	if len(history) != 3 || history[1].What != "appealed" || history[1].Claim != id {
+		t.Errorf("history: %+v", history)
+	}
+	// Who read it before is told so.
+	if err := l.Change(ctx, []claim.Claim{{ID: id, Version: 1}}, []claim.Event{{}}); !errors.Is(err, claim.ErrConflict) {
+		t.Errorf("an old version: %v", err)
+	}
+	// What cannot be kept is refused, and then nothing is written.
+	no := errors.New("no")
+	for name, tt := range map[string]struct {
+		id     string
+		change func(*claim.Claim, *claim.Personal) (claim.Event, error)
+		want   error
+	}{
+		"an error of the change": {id, func(c *claim.Claim, _ *claim.Personal) (claim.Event, error) {
+			c.State = claim.Paid
+			return claim.Event{}, no
+		}, no},
+		"too long":      {id, said(strings.Repeat("길다", 100_000)), claim.ErrInput},
+		"a zero byte":   {id, said("a\x00b"), claim.ErrInput},
+		"no such claim": {"0000-0000-0000", said("x"), claim.ErrNotFound},
+	} {
+		if _, err := l.Amend(ctx, tt.id, tt.change); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if now, err := l.Claim(ctx, id); err != nil || !cmp.Equal(now, kept) {
+		t.Errorf("%+v, %v", now, err)
+	}
+	must(t, l.Erase(ctx, id, "kim", "asked"))
+	if _, err := l.Amend(ctx, id, said("x")); !errors.Is(err, claim.ErrErased) {
+		t.Errorf("after it was erased: %v", err)
+	}
+}
+
+// Whoever amends at once, and looks meanwhile, loses nothing.
+func testAmendAtOnce(t *testing.T, l claim.Ledger) {
+	const people, times = 6, 5
+	id := file(t, l, 1)[0].ID
+	var wg sync.WaitGroup
+	for p := range people {
+		wg.Go(func() {
+			for n := range times {
+				if _, err := l.Amend(t.Context(), id, said(fmt.Sprintf("%d.%d", p, n))); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := l.Open(t.Context(), id, fmt.Sprint("agent ", p), "to call back"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	p, err := l.Open(t.Context(), id, "kim", "to read")
+	must(t, err)
+	seen, last := map[string]bool{}, map[string]string{}
+	for _, a := range p.Added {
+		who, _, _ := strings.Cut(a.Text, ".")
+		if seen[a.Text] || a.Text <= last[who] {
+			t.Errorf("%q stands twice, or before what was said earlier", a.Text)
+		}
+		seen[a.Text], last[who] = true, a.Text
+	}
+	if len(seen) != people*times {
+		t.Errorf("%d of %d additions are left", len(seen), people*times)
+	}
+	c, err := l.Claim(t.Context(), id)
+	must(t, err)
+	history, err := l.History(t.Context(), id)
+	must(t, err)
+	if c.Version != 1+people*times || len(history) != 1+people*times+people+1 {
+		t.Errorf("version %d, %d events", c.Version, len(history))
+	}
+}
+
+func testPapers(t *testing.T, l claim.Ledger) {
+	ctx := t.Context()
+	r := file(t, l, 2)
+	id := r[0].ID
+	large := make([]byte, 10<<20) // what one may have
+	for i := range large {
+		large[i] = byte(i ^ i>>8 ^ i>>16)
+	}
+	papers := [][]byte{[]byte("paper"), large, {}}
+	var files []claim.File
+	for i, data := range papers {
+		f, err := l.AddFile(ctx, id, []string{"sales-proof", "use-proof", "sales-proof"}[i], "image/png", data, "agent kim")
+		must(t, err)
+		if f.Size != int64(len(data)) || f.Type != "image/png" || f.ID == "" {
+			t.Errorf("%+v", f)
+		}
+		files = append(files, f)
+	}
+	c, err := l.Claim(ctx, id)
+	must(t, err)
+	if diff := cmp.Diff(files, c.Files); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"sales-proof", "use-proof"}, c.Report.Evidence); diff != "" {
+		t.Error(diff)
+	}
+	for i, f := range files {
+		got, err := l.OpenFile(ctx, id, f.ID, "lee", "to decide")
+		must(t, err)
+		if !slices.Equal(got, papers[i]) {
+			t.Errorf("paper %d has %d bytes, or others than it was sent with", i, len(got))
+		}
+	}
+	history, err := l.History(ctx, id)
+	must(t, err)
+	if len(history) != 7 || history[1].Who != "agent kim" || history[1].What != "sent a paper" || history[4].Who != "lee" || history[4].What != claim.LookedAt(files[0]) {
+		t.Errorf("history: %+v", history)
+	}
+	for _, other := range []string{"", "0000-0000-0000", "../" + files[0].ID, files[0].ID + "/"} {
+		if _, err := l.OpenFile(ctx, id, other, "lee", "x"); !errors.Is(err, claim.ErrNotFound) {
+			t.Errorf("paper %q: %v", other, err)
+		}
+	}
+	if _, err := l.OpenFile(ctx, r[1].ID, files[0].ID, "lee", "x"); !errors.Is(err, claim.ErrNotFound) {
+		t.Errorf("a paper of another claim: %v", err)
+	}
+	if _, err := l.OpenFile(ctx, id, files[0].ID, "lee", ""); !errors.Is(err, claim.ErrNobody) {
+		t.Errorf("opened without a reason: %v", err)
+	}
+	if _, err := l.AddFile(ctx, "0000-0000-0000", "x", "image/png", nil, "x"); !errors.Is(err, claim.ErrNotFound) {
+		t.Errorf("a paper for nothing: %v", err)
+	}
+	must(t, l.Erase(ctx, id, "kim", "asked"))
+	if _, err := l.OpenFile(ctx, id, files[1].ID, "lee", "to decide"); !errors.Is(err, claim.ErrErased) {
+		t.Errorf("opened after it was erased: %v", err)
+	}
+	if _, err := l.AddFile(ctx, id, "x", "image/png", nil, "x"); !errors.Is(err, claim.ErrErased) {
+		t.Errorf("added after it was erased: %v", err)
+	}
+}
+
+func testLooks(t *testing.T, l claim.Ledger) {
+	ctx := t.Context()
+	none, err := l.Looks(ctx, time.Time{}, 10)
+	must(t, err)
+	if none == nil || len(none) > 0 {
+		t.Errorf("nobody looked: %+v", none)
+	}
+	r := file(t, l, 3)
+	f, err := l.AddFile(ctx, r[2].ID, "use-proof", "image/png", []byte("x"), "claimant")
+	must(t, err)
+	begun := time.Now()
+	for _, x := range r {
+		_, err := l.Open(ctx, x.ID, "kim", "to decide "+x.ID)
+		must(t, err)
+	}
+	_, err = l.OpenFile(ctx, r[2].ID, f.ID, "lee", "to read")
+	must(t, err)
+	_, err = l.Amend(ctx, r[0].ID, said("nobody looks at this"))
+	must(t, err)
+	must(t, l.Erase(ctx, r[1].ID, "kim", "asked")) // that somebody had looked stays
+	looks := func(since time.Time, limit int) (out []string) {
+		all, err := l.Looks(ctx, since, limit)
+		must(t, err)
+		for _, e := range all {
+			if e.At.Before(begun.Add(-time.Microsecond)) || e.At.After(time.Now()) {
+				t.Errorf("%+v", e)
+			}
+			out = append(out, e.Claim+" "+e.Who+" "+e.What+" "+e.Why)
+		}
+		return out
+	}
+	want := []string{
+		r[2].ID + " lee " + claim.LookedAt(f) + " to read",
+		r[2].ID + " kim looked to decide " + r[2].ID,
+		r[1].ID + " kim looked to decide " + r[1].ID,
+		r[0].ID + " kim looked to decide " + r[0].ID,
+	}
+	for _, tt := range []struct {
+		since time.Time
+		limit int
+		want  []string
+	}{
+		{time.Time{}, 10, want},
+		{begun.Add(-24 * time.Hour), 4, want},
+		{time.Time{}, 2, want[:2]},
+		{time.Now().Add(time.Hour), 10, nil},
+		{time.Time{}, 0, nil},
+	} {
+		if diff := cmp.Diff(tt.want, looks(tt.since, tt.limit)); diff != "" {
+			t.Errorf("since %v, %d: %s", tt.since, tt.limit, diff)
+		}
+	}
+	all, err := l.Looks(ctx, time.Time{}, 10)
+	must(t, err)
+	if got := looks(all[1].At, 10); len(got) != 2 {
+		t.Errorf("since the third of four: %q", got)
+	}
 }

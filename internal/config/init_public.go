@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -36,6 +37,9 @@ type publicSide struct {
 	agents  []byte
 	session []byte
 	seal    []byte
+	master  []byte // of claims
+	log     []byte // key of the log of decisions
+	logPub  []byte
 }
 
 // planPublic plans a public node beside each control node.
@@ -49,6 +53,13 @@ func (o *InitOptions) planPublic(cluster string, nodes []Node) (*publicSide, err
 		return nil, fmt.Errorf("make the key of the status page: %w", err)
 	}
 	p.signKey, p.verify = []byte(private+"\n"), public
+	master := make([]byte, 32)
+	_, _ = rand.Read(master) // never fails
+	p.master = []byte(hex.EncodeToString(master) + "\n")
+	if private, public, err = note.GenerateKey(rand.Reader, "bongsu-claims."+cluster); err != nil {
+		return nil, fmt.Errorf("make the key of the log of decisions: %w", err)
+	}
+	p.log, p.logPub = []byte(private+"\n"), []byte(public+"\n")
 	for _, n := range nodes {
 		scheme, console, _ := strings.Cut(n.Console, "://")
 		host, text, err := net.SplitHostPort(console)
@@ -122,6 +133,7 @@ func (p *publicSide) write(o *InitOptions, part, dir, cluster string, ca *CA, r 
 		c := DefaultPublicConfig()
 		c.Cluster, c.Control, c.Site, c.Nodes, c.Keys = PublicCluster(cluster), cluster, n.Site, p.nodes, []string{p.verify}
 		c.Listen = p.listens[n.Site]
+		c.Claims.MasterKey, c.Claims.LogKey = "claims-master.key", "claims-log.key"
 		c.TLS = TLS{CA: "tls/ca.crt", Cert: "tls/node.crt", Key: "tls/node.key"}
 		if strings.HasPrefix(n.Page, "https:") {
 			c.Page.Cert, c.Page.Key = c.TLS.Cert, c.TLS.Key
@@ -150,6 +162,9 @@ func (p *publicSide) write(o *InitOptions, part, dir, cluster string, ca *CA, r 
 			os.WriteFile(filepath.Join(at, c.Desk.Accounts), p.agents, 0o600),
 			os.WriteFile(filepath.Join(at, c.Desk.SessionKey), p.session, 0o600),
 			os.WriteFile(filepath.Join(at, c.Desk.SealKey), p.seal, 0o600),
+			os.WriteFile(filepath.Join(at, c.Claims.MasterKey), p.master, 0o600),
+			os.WriteFile(filepath.Join(at, c.Claims.LogKey), p.log, 0o600),
+			os.WriteFile(filepath.Join(at, "claims-log.pub"), p.logPub, 0o644), //nolint:gosec // public
 		); err != nil {
 			return err
 		}

@@ -98,10 +98,10 @@ func TestInitFiles(t *testing.T) {
 		for _, f := range []string{"accounts.yaml -rw-------", "bongsu.yaml -rw-------", "record.key -rw-------", "record.pub -rw-------", "session.key -rw-------", "status.key -rw-------", "tls/ca.crt -rw-r--r--", "tls/node.crt -rw-r--r--", "tls/node.key -rw-------"} {
 			want = append(want, site+"/"+f)
 		}
-		for _, f := range []string{"public-accounts.yaml", "public-seal.key", "public-session.key", "public.yaml", "tls/node.key"} {
+		for _, f := range []string{"claims-log.key", "claims-master.key", "public-accounts.yaml", "public-seal.key", "public-session.key", "public.yaml", "tls/node.key"} {
 			want = append(want, "public/"+site+"/"+f+" -rw-------")
 		}
-		for _, f := range []string{"tls/ca.crt", "tls/node.crt"} {
+		for _, f := range []string{"claims-log.pub", "tls/ca.crt", "tls/node.crt"} {
 			want = append(want, "public/"+site+"/"+f+" -rw-r--r--")
 		}
 		if site == "north" {

@@ -56,6 +56,8 @@ type PublicOptions struct {
 	Permanent func(error) bool
 	Lease     time.Duration // after which another node sends the letters; 0: 5 s
 
+	Claims *ClaimOptions // nil: no damage reports are taken in
+
 	Exports     []Exporter
 	ExportEvery time.Duration
 
@@ -66,11 +68,12 @@ type PublicOptions struct {
 
 // A Public is one running public node. It never calls control.
 type Public struct {
-	o     PublicOptions
-	log   *slog.Logger
-	store *etcd.Node
-	desk  *status.Desk
-	board *board
+	o      PublicOptions
+	log    *slog.Logger
+	store  *etcd.Node
+	desk   *status.Desk
+	board  *board
+	claims *claims // nil: none are taken
 	// behind says that something was pushed here that the store did not take yet.
 	behind atomic.Bool
 }
@@ -114,6 +117,11 @@ func RunPublic(ctx context.Context, o PublicOptions) error {
 		return errors.Join(err, store.Close())
 	}
 	p.board.recall()
+	if o.Claims != nil {
+		if p.claims, err = p.openClaims(ctx); err != nil {
+			return errors.Join(err, store.Close())
+		}
+	}
 	if o.Ready != nil {
 		o.Ready(addrs[0], addrs[1], addrs[2])
 	}
@@ -137,6 +145,9 @@ func RunPublic(ctx context.Context, o PublicOptions) error {
 	start("board", p.follow)
 	start("copy", p.board.keep)
 	start("letters", p.sendLetters)
+	if p.claims != nil {
+		start("claims", p.claims.run)
+	}
 	for _, e := range o.Exports {
 		start("export", func(ctx context.Context) error { return p.export(ctx, e) })
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"bongsu/claim"
 	"bongsu/internal/config"
 	"bongsu/internal/etcd"
 	"bongsu/internal/notify"
@@ -98,11 +99,45 @@ func PublicFromConfig(c *config.PublicConfig, log *slog.Logger) (PublicOptions, 
 	if err := SendBy(&o, c.SMTP, c.Webhook); err != nil {
 		return PublicOptions{}, err
 	}
+	if c.Claims.On() {
+		if o.Claims, err = claimsFromConfig(&c.Claims); err != nil {
+			return PublicOptions{}, err
+		}
+	}
 	if c.Export.Dir != "" {
 		o.Exports = append(o.Exports, Folder(c.Export.Dir))
 	}
 	if c.Export.S3.Endpoint != "" {
 		o.Exports = append(o.Exports, NewBucket(c.Export.S3))
+	}
+	return o, nil
+}
+
+// claimsFromConfig makes of a file how damage reports are taken.
+func claimsFromConfig(c *config.Claims) (*ClaimOptions, error) {
+	key, err := c.Master()
+	if err != nil {
+		return nil, err
+	}
+	o := &ClaimOptions{Auto: c.Open == config.Auto, Template: claim.DefaultTemplate(), Calm: c.Calm}
+	if o.Master, err = claim.NewMaster(key); err != nil {
+		return nil, err
+	}
+	if o.Log, err = c.LogSigner(); err != nil {
+		return nil, err
+	}
+	if c.Template != "" {
+		text, err := os.ReadFile(c.Template)
+		if err != nil {
+			return nil, fmt.Errorf("claims.template: %w", err)
+		}
+		if o.Template, err = claim.ParseTemplate(c.Template, text); err != nil {
+			return nil, err
+		}
+	}
+	o.Postgres = c.Postgres.Secret().Reveal()
+	if c.Papers.Endpoint != "" {
+		o.Papers = NewPapers(c.Papers)
 	}
 	return o, nil
 }

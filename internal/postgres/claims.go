@@ -3,9 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,14 +19,15 @@ import (
 
 // Claims is the ledger of claims in SQL.
 type Claims struct {
-	db *DB
-	m  *claim.Master
+	db    *DB
+	m     *claim.Master
+	vault claim.Vault
 }
 
 var _ claim.Ledger = (*Claims)(nil)
 
 // Claims returns the ledger; m seals what is personal.
-func (db *DB) Claims(m *claim.Master) *Claims { return &Claims{db, m} }
+func (db *DB) Claims(m *claim.Master) *Claims { return &Claims{db, m, rows{db}} }
 
 // A row is what a claim is in the table.
 type row struct {
@@ -239,6 +238,40 @@ func (c *Claims) Check(ctx context.Context, id, secret string) (claim.Claim, err
 	return d, nil
 }
 
+// columns are what of claims is in columns, one array for each.
+type columns struct {
+	id, incident, service, use, kind, channel, state, rule, docs []string
+	amount, flags, filed, version                                []int64
+}
+
+func (x *columns) add(d *claim.Claim) error {
+	doc, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("claim %s: %w", d.ID, err)
+	}
+	r, a := "", d.Report.Loss
+	if d.Decision != nil {
+		r, a = d.Decision.Rule, d.Decision.Amount
+	}
+	x.id, x.incident, x.service = append(x.id, d.ID), append(x.incident, d.Incident), append(x.service, d.Report.Service)
+	x.use, x.kind, x.channel = append(x.use, d.Report.Use), append(x.kind, d.Report.Kind), append(x.channel, d.Channel)
+	x.state, x.rule, x.docs = append(x.state, string(d.State)), append(x.rule, r), append(x.docs, string(doc))
+	x.amount, x.flags = append(x.amount, a), append(x.flags, d.Report.Flags)
+	x.filed, x.version = append(x.filed, since1970(d.Filed)), append(x.version, d.Version)
+	return nil
+}
+
+// update writes the claims that are of the version before theirs, and returns how many were.
+func (x *columns) update(ctx context.Context, tx pgx.Tx) (int, error) {
+	done, err := tx.Exec(ctx, `UPDATE claims c SET incident = r.n, service = r.s, use = r.u, kind = r.k, channel = r.c, state = r.t, rule = r.r,
+			amount = r.a, flags = r.g, filed = r.f, version = r.v, events = c.events + 1, doc = r.d::jsonb
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[])
+			AS r (i, n, s, u, k, c, t, r, a, g, f, v, d)
+		WHERE c.id = r.i AND c.version = r.v - 1`,
+		x.id, x.incident, x.service, x.use, x.kind, x.channel, x.state, x.rule, x.amount, x.flags, x.filed, x.version, x.docs)
+	return int(done.RowsAffected()), err
+}
+
 // Change implements [claim.Ledger].
 func (c *Claims) Change(ctx context.Context, claims []claim.Claim, events []claim.Event) error {
 	if len(claims) != len(events) {
@@ -247,54 +280,43 @@ func (c *Claims) Change(ctx context.Context, claims []claim.Claim, events []clai
 	if len(claims) == 0 {
 		return nil
 	}
-	var (
-		id, state, rule, docs, said []string
-		amount, flags, version      []int64
-	)
+	var x columns
+	var said []string
 	now := time.Now().UTC().Round(time.Microsecond)
 	for i := range claims {
 		d, e := claims[i], events[i]
-		version = append(version, d.Version)
 		d.Version++
 		d.Changed, e.Claim, e.At = now, d.ID, now
-		doc, err := json.Marshal(d)
-		if err != nil {
-			return fmt.Errorf("change claim %s: %w", d.ID, err)
+		if err := x.add(&d); err != nil {
+			return err
 		}
 		ev, err := json.Marshal(e)
 		if err != nil {
 			return fmt.Errorf("change claim %s: %w", d.ID, err)
 		}
-		r, a := "", d.Report.Loss
-		if d.Decision != nil {
-			r, a = d.Decision.Rule, d.Decision.Amount
-		}
-		id, state, rule, docs, said = append(id, d.ID), append(state, string(d.State)), append(rule, r), append(docs, string(doc)), append(said, string(ev))
-		amount, flags = append(amount, a), append(flags, d.Report.Flags)
+		said = append(said, string(ev))
 	}
 	err := pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
 		// In one order, so that two that change the same wait and do not deadlock.
-		if _, err := tx.Exec(ctx, "SELECT 1 FROM claims WHERE id = ANY($1) ORDER BY id FOR UPDATE", id); err != nil {
+		if _, err := tx.Exec(ctx, "SELECT 1 FROM claims WHERE id = ANY($1) ORDER BY id FOR UPDATE", x.id); err != nil {
 			return err
 		}
-		done, err := tx.Exec(ctx, `UPDATE claims c SET state = r.t, rule = r.r, amount = r.a, flags = r.f, version = r.v + 1, events = c.events + 1, doc = r.d::jsonb
-			FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[]) AS r (i, t, r, a, f, v, d)
-			WHERE c.id = r.i AND c.version = r.v`, id, state, rule, amount, flags, version, docs)
+		done, err := x.update(ctx, tx)
 		if err != nil {
 			return err
 		}
-		if int(done.RowsAffected()) != len(id) {
+		if done != len(x.id) {
 			var there int
-			if err := tx.QueryRow(ctx, "SELECT count(*) FROM claims WHERE id = ANY($1)", id).Scan(&there); err != nil {
+			if err := tx.QueryRow(ctx, "SELECT count(*) FROM claims WHERE id = ANY($1)", x.id).Scan(&there); err != nil {
 				return err
 			}
-			if there < len(id) {
+			if there < len(x.id) {
 				return claim.ErrNotFound
 			}
 			return claim.ErrConflict
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO claim_events (claim, n, doc) SELECT r.i, c.events, r.d::jsonb
-			FROM unnest($1::text[], $2::text[]) AS r (i, d) JOIN claims c ON c.id = r.i`, id, said)
+			FROM unnest($1::text[], $2::text[]) AS r (i, d) JOIN claims c ON c.id = r.i`, x.id, said)
 		return err
 	})
 	if errors.Is(err, claim.ErrConflict) || errors.Is(err, claim.ErrNotFound) {
@@ -453,73 +475,88 @@ func (c *Claims) Marks(ctx context.Context, incident string) (map[string][]strin
 
 // History implements [claim.Ledger].
 func (c *Claims) History(ctx context.Context, id string) ([]claim.Event, error) {
-	found, err := c.db.pool.Query(ctx, "SELECT doc FROM claim_events WHERE claim = $1 ORDER BY n", claim.NormalCode(id))
+	return c.events(ctx, "SELECT doc FROM claim_events WHERE claim = $1 ORDER BY n", claim.NormalCode(id))
+}
+
+func (c *Claims) events(ctx context.Context, query string, args ...any) ([]claim.Event, error) {
+	found, err := c.db.pool.Query(ctx, query, args...)
 	if err != nil {
-		return nil, trouble("history of "+id, err)
+		return nil, trouble("read events", err)
 	}
 	docs, err := pgx.CollectRows(found, pgx.RowTo[[]byte])
 	if err != nil {
-		return nil, trouble("history of "+id, err)
+		return nil, trouble("read events", err)
 	}
 	out := make([]claim.Event, len(docs))
 	for i, doc := range docs {
 		if err := json.Unmarshal(doc, &out[i]); err != nil {
-			return nil, fmt.Errorf("history of %s: %w", id, err)
+			return nil, fmt.Errorf("read an event: %w", err)
 		}
 	}
 	return out, nil
 }
 
-// note appends an event within a transaction, and lets change write more of the claim.
-func (c *Claims) note(ctx context.Context, id string, e claim.Event, change func(*claim.Claim), more func(context.Context, pgx.Tx) error) error {
+// write changes a claim and appends an event, in one transaction, in which change may
+// write more; the row of the claim is locked.
+func (c *Claims) write(ctx context.Context, id string, change func(pgx.Tx, *claim.Claim) (claim.Event, error)) (claim.Claim, error) {
+	var d claim.Claim
 	err := pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
 		var doc []byte
-		if err := tx.QueryRow(ctx, "SELECT doc FROM claims WHERE id = $1 FOR UPDATE", id).Scan(&doc); err != nil {
+		var err error
+		if err = tx.QueryRow(ctx, "SELECT doc FROM claims WHERE id = $1 FOR UPDATE", id).Scan(&doc); err != nil {
+			return err
+		}
+		if d, err = decode(doc); err != nil {
+			return err
+		}
+		version := d.Version
+		e, err := change(tx, &d)
+		if err != nil {
 			return err
 		}
 		e.Claim, e.At = id, time.Now().UTC().Round(time.Microsecond)
-		if change != nil {
-			d, err := decode(doc)
-			if err != nil {
-				return err
-			}
-			change(&d)
-			d.Version++
-			d.Changed = e.At
-			if doc, err = json.Marshal(d); err != nil {
-				return err
-			}
-		}
 		said, err := json.Marshal(e)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "UPDATE claims SET events = events + 1, version = ($2::jsonb->>'version')::bigint, doc = $2::jsonb WHERE id = $1", id, string(doc)); err != nil {
-			return err
+		if e.Look() { // it changes nothing
+			if _, err := tx.Exec(ctx, "UPDATE claims SET events = events + 1 WHERE id = $1", id); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, "INSERT INTO claim_looks (at, claim, n, doc) SELECT $2, id, events, $3::jsonb FROM claims WHERE id = $1", id, since1970(e.At), string(said)); err != nil {
+				return err
+			}
+		} else {
+			d.ID, d.Version, d.Changed = id, version+1, e.At
+			var x columns
+			if err := x.add(&d); err != nil {
+				return err
+			}
+			if n, err := x.update(ctx, tx); err != nil || n != 1 {
+				return cmp.Or(err, claim.ErrConflict)
+			}
 		}
-		if _, err := tx.Exec(ctx, "INSERT INTO claim_events (claim, n, doc) SELECT id, events, $2::jsonb FROM claims WHERE id = $1", id, string(said)); err != nil {
-			return err
-		}
-		if more == nil {
-			return nil
-		}
-		return more(ctx, tx)
+		_, err = tx.Exec(ctx, "INSERT INTO claim_events (claim, n, doc) SELECT id, events, $2::jsonb FROM claims WHERE id = $1", id, string(said))
+		return err
 	})
 	switch {
+	case err == nil:
+		return d, nil
 	case errors.Is(err, pgx.ErrNoRows):
-		return fmt.Errorf("%w: %q", claim.ErrNotFound, id)
-	case errors.Is(err, claim.ErrErased):
-		return err
-	case err != nil:
-		return trouble("write claim "+id, err)
+		return claim.Claim{}, fmt.Errorf("%w: %q", claim.ErrNotFound, id)
 	}
-	return nil
+	return claim.Claim{}, trouble("write claim "+id, err)
+}
+
+// A querier is the pool or a transaction.
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
 // bytes reads one sealed thing; what is not there was erased.
-func (c *Claims) bytes(ctx context.Context, query string, args ...any) ([]byte, error) {
+func (c *Claims) bytes(ctx context.Context, q querier, query string, args ...any) ([]byte, error) {
 	var b []byte
-	err := c.db.pool.QueryRow(ctx, query, args...).Scan(&b)
+	err := q.QueryRow(ctx, query, args...).Scan(&b)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, claim.ErrErased
 	}
@@ -529,40 +566,106 @@ func (c *Claims) bytes(ctx context.Context, query string, args ...any) ([]byte, 
 	return b, nil
 }
 
+// What opens a claim.
+const (
+	selectKey    = "SELECT wrapped FROM claim_keys WHERE id = $1"
+	selectSealed = "SELECT sealed FROM claim_sealed WHERE id = $1"
+)
+
+// look writes down that somebody looks.
+func (c *Claims) look(ctx context.Context, id, who, what, why string) error {
+	if who == "" || why == "" {
+		return claim.ErrNobody
+	}
+	_, err := c.write(ctx, id, func(pgx.Tx, *claim.Claim) (claim.Event, error) {
+		return claim.Event{Who: who, What: what, Why: why}, nil
+	})
+	return err
+}
+
 // Open implements [claim.Ledger].
 func (c *Claims) Open(ctx context.Context, id, who, why string) (claim.Personal, error) {
 	id = claim.NormalCode(id)
-	if who == "" || why == "" {
-		return claim.Personal{}, errors.New("who looks at personal data, and why, is written down: say both")
-	}
-	if err := c.note(ctx, id, claim.Event{Who: who, What: "looked", Why: why}, nil, nil); err != nil {
+	if err := c.look(ctx, id, who, claim.Looked, why); err != nil {
 		return claim.Personal{}, err
 	}
-	wrapped, err := c.bytes(ctx, "SELECT wrapped FROM claim_keys WHERE id = $1", id)
+	wrapped, err := c.bytes(ctx, c.db.pool, selectKey, id)
 	if err != nil {
 		return claim.Personal{}, err
 	}
-	sealed, err := c.bytes(ctx, "SELECT sealed FROM claim_sealed WHERE id = $1", id)
+	sealed, err := c.bytes(ctx, c.db.pool, selectSealed, id)
 	if err != nil {
 		return claim.Personal{}, err
 	}
 	return c.m.Unseal(id, wrapped, sealed)
 }
 
-// Erase implements [claim.Ledger].
+// Amend implements [claim.Ledger].
+func (c *Claims) Amend(ctx context.Context, id string, change func(*claim.Claim, *claim.Personal) (claim.Event, error)) (claim.Claim, error) {
+	id = claim.NormalCode(id)
+	return c.write(ctx, id, func(tx pgx.Tx, d *claim.Claim) (claim.Event, error) {
+		wrapped, err := c.bytes(ctx, tx, selectKey, id)
+		if err != nil {
+			return claim.Event{}, err
+		}
+		sealed, err := c.bytes(ctx, tx, selectSealed, id)
+		if err != nil {
+			return claim.Event{}, err
+		}
+		a, err := c.m.Amend(wrapped, sealed, d, change)
+		if err != nil {
+			return claim.Event{}, err
+		}
+		if _, err := tx.Exec(ctx, "UPDATE claim_sealed SET sealed = $2 WHERE id = $1", id, a.Sealed); err != nil {
+			return claim.Event{}, err
+		}
+		if len(a.Marks) == 0 {
+			return a.Event, nil
+		}
+		// The row is locked, so nobody adds others meanwhile.
+		if _, err := tx.Exec(ctx, `UPDATE claims SET marks = ARRAY(SELECT m FROM unnest(marks || $2::text[]) AS m GROUP BY m ORDER BY m)
+			WHERE id = $1 AND cardinality(marks) + cardinality($2::text[]) <= $3`, id, a.Marks, claim.MostMarks); err != nil {
+			return claim.Event{}, err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO claim_marks (mark, id) SELECT m, c.id FROM unnest($2::text[]) AS m JOIN claims c ON c.id = $1 AND m = ANY(c.marks)
+			ON CONFLICT DO NOTHING`, id, a.Marks)
+		return a.Event, err
+	})
+}
+
+// Looks implements [claim.Ledger].
+func (c *Claims) Looks(ctx context.Context, since time.Time, limit int) ([]claim.Event, error) {
+	var from int64
+	if since.After(time.Unix(0, 0)) {
+		from = since1970(since)
+	}
+	return c.events(ctx, "SELECT doc FROM claim_looks WHERE at >= $1 ORDER BY at DESC, claim, n DESC LIMIT $2", from, max(limit, 0))
+}
+
+// Erase implements [claim.Ledger]. Papers go after the key that opens them; those that
+// cannot be removed now are left to [Claims.Sweep].
 func (c *Claims) Erase(ctx context.Context, id, who, why string) error {
 	id = claim.NormalCode(id)
-	return c.note(ctx, id, claim.Event{Who: who, What: "erased", Why: why},
-		func(d *claim.Claim) { d.Erased = time.Now().UTC().Round(time.Microsecond) },
-		func(ctx context.Context, tx pgx.Tx) error {
-			var b pgx.Batch
-			for _, t := range []string{"claim_keys", "claim_sealed", "claim_marks", "claim_files"} {
-				b.Queue("DELETE FROM "+t+" WHERE id = $1", id)
-			}
-			b.Queue("UPDATE claims SET marks = '{}' WHERE id = $1", id)
-			b.Queue("INSERT INTO claim_erased VALUES ($1, now()) ON CONFLICT DO NOTHING", id)
-			return tx.SendBatch(ctx, &b).Close()
-		})
+	gone, err := c.write(ctx, id, func(tx pgx.Tx, d *claim.Claim) (claim.Event, error) {
+		d.Erased = time.Now().UTC().Round(time.Microsecond)
+		var b pgx.Batch
+		for _, t := range []string{"claim_keys", "claim_sealed", "claim_marks"} {
+			b.Queue("DELETE FROM "+t+" WHERE id = $1", id)
+		}
+		b.Queue("UPDATE claims SET marks = '{}' WHERE id = $1", id)
+		for _, f := range d.Files {
+			b.Queue("INSERT INTO claim_moves VALUES ($1, now(), true) ON CONFLICT (name) DO UPDATE SET outward = true", id+"/"+f.ID)
+		}
+		b.Queue("INSERT INTO claim_erased VALUES ($1, now()) ON CONFLICT DO NOTHING", id)
+		return claim.Event{Who: who, What: "erased", Why: why}, tx.SendBatch(ctx, &b).Close()
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range gone.Files {
+		_ = c.removed(ctx, id+"/"+f.ID) // else Sweep does
+	}
+	return nil
 }
 
 // Erased returns the claims that were erased, by ID, for a restore to replay.
@@ -576,56 +679,4 @@ func (c *Claims) Erased(ctx context.Context) ([]string, error) {
 		return nil, trouble("list erasures", err)
 	}
 	return ids, nil
-}
-
-// AddFile seals a paper and adds it to a claim.
-func (c *Claims) AddFile(ctx context.Context, id, kind, mediaType string, data []byte, who string) (claim.File, error) {
-	id = claim.NormalCode(id)
-	wrapped, err := c.bytes(ctx, "SELECT wrapped FROM claim_keys WHERE id = $1", id)
-	if err != nil {
-		return claim.File{}, err
-	}
-	sealed, err := c.m.SealFile(id, wrapped, data)
-	if err != nil {
-		return claim.File{}, err
-	}
-	sum := sha256.Sum256(sealed)
-	f := claim.File{ID: claim.NewCode(), Kind: kind, Type: mediaType, Size: int64(len(data)), Hash: hex.EncodeToString(sum[:]), At: time.Now().UTC().Round(time.Microsecond)}
-	err = c.note(ctx, id, claim.Event{Who: who, What: "sent a paper", Why: kind}, func(d *claim.Claim) { d.Add(f) },
-		func(ctx context.Context, tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, "INSERT INTO claim_files VALUES ($1, $2, $3)", id, f.ID, sealed)
-			return err
-		})
-	return f, err
-}
-
-// OpenFile unseals a paper for a reader with a reason, which is written down first.
-func (c *Claims) OpenFile(ctx context.Context, id, file, who, why string) ([]byte, error) {
-	id = claim.NormalCode(id)
-	if err := c.note(ctx, id, claim.Event{Who: who, What: "looked at a paper", Why: why}, nil, nil); err != nil {
-		return nil, err
-	}
-	wrapped, err := c.bytes(ctx, "SELECT wrapped FROM claim_keys WHERE id = $1", id)
-	if err != nil {
-		return nil, err
-	}
-	var sealed []byte
-	err = c.db.pool.QueryRow(ctx, "SELECT sealed FROM claim_files WHERE id = $1 AND file = $2", id, file).Scan(&sealed)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, fmt.Errorf("%w: paper %q of %s", claim.ErrNotFound, file, id)
-	}
-	if err != nil {
-		return nil, trouble("open a paper", err)
-	}
-	return c.m.UnsealFile(id, wrapped, sealed)
-}
-
-// Amend implements [claim.Ledger].
-func (c *Claims) Amend(ctx context.Context, id string, change func(*claim.Claim, *claim.Personal) (claim.Event, error)) (claim.Claim, error) {
-	return claim.Claim{}, errors.New("not implemented")
-}
-
-// Looks implements [claim.Ledger].
-func (c *Claims) Looks(ctx context.Context, since time.Time, limit int) ([]claim.Event, error) {
-	return nil, errors.New("not implemented")
 }

@@ -5,6 +5,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +16,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"bongsu/claim"
 	"bongsu/claim/claimtest"
@@ -113,29 +116,68 @@ func TestRealLedger(t *testing.T) {
 		t.Helper()
 		return s.open(t).Claims(master(t))
 	})
-	t.Run("papers", func(t *testing.T) {
-		ctx, c := t.Context(), s.open(t).Claims(master(t))
+	t.Run("vault", func(t *testing.T) {
+		db := s.open(t)
+		r, errs := db.Claims(master(t)).File(t.Context(), []claim.Report{claimtest.Report(1)})
+		if errs[0] != nil {
+			t.Fatal(errs[0])
+		}
+		claimtest.RunVault(t, rows{db}, r[0].ID)
+	})
+	t.Run("nothing personal in clear", func(t *testing.T) {
+		ctx, db := t.Context(), s.open(t)
+		c := db.Claims(master(t))
 		r, errs := c.File(ctx, []claim.Report{claimtest.Report(1)})
 		if errs[0] != nil {
 			t.Fatal(errs[0])
 		}
-		f, err := c.AddFile(ctx, r[0].ID, "sales-proof", "image/png", []byte("paper"), "claimant")
+		if _, err := c.AddFile(ctx, r[0].ID, "sales-proof", "image/png", []byte("account 110-123-456789"), "claimant"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Amend(ctx, r[0].ID, func(_ *claim.Claim, p *claim.Personal) (claim.Event, error) {
+			p.Number, p.Added = "110-123-456789", []claim.Added{{By: "claimant", What: "appeal", Text: "가게 문을 닫았어요"}}
+			return claim.Event{Who: "claimant", What: "appealed"}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Open(ctx, r[0].ID, "kim", "to decide"); err != nil {
+			t.Fatal(err)
+		}
+		rows := db.dump(t)
+		if len(rows) < 10 {
+			t.Fatalf("%d rows", len(rows))
+		}
+		for _, row := range rows {
+			for _, secret := range []string{"홍길동", "p1@example.com", "010-0000", "못 썼어요", "110-123", "110123456789", "가게 문", r[0].Secret, "device:x"} {
+				if strings.Contains(row, secret) || strings.Contains(row, hex.EncodeToString([]byte(secret))) {
+					t.Errorf("%q is in %s", secret, row)
+				}
+			}
+		}
+	})
+}
+
+// dump returns all rows of all tables, as text.
+func (db *DB) dump(t *testing.T) []string {
+	t.Helper()
+	all := func(query string) []string {
+		found, err := db.pool.Query(t.Context(), query)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := c.OpenFile(ctx, r[0].ID, f.ID, "kim", "to decide"); err != nil || string(got) != "paper" {
-			t.Errorf("%q, %v", got, err)
-		}
-		if err := c.Erase(ctx, r[0].ID, "kim", "asked"); err != nil {
+		rows, err := pgx.CollectRows(found, pgx.RowTo[string])
+		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.OpenFile(ctx, r[0].ID, f.ID, "kim", "to decide"); err == nil {
-			t.Error("an erased paper was opened")
+		return rows
+	}
+	var out []string
+	for _, table := range all("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'") {
+		for _, row := range all(fmt.Sprintf("SELECT x::text FROM %s x", table)) {
+			out = append(out, table+": "+row)
 		}
-		if erased, err := c.Erased(ctx); err != nil || len(erased) != 1 {
-			t.Errorf("%v, %v", erased, err)
-		}
-	})
+	}
+	return out
 }
 
 func TestRealBook(t *testing.T) {
