@@ -171,6 +171,9 @@ func (v *claimView) draft() claim.Verdict {
 	out := claim.Verdict{
 		Outcome: d.Outcome, Form: d.Form, Amount: d.Amount, Cost: d.Cost, Hours: d.Hours, Ground: d.Ground, Reason: d.Reason, Evidence: d.Evidence,
 	}
+	if out.Outcome == policy.Pay && len(out.Evidence) > 0 { // it is paid when the papers are there
+		out.Outcome = policy.Human
+	}
 	if out.Outcome == policy.Human && len(out.Evidence) == 0 { // it is for this person to say yes or no
 		out.Outcome = policy.Refuse
 		if out.Amount > 0 {

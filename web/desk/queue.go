@@ -40,7 +40,7 @@ type row struct {
 func rowsOf(claims []claim.Claim, now time.Time) []row {
 	out := make([]row, len(claims))
 	for i, c := range claims {
-		out[i] = row{Claim: c, Doubts: open(c.Flags), Age: now.Sub(c.Filed), Due: !c.NextAt.IsZero() && c.NextAt.Before(now)}
+		out[i] = row{Claim: c, Doubts: open(c.Flags), Age: max(0, now.Sub(c.Filed).Truncate(time.Minute)), Due: !c.NextAt.IsZero() && c.NextAt.Before(now)}
 	}
 	return out
 }

@@ -51,7 +51,7 @@ func (g *guard) mayTry(host, name string, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	sum := sha256.Sum256([]byte(name)) // whatever strangers send takes the same room
-	return g.try("from "+network(host), triesOfNetwork, now) && g.try("as "+string(sum[:]), triesOfAccount, now)
+	return g.try("from "+networkOf(host), triesOfNetwork, now) && g.try("as "+string(sum[:]), triesOfAccount, now)
 }
 
 func (g *guard) try(key string, most int, now time.Time) bool {
@@ -76,8 +76,8 @@ func (g *guard) forget() {
 	}
 }
 
-// network is where an address belongs, for limits: its /24 of IPv4 or /56 of IPv6.
-func network(host string) string {
+// networkOf is where an address belongs, for limits: its /24 of IPv4 or /56 of IPv6.
+func networkOf(host string) string {
 	a, err := netip.ParseAddr(host)
 	if err != nil {
 		return "unknown"

@@ -13,7 +13,7 @@ import (
 type timeLine struct {
 	From, To time.Time
 	Rows     []stretch // of the table; and bars of the picture, by lane
-	Ticks    []tick
+	Ticks    [3]string // below the bars: the beginning, the middle and the end
 	Inside   string // none, part, all: how much of the claimed time the outage covers
 	Overlap  time.Duration
 	Claimed  time.Duration
@@ -25,13 +25,6 @@ type stretch struct {
 
 	Lane string // recorded or claimed
 	X, W int
-}
-
-// A tick is a mark below the bars.
-type tick struct {
-	X      int
-	Text   string
-	Anchor string
 }
 
 // concerned are the intervals that a claim on a service and part rests on: those of
@@ -105,7 +98,7 @@ func newTimeLine(intervals []interval, x *policy.Case, r *renderer, l lang.Lang)
 		s.X = min(s.X, 997)
 	}
 	for i, when := range []time.Time{t.From, t.From.Add(t.To.Sub(t.From) / 2), t.To} {
-		t.Ticks = append(t.Ticks, tick{i * 500, lang.Moment(l, when, r.zone), []string{"start", "middle", "end"}[i]})
+		t.Ticks[i] = lang.Moment(l, when, r.zone)
 	}
 	return t
 }
