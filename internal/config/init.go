@@ -302,7 +302,7 @@ func (o *InitOptions) accounts(part, dir string, r *InitResult) ([]byte, error) 
 		if err != nil {
 			return nil, err
 		}
-		f.Accounts = append(f.Accounts, accountEntry{login.Name, role, h.String()})
+		f.Accounts = append(f.Accounts, accountEntry{Name: login.Name, Role: role, Password: h.String()})
 		r.Logins = append(r.Logins, login)
 	}
 	for _, role := range []AccountRole{Operator, Approver} {

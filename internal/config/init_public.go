@@ -115,7 +115,7 @@ func (p *publicSide) makeAgents(r *InitResult) error {
 		if err != nil {
 			return err
 		}
-		f.Accounts = append(f.Accounts, accountEntry{a.Name, a.Role, h.String()})
+		f.Accounts = append(f.Accounts, accountEntry{Name: a.Name, Role: a.Role, Password: h.String()})
 		r.Agents = append(r.Agents, a)
 	}
 	var err error

@@ -26,7 +26,7 @@ import (
 	"bongsu/internal/etcd"
 	"bongsu/internal/kv"
 	"bongsu/status"
-	"bongsu/web"
+	"bongsu/web/desk"
 	"bongsu/web/public"
 )
 
@@ -46,7 +46,7 @@ type PublicOptions struct {
 	Desk         string         // address for agents; empty: none
 	DeskCert     string
 	DeskKey      string
-	Accounts     web.Accounts
+	Accounts     desk.Accounts
 	SessionKey   []byte
 	SealKey      []byte
 	Limits       status.Limits

@@ -87,11 +87,9 @@ func PublicFromConfig(c *config.PublicConfig, log *slog.Logger) (PublicOptions, 
 		ExportEvery: c.Export.Every, Log: log,
 	}
 	if c.Listen.Desk != "" {
-		list, err := config.LoadAccounts(c.Desk.Accounts)
-		if err != nil {
+		if o.Accounts, err = newDeskAccounts(c.Desk.Accounts, log); err != nil {
 			return PublicOptions{}, err
 		}
-		o.Accounts = accounts{list}
 	}
 	if c.TLS.On() {
 		if o.PushTLS, err = pushTLS(c); err != nil {
