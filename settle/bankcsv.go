@@ -2,6 +2,7 @@ package settle
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -89,6 +90,7 @@ func ReadCSV(r io.Reader) ([]Result, error) {
 		_, _ = in.Discard(3) // was peeked at
 	}
 	c := csv.NewReader(in)
+	c.Comma = separator(in)
 	c.FieldsPerRecord = -1
 	c.LazyQuotes = true
 	head, err := c.Read()
@@ -142,6 +144,19 @@ func ReadCSV(r io.Reader) ([]Result, error) {
 		}
 		out = append(out, res)
 	}
+}
+
+// separator is what the header is separated by most: a comma, a semicolon or a tab.
+func separator(in *bufio.Reader) rune {
+	head, _ := in.Peek(4096) // a short file gives what it has
+	head, _, _ = bytes.Cut(head, []byte("\n"))
+	best, most := ',', 0
+	for _, r := range []rune{',', ';', '\t'} {
+		if n := bytes.Count(head, []byte(string(r))); n > most {
+			best, most = r, n
+		}
+	}
+	return best
 }
 
 // columns is what banks call what we read.
