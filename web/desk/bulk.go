@@ -113,7 +113,7 @@ func (c *call) bulk() (*bulkView, *claim.Verdict, error) {
 		for _, r := range rows {
 			v.Claims = append(v.Claims, bulkRow{row: r})
 			b := &v.Claims[len(v.Claims)-1]
-			if !decidable(r.State) || r.Proposal != nil || r.State == claim.Appealed {
+			if !byPolicy(&r.Claim) || r.Proposal != nil {
 				b.What = "stay"
 				continue
 			}
@@ -178,17 +178,23 @@ func (c *call) bulkVerdict(v *bulkView, rows []row) (*claim.Verdict, error) {
 			v.Evidence = w.Evidence
 		}
 	}
+	var sum int64
 	for _, r := range rows {
 		b := bulkRow{row: r, What: "stay"}
 		if decidable(r.State) && r.Proposal == nil && (r.State != claim.Appealed || r.Decider != c.who) && got != nil {
 			b.What, b.Amount = string(got.Outcome), got.Amount
-			if got.Outcome == policy.Pay && v.FourEyes > 0 && got.Amount > v.FourEyes {
-				b.What = "proposal"
-			}
+			sum += got.Amount
 		} else if got == nil && decidable(r.State) && r.Proposal == nil {
 			b.What = "open"
 		}
 		v.Claims = append(v.Claims, b)
+	}
+	if got != nil && got.Outcome == policy.Pay && v.FourEyes > 0 && sum > v.FourEyes { // many small sums meet the same limit as one
+		for i := range v.Claims {
+			if v.Claims[i].What == string(policy.Pay) {
+				v.Claims[i].What = "proposal"
+			}
+		}
 	}
 	return got, nil
 }

@@ -31,6 +31,7 @@ type claimView struct {
 	Draft     claim.Verdict // what the form begins with
 	Deciding  bool          // the form is shown
 	Mine      bool          // the proposal is the reader's own
+	ByPolicy  bool          // the policy may decide it again
 	Before    bool          // the reader decided it before an appeal
 	Personal  *claim.Personal
 	Evidence  []claim.Named
@@ -62,6 +63,12 @@ func grounds() []policy.Ground {
 // decidable are the states in which a person may decide.
 func decidable(s claim.State) bool {
 	return slices.Contains([]claim.State{claim.Received, claim.Review, claim.Asked, claim.Appealed, claim.Returned, claim.Decided, claim.Approved}, s)
+}
+
+// byPolicy says whether the policy may decide a claim once more: not what was decided,
+// nor what somebody appealed against.
+func byPolicy(c *claim.Claim) bool {
+	return slices.Contains([]claim.State{claim.Received, claim.Review, claim.Asked, claim.Returned}, c.State) && c.Appealed.IsZero() && c.Channel != claim.Unasked
 }
 
 // over says that nothing more happens to a claim.
@@ -122,6 +129,7 @@ func (c *call) claimWith(personal *claim.Personal) error {
 	v.papers()
 	v.Evidence = v.kindsOfPapers()
 	v.Deciding = decidable(one.State) && one.Proposal == nil && c.rights.Claims&Decider != 0
+	v.ByPolicy = v.Deciding && byPolicy(&one)
 	v.Mine = one.Proposal != nil && one.Proposal.By == c.who
 	v.Before = one.State == claim.Appealed && one.Decider == c.who && one.Decider != ""
 	v.CanAppeal = slices.Contains([]claim.State{claim.Decided, claim.Approved}, one.State) && now.Before(one.Appeal)
@@ -339,6 +347,34 @@ func (c *call) byPolicy() error {
 		_, err := c.s.o.Office.ByPolicy(c.r.Context(), id, version, c.who)
 		return err
 	})
+}
+
+// figures writes down what papers prove, for the policy to go by.
+func (c *call) figures() error {
+	one, err := c.claimOf()
+	if err != nil {
+		return err
+	}
+	why, err := c.why()
+	if err != nil {
+		return err
+	}
+	version, err := c.version()
+	if err != nil {
+		return err
+	}
+	var f claim.Figures
+	for name, to := range map[string]*int64{"proven": &f.Proven, "best": &f.Best, "week": &f.Week} {
+		if s := c.form(name); s != "" {
+			if *to, err = settle.ParseAmount(s, one.Currency); err != nil {
+				return claim.FieldErrors{name: "amount"}
+			}
+		}
+	}
+	if _, err := c.s.o.Office.Figures(c.r.Context(), one.ID, version, f, c.who, why); err != nil {
+		return err
+	}
+	return c.to(claimPath(one.ID), "saved")
 }
 
 func (c *call) clearFlag() error {

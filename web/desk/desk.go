@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bongsu/claim"
+	"bongsu/claim/paper"
 	"bongsu/internal/lang"
 	"bongsu/status"
 	"bongsu/web"
@@ -26,11 +27,13 @@ type Options struct {
 	Office    Office
 	Ledger    claim.Ledger
 	Cashier   Cashier
-	Importer  Importer // nil: no tables are taken in
+	// Table reads a table of reports, CSV or XLSX; nil: none are taken in.
+	Table func(name string, data []byte, w *claim.Window) ([]claim.Report, []*claim.RowError, error)
+	// Services are what reports are taken on where a window names none; nil: any word is taken.
+	Services func(incident string) []claim.Service
+	Template claim.Template // of windows that are opened here; zero: the one that is built in
 	// Intervals are what control signed of an incident, for the picture of its outage.
 	Intervals func(incident string) []status.Interval
-	// Prepared is the window that the configuration has ready for an incident.
-	Prepared func(incident string) claim.Window
 	// Recourse writes the pack for the counterparty of an incident; nil: none is made here.
 	Recourse func(ctx context.Context, incident, who string) (name string, data []byte, err error)
 	Zone     *time.Location   // nil: Seoul
@@ -58,6 +61,9 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Template.For == 0 {
+		o.Template = claim.DefaultTemplate()
 	}
 	if o.Zone == nil {
 		o.Zone = time.FixedZone("KST", 9*3600)
@@ -127,12 +133,14 @@ type route struct {
 func questions(o *Options) bool { return o.Questions != nil }
 func office(o *Options) bool    { return o.Office != nil && o.Ledger != nil }
 func cashier(o *Options) bool   { return office(o) && o.Cashier != nil }
-func importer(o *Options) bool  { return office(o) && o.Importer != nil }
+func importer(o *Options) bool  { return office(o) && o.Table != nil }
 
 // routes is the one table of addresses and of who may use them.
 func routes() []route {
 	seer := access{duties: Agent | Decider}
-	agent, dec := access{duties: Agent}, access{duties: Decider}
+	agent, dec, payer, privacy := access{duties: Agent}, access{duties: Decider}, access{duties: Payer}, access{duties: Privacy}
+	rules := access{duties: Decider | Body}
+	member := access{duties: Body}
 	return []route{
 		{pattern: "GET /{$}", may: access{known: true}, do: (*call).home},
 		{pattern: "GET /login", may: access{anyone: true}, do: (*call).loginPage},
@@ -155,6 +163,7 @@ func routes() []route {
 		{pattern: "POST /claims/{id}/reject", may: dec, do: (*call).reject, back: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/policy", may: dec, do: (*call).byPolicy, back: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/clear", may: dec, do: (*call).clearFlag, back: (*call).claimPage, has: office},
+		{pattern: "POST /claims/{id}/figures", may: dec, do: (*call).figures, back: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/look", may: seer, do: (*call).look, back: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/paper", may: seer, do: (*call).openPaper, back: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/amend", may: agent, do: (*call).amend, back: (*call).claimPage, has: office},
@@ -162,6 +171,56 @@ func routes() []route {
 		{pattern: "POST /claims/{id}/add", may: agent, do: (*call).addPaper, back: (*call).claimPage, most: mostPaper, has: office},
 		{pattern: "POST /claims/{id}/withdraw", may: agent, do: (*call).withdraw, back: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/appeal", may: agent, do: (*call).appeal, back: (*call).claimPage, has: office},
+		{pattern: "GET /enter", may: agent, do: (*call).enterPage, has: office},
+		{pattern: "POST /enter", may: agent, do: (*call).enter, back: (*call).enterPage, has: office},
+		{pattern: "GET /import", may: agent, do: (*call).importPage, has: importer},
+		{pattern: "POST /import", may: agent, do: (*call).importTable, back: (*call).importPage, most: mostTable, has: importer},
+
+		{pattern: "GET /windows", may: dec, do: (*call).windowsPage, has: office},
+		{pattern: "POST /windows/open", may: dec, do: (*call).openWindow, back: (*call).windowsPage, has: office},
+		{pattern: "POST /windows/extend", may: dec, do: (*call).extendWindow, back: (*call).windowsPage, has: office},
+		{pattern: "POST /windows/close", may: dec, do: (*call).closeWindow, back: (*call).windowsPage, has: office},
+
+		{pattern: "GET /policies", may: rules, do: (*call).policiesPage, has: office},
+		{pattern: "GET /policies/{id}", may: rules, do: (*call).policyPage, has: office},
+		{pattern: "POST /policies/check", may: dec, do: (*call).checkPolicy, back: (*call).policiesPage, most: mostPolicy, has: office},
+		{pattern: "POST /policies/submit", may: dec, do: (*call).submitPolicy, back: (*call).policiesPage, most: mostPolicy, has: office},
+		{pattern: "POST /policies/{id}/approve", may: dec, do: (*call).approvePolicy, back: (*call).policyPage, has: office},
+
+		{pattern: "GET /whatif", may: rules, do: (*call).whatIfPage, has: office},
+		{pattern: "POST /whatif", may: rules, do: (*call).whatIf, back: (*call).whatIfPage, most: mostPolicy, has: office},
+		{pattern: "GET /jobs/{id}", may: access{duties: Decider | Body | Payer | Agent | Privacy}, do: (*call).jobPage, has: office},
+		{pattern: "GET /jobs/{id}/table.xlsx", may: rules, do: (*call).whatIfTable, has: office},
+
+		{pattern: "GET /run", may: dec, do: (*call).runPage, has: office},
+		{pattern: "POST /run/preview", may: dec, do: (*call).previewAll, back: (*call).runPage, has: office},
+		{pattern: "POST /run/decide", may: dec, do: (*call).decideAll, back: (*call).runPage, has: office},
+		{pattern: "POST /run/flag", may: dec, do: (*call).flagAll, back: (*call).runPage, has: office},
+
+		{pattern: "GET /body", may: rules, do: (*call).bodyPage, has: office},
+		{pattern: "GET /body/data.csv", may: member, do: (*call).dataset, has: office},
+		{pattern: "GET /body/{session}", may: rules, do: (*call).sessionPage, has: office},
+		{pattern: "POST /body/open", may: rules, do: (*call).openSession, back: (*call).bodyPage, has: office},
+		{pattern: "POST /body/{session}/save", may: rules, do: (*call).saveSession, back: (*call).sessionPage, has: office},
+		{pattern: "POST /body/{session}/ask", may: rules, do: (*call).askBody, back: (*call).sessionPage, has: office},
+		{pattern: "POST /body/{session}/comment", may: member, do: (*call).comment, back: (*call).sessionPage, has: office},
+		{pattern: "POST /body/{session}/vote", may: member, do: (*call).vote, back: (*call).sessionPage, has: office},
+		{pattern: "POST /body/{session}/publish", may: rules, do: (*call).publish, back: (*call).sessionPage, has: office},
+
+		{pattern: "GET /payout", may: payer, do: (*call).payoutPage, has: cashier},
+		{pattern: "GET /payout/reconcile", may: payer, do: (*call).reconcilePage, has: cashier},
+		{pattern: "POST /payout/grant", may: payer, do: (*call).grant, back: (*call).payoutPage, has: cashier},
+		{pattern: "POST /payout/draft", may: payer, do: (*call).draftBatch, back: (*call).payoutPage, has: cashier},
+		{pattern: "POST /payout/approve", may: payer, do: (*call).approveBatch, back: (*call).payoutPage, has: cashier},
+		{pattern: "POST /payout/file", may: payer, do: (*call).batchFile, back: (*call).payoutPage, has: cashier},
+		{pattern: "POST /payout/sent", may: payer, do: (*call).sentBatch, back: (*call).payoutPage, has: cashier},
+		{pattern: "POST /payout/drop", may: payer, do: (*call).dropBatch, back: (*call).payoutPage, has: cashier},
+		{pattern: "POST /payout/results", may: payer, do: (*call).results, back: (*call).payoutPage, most: mostTable, has: cashier},
+		{pattern: "POST /payout/recourse", may: payer, do: (*call).recourse, back: (*call).payoutPage, has: func(o *Options) bool { return cashier(o) && o.Recourse != nil }},
+
+		{pattern: "GET /privacy", may: privacy, do: (*call).privacyPage, has: office},
+		{pattern: "POST /privacy/erase", may: privacy, do: (*call).erase, back: (*call).privacyPage, has: office},
+		{pattern: "POST /privacy/retain", may: privacy, do: (*call).retain, back: (*call).privacyPage, has: office},
 	}
 }
 
@@ -173,7 +232,8 @@ type call struct {
 	lang    lang.Lang
 	who     string
 	rights  Rights
-	problem *problem   // shown on top of the page
+	problem *problem // shown on top of the page
+	fields  claim.FieldErrors
 	typed   url.Values // what was sent and could not be taken
 	alarm   bool       // the page shows personal data: it is not to be kept
 }
@@ -220,6 +280,10 @@ func (s *Server) serve(rt route) http.HandlerFunc {
 // where there is one.
 func (c *call) fail(err error, back func(*call) error) {
 	c.problem = problemOf(err)
+	c.fields, _ = errors.AsType[claim.FieldErrors](err)
+	if refused, ok := errors.AsType[*paper.Refusal](err); ok {
+		c.problem.Detail = refused.Text[string(c.lang)]
+	}
 	if c.problem.Status >= http.StatusInternalServerError {
 		c.s.o.Log.Warn("the desk could not do it", "path", c.r.URL.Path, "err", err)
 	}

@@ -96,7 +96,7 @@ func newBench(t testing.TB) *bench {
 	b.ledger = claim.NewKeeper(b.store, master(t))
 	b.office = &claim.Office{
 		Store: b.store, Ledger: b.ledger,
-		Outages:  func(i string) (claim.Outages, bool) { return claim.NewOutages(b.intervals(i), time.Now()), i == "fire" },
+		Outages: func(i string) (claim.Outages, bool) { return claim.NewOutages(b.intervals(i), time.Now()), i == "fire" },
 		Accounts: func(id string) policy.Account {
 			if id != "a-17" {
 				return policy.Account{}
@@ -112,7 +112,7 @@ func newBench(t testing.TB) *bench {
 		t.Fatal(err)
 	}
 	if b.s, err = New(Options{
-		Accounts: b.people, Key: bytes.Repeat([]byte{3}, 32), Questions: desk, Office: early{b.office}, Ledger: b.ledger,
+		Accounts: b.people, Key: bytes.Repeat([]byte{3}, 32), Questions: desk, Office: b.office, Ledger: b.ledger,
 		Intervals: b.intervals,
 	}); err != nil {
 		t.Fatal(err)

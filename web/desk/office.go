@@ -24,7 +24,7 @@ type Office interface {
 
 type windowKeeper interface {
 	Windows(ctx context.Context) ([]claim.Window, error)
-	Open(ctx context.Context, w claim.Window, by string) (claim.Window, error)
+	Prepare(ctx context.Context, incident string, t claim.Template, by string) (claim.Window, error)
 	Extend(ctx context.Context, incident string, until time.Time, by, why string) (claim.Window, error)
 	Close(ctx context.Context, incident, by, why string) (claim.Window, error)
 }
@@ -37,6 +37,7 @@ type decider interface {
 	Bulk(ctx context.Context, ids []string, v claim.Verdict, by string) []error
 	ByPolicy(ctx context.Context, id string, version int64, by string) (claim.Claim, error)
 	Merge(ctx context.Context, ids []string, into, by, why string) error
+	Figures(ctx context.Context, id string, version int64, n claim.Figures, by, why string) (claim.Claim, error)
 	ClearFlag(ctx context.Context, id, kind, by, why string) (claim.Claim, error)
 	Flag(ctx context.Context, incident string) (int, error)
 	DecideAll(ctx context.Context, incident, by string, progress func(done int)) (claim.Tally, error)
@@ -45,6 +46,7 @@ type decider interface {
 // A proxy does for a claimant what they asked for by phone or post.
 type proxy interface {
 	File(ctx context.Context, r claim.Report) (claim.Receipt, error)
+	Import(ctx context.Context, incident string, rows []claim.Report, by string, dry bool) (claim.Import, error)
 	Amend(ctx context.Context, id, secret, text, by string) (claim.Claim, error)
 	SetBank(ctx context.Context, id, secret, bank, number, holder, by string) (claim.Claim, error)
 	AddPaper(ctx context.Context, id, secret, kind, name string, data []byte, by string) (claim.File, error)
@@ -88,17 +90,4 @@ type Questions interface {
 	Reply(ctx context.Context, id, question string, answer status.Text, by string) error
 	Approve(ctx context.Context, id string, seen time.Time, by string) error
 	Drop(ctx context.Context, id, why, by string) error
-}
-
-// An Importer takes reports from a table that an office sent.
-type Importer interface {
-	Import(ctx context.Context, incident, name string, data []byte, dry bool, by string) (Imported, error)
-}
-
-// Imported says what became of a table.
-type Imported struct {
-	Rows   int
-	Filed  int // or would be, in a dry run
-	Again  int // had been filed before
-	Errors []*claim.RowError
 }

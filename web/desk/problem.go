@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"bongsu/claim"
+	"bongsu/claim/paper"
 	"bongsu/internal/kv"
 	"bongsu/settle"
 	"bongsu/status"
@@ -72,6 +73,13 @@ func problemOf(err error) *problem {
 		{claim.ErrLate, http.StatusConflict, "late", false},
 		{claim.ErrConsent, http.StatusConflict, "consent", false},
 		{claim.ErrNoPolicy, http.StatusConflict, "policy", false},
+		{claim.ErrNoRecord, http.StatusConflict, "record", false},
+		{claim.ErrBudget, http.StatusConflict, "budget", true},
+		{claim.ErrNobody, http.StatusUnprocessableEntity, "why", false},
+		{paper.ErrType, http.StatusUnprocessableEntity, "paper", false},
+		{paper.ErrLarge, http.StatusUnprocessableEntity, "paper", true},
+		{paper.ErrBroken, http.StatusUnprocessableEntity, "paper", false},
+		{paper.ErrHostile, http.StatusUnprocessableEntity, "paper", false},
 		{claim.ErrPolicy, http.StatusUnprocessableEntity, "bad-policy", true},
 		{claim.ErrReused, http.StatusConflict, "reused", false},
 		{claim.ErrInput, http.StatusUnprocessableEntity, "input", true},

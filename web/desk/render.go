@@ -81,6 +81,7 @@ func (r *renderer) funcs(l lang.Lang) template.FuncMap {
 		},
 		"money":    func(n int64, currency string) string { return money(l, n, currency) },
 		"plain":    settle.Decimal,
+		"deref":    func(n *int64) int64 { return *n },
 		"when":     func(t time.Time) template.HTML { return r.moment(t, "2006-01-02 15:04") },
 		"day":      func(t time.Time) template.HTML { return r.moment(t, time.DateOnly) },
 		"plainday": func(t time.Time) string { return t.In(r.zone).Format(time.DateOnly) },
@@ -103,6 +104,7 @@ func (r *renderer) funcs(l lang.Lang) template.FuncMap {
 			return out
 		},
 		"add": func(a, b int) int { return a + b },
+		"mul": func(a, b int) int { return a * b },
 	}
 }
 
@@ -191,6 +193,7 @@ type page struct {
 	Tabs                               []tab
 	Problem                            *problem
 	Typed                              url.Values
+	Fields                             claim.FieldErrors
 	Personal                           bool // the page shows personal data
 	Data                               any
 }
@@ -249,7 +252,7 @@ func (c *call) show(name string, data any) error {
 	}
 	p := &page{
 		Name: name, Lang: string(c.lang), Who: c.who, Rights: c.rights, Token: c.s.token(c.w, c.r, c.who), Path: c.r.URL.RequestURI(),
-		Problem: c.problem, Typed: c.typed, Data: data, Personal: c.alarm,
+		Problem: c.problem, Typed: c.typed, Fields: c.fields, Data: data, Personal: c.alarm,
 	}
 	if c.r.Method != http.MethodGet || !inside(p.Path) {
 		p.Path = "/"

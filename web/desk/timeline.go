@@ -14,7 +14,7 @@ type timeLine struct {
 	From, To time.Time
 	Rows     []stretch // of the table; and bars of the picture, by lane
 	Ticks    [3]string // below the bars: the beginning, the middle and the end
-	Inside   string // none, part, all: how much of the claimed time the outage covers
+	Inside   string    // none, part, all: how much of the claimed time the outage covers
 	Overlap  time.Duration
 	Claimed  time.Duration
 }
