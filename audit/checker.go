@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"strings"
@@ -41,11 +42,14 @@ func (c *Checker) Check(s *estate.Snapshot, now time.Time) (*Report, error) {
 	a, err := c.follow(s, now)
 	if a == nil && err == nil {
 		c.judged.Whole = true
-		a, err = newAuditor(s, o)
+		if a, err = newAuditor(s, o); err == nil {
+			a.stand()
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
+	c.last = nil // what it kept is on its way to this check
 	if a.run(); a.err != nil {
 		return nil, a.err
 	}
@@ -60,7 +64,7 @@ func (c *Checker) Check(s *estate.Snapshot, now time.Time) (*Report, error) {
 // are swept.
 func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	last := c.last
-	if last == nil {
+	if last == nil || last.standing == nil {
 		return nil, nil //nolint:nilnil // everything is to be judged
 	}
 	changes := estate.Diff(last.s, s)
@@ -88,7 +92,7 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	a := *last
 	a.s, a.o.Now = s, now
 	a.behind = slices.Concat(last.behind, k.changed)
-	a.base, a.list, a.swept, a.idle, a.skip = found{}, nil, nil, 0, nil
+	a.base, a.list, a.swept, a.idle, a.skip, a.sweep = found{}, nil, nil, 0, nil, nil
 	a.known = k
 	if k.graph {
 		a.graph = last.graph.renew(s, k.changed)
@@ -116,18 +120,22 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	for _, kind := range channelKinds() {
 		a.channelsTo(kind.whom)
 	}
-	if k.engine {
-		a.engine = last.engine.Update(s, k.changed)
-	} else {
-		a.engine = last.engine.Renew(s)
+	if !k.engine {
+		a.standing.Renew(s)
+	} else if !a.standing.Follow(s, k.changed) {
+		return nil, nil //nolint:nilnil // everything is to be judged
 	}
-	a.sweep = a.engine.NewSweep()
+	a.engine = a.standing.Engine()
 	k.reach(last.graph, a.graph)
-	k.list = c.list
-	k.findings = make(map[string]*Finding, len(k.list))
-	for i := range k.list {
-		k.findings[k.list[i].ID] = &k.list[i]
+	k.turned = map[string]bool{NoLoss: a.standing.Turned(0)}
+	for i, l := range a.named {
+		k.turned[l.name] = k.turned[NoLoss] || a.standing.Turned(1+i)
 	}
+	for i := range s.Services {
+		o := &s.Services[i].Objectives
+		k.promised = k.promised || k.reached[estate.KindService][i] && (o.RTO != nil || o.RPO != nil)
+	}
+	a.takeOver(c.list)
 	c.judged.Reached = k.count
 	return &a, nil
 }
@@ -172,9 +180,11 @@ type known struct {
 	changed                     []estate.Ref
 	engine, graph, places, room bool // whether it may change what impact says, who needs whom, what stands where, how much room is taken
 
-	list     []Finding
-	findings map[string]*Finding
-	reached  [4][]bool // of each component, service and crew, by kind
+	over     []*Finding          // what was found and is taken over as it is, sorted
+	findings map[string]*Finding // by ID: what else was found
+	turned   map[string]bool     // by loss: it is told of other services, or other components hold
+	promised bool                // a service with an objective is reached
+	reached  [4][]bool           // of each component, service and crew, by kind
 	count    int
 }
 
@@ -289,17 +299,55 @@ func (a *auditor) judged(kind estate.Kind) iter.Seq[int] {
 	}
 }
 
-// keep takes over what the rule whose turn it is, a local one, found on what the
-// change does not reach.
-func (a *auditor) keep() {
-	if a.known == nil {
-		return
+// judges reports whether a rule that looks at a thing by itself in each loss has
+// to judge it.
+func (a *auditor) judges(r estate.Ref) bool { return a.known == nil || a.known.reaches(r) }
+
+// turned reports whether, in a loss, it may be news that a thing which the change
+// does not reach is unrecoverable, or news no more.
+func (a *auditor) turned(loss string) bool { return a.known != nil && a.known.turned[loss] }
+
+// takeOver takes over what the check before found on what the change does not
+// reach, where a rule judges that by itself. Of the rest it notes what it was.
+func (a *auditor) takeOver(list []Finding) {
+	local := map[string]bool{}
+	for _, r := range a.rules {
+		local[r.name] = r.local
 	}
-	for i := range a.known.list {
-		if f := &a.known.list[i]; f.Rule == a.rule.name && !a.known.reaches(f.about[0]) {
-			a.again(f)
+	k := a.known
+	k.findings = map[string]*Finding{}
+	for i := range list {
+		f := &list[i]
+		by := local[f.Rule] || f.Rule == "outage" || f.Rule == "unrecoverable" && !(f.about[0].Kind == estate.KindComponent && k.turned[f.Loss])
+		switch {
+		case !by:
+			k.findings[f.ID] = f
+		case !k.reaches(f.about[0]):
+			k.over = append(k.over, f)
 		}
 	}
+}
+
+// mostStood is how many things of the estate times losses a check keeps, so that
+// the next one can follow: some 25 bytes each.
+const mostStood = 16 << 20
+
+// stand keeps what the losses do, for the next check, where there are not too many.
+func (a *auditor) stand() {
+	if a.o.Every || a.o.Pairs || a.engine.Nodes()*(1+len(a.named)) > mostStood {
+		return
+	}
+	a.standing = a.engine.Stand(a.losses())
+	a.engine = a.standing.Engine()
+}
+
+// losses lists what is kept: nothing lost, then each named loss.
+func (a *auditor) losses() [][]int {
+	out := [][]int{nil}
+	for _, l := range a.named {
+		out = append(out, l.domains)
+	}
+	return out
 }
 
 // kept takes over the finding of the rule whose turn it is on a subject in a
@@ -319,12 +367,15 @@ func (a *auditor) kept(t *trial, subject string, about ...estate.Ref) bool {
 	return true
 }
 
-// again notes a finding of the check before; only its document may have moved.
-func (a *auditor) again(f *Finding) {
+// again notes a finding of the check before.
+func (a *auditor) again(f *Finding) { a.list = append(a.list, a.moved(f)) }
+
+// moved returns a finding of the check before, whose document may have moved.
+func (a *auditor) moved(f *Finding) Finding {
 	g := *f
 	g.pos = a.posOf(f.about[0], f.spot)
 	g.File, g.Line = g.pos.File, g.pos.Line
-	a.list = append(a.list, g)
+	return g
 }
 
 // A spot is the place in a document that a finding points to; zero: its beginning.
@@ -334,11 +385,12 @@ type spot struct {
 }
 
 func (a *auditor) posOf(r estate.Ref, at spot) estate.Pos {
+	s := cmp.Or(a.places, a.s)
 	switch {
 	case at.copy:
-		return a.s.Components[r.Index].Data.Copies[0].Pos
+		return s.Components[r.Index].Data.Copies[0].Pos
 	case at.part > 0:
-		return a.s.Services[r.Index].Parts[at.part-1].Pos
+		return s.Services[r.Index].Parts[at.part-1].Pos
 	}
-	return a.s.Doc(r).Pos
+	return s.Doc(r).Pos
 }

@@ -345,7 +345,7 @@ func quorum(a *auditor) {
 			}
 			if lostWith[b] == nil {
 				down := map[int]bool{}
-				a.sweep.Visit([]int{d.Index}, func(v *impact.View) {
+				a.visit([]int{d.Index}, func(v *impact.View) {
 					for _, x := range v.Components {
 						down[x.Index] = x.State == impact.Unrecoverable
 					}

@@ -21,7 +21,7 @@ func toolSingleSite(a *auditor) {
 		}
 	}
 	for _, site := range slices.Sorted(maps.Keys(tools)) {
-		a.sweep.Visit([]int{site}, func(v *impact.View) {
+		a.visit([]int{site}, func(v *impact.View) {
 			t := &trial{View: v, loss: loss{a.s.Domains[site].Name, []int{site}}}
 			for _, i := range tools[site] {
 				a.singleSite(t, a.component(i))
