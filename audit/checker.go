@@ -121,15 +121,15 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 		a.channelsTo(kind.whom)
 	}
 	if !k.engine {
-		a.standing.Renew(s)
+		a.standing.Renew(s, k.changed)
 	} else if !a.standing.Follow(s, k.changed) {
 		return nil, nil //nolint:nilnil // everything is to be judged
 	}
 	a.engine = a.standing.Engine()
 	k.reach(last.graph, a.graph)
-	k.turned = map[string]bool{NoLoss: a.standing.Turned(0)}
+	k.lossAt = map[string]int{NoLoss: 0}
 	for i, l := range a.named {
-		k.turned[l.name] = k.turned[NoLoss] || a.standing.Turned(1+i)
+		k.lossAt[l.name] = 1 + i
 	}
 	for i := range s.Services {
 		o := &s.Services[i].Objectives
@@ -182,7 +182,8 @@ type known struct {
 
 	over     []*Finding          // what was found and is taken over as it is, sorted
 	findings map[string]*Finding // by ID: what else was found
-	turned   map[string]bool     // by loss: it is told of other services, or other components hold
+	lossAt   map[string]int      // of each loss: its place in what is standing
+	below    []bool              // of each component: something that changed needs it, directly or not
 	promised bool                // a service with an objective is reached
 	reached  [4][]bool           // of each component, service and crew, by kind
 	count    int
@@ -271,6 +272,7 @@ func (k *known) reach(before, after *graph) {
 	for _, kind := range []estate.Kind{estate.KindComponent, estate.KindService, estate.KindCrew} {
 		k.reached[kind] = make([]bool, count(s, kind))
 	}
+	k.below = down[:after.first[1]]
 	for i := range n {
 		if up[i] || down[i] {
 			r := after.ref(i)
@@ -303,9 +305,22 @@ func (a *auditor) judged(kind estate.Kind) iter.Seq[int] {
 // to judge it.
 func (a *auditor) judges(r estate.Ref) bool { return a.known == nil || a.known.reaches(r) }
 
-// turned reports whether, in a loss, it may be news that a thing which the change
-// does not reach is unrecoverable, or news no more.
-func (a *auditor) turned(loss string) bool { return a.known != nil && a.known.turned[loss] }
+// stirred reports whether it may be news that a thing, or a part of it, is
+// unrecoverable in a loss, news no more, or other news.
+func (a *auditor) stirred(loss string, r estate.Ref, part int) bool {
+	k := a.known
+	if k == nil {
+		return true
+	}
+	st, i := a.standing, k.lossAt[loss]
+	switch {
+	case part >= 0:
+		return st.PartStirred(i, r.Index, part) || st.PartStirred(0, r.Index, part)
+	case r.Kind == estate.KindComponent && (k.below[r.Index] || st.Turned(i) || st.Turned(0)):
+		return true
+	}
+	return st.Stirred(i, r) || st.Stirred(0, r)
+}
 
 // takeOver takes over what the check before found on what the change does not
 // reach, where a rule judges that by itself. Of the rest it notes what it was.
@@ -318,11 +333,19 @@ func (a *auditor) takeOver(list []Finding) {
 	k.findings = map[string]*Finding{}
 	for i := range list {
 		f := &list[i]
-		by := local[f.Rule] || f.Rule == "outage" || f.Rule == "unrecoverable" && !(f.about[0].Kind == estate.KindComponent && k.turned[f.Loss])
+		anew := false
 		switch {
-		case !by:
+		case local[f.Rule], f.Rule == "outage":
+			anew = k.reaches(f.about[0])
+		case f.Rule == "unrecoverable":
+			if anew = a.stirred(f.Loss, f.about[0], f.spot.part-1); anew {
+				k.findings[f.ID] = f
+			}
+		default:
 			k.findings[f.ID] = f
-		case !k.reaches(f.about[0]):
+			anew = true
+		}
+		if !anew {
 			k.over = append(k.over, f)
 		}
 	}

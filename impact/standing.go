@@ -13,40 +13,79 @@ import (
 )
 
 // A Standing keeps what each of some losses does to an estate, and follows the
-// estate as it changes, at the cost of what a change reaches: the documents that
-// changed and all that needs them, directly or not. What it says is what a new
-// [Sweep] says, always. Different losses may be visited at the same time, and
-// nothing else may go on while it follows.
+// estate as it changes, at the cost of what a change does: a thing is judged anew
+// where something that it needs came out otherwise, and no further. What it says
+// is what a new [Sweep] says, always. Different losses may be visited at the same
+// time, and nothing else may go on while it follows.
 type Standing struct {
 	m    *model // its own, changed in place
+	base *stood // the estate with nothing lost, and nothing recovered
 	held []*stood
 
-	idle  []node  // gates out of use
-	mark  []int32 // of each node: the epoch in which it was last in the area
-	epoch int32
-	area  []node // what the change reaches
+	idle  []node // gates out of use
+	seeds []node // where a change begins
+	wants bool   // a document that changed wants something, or did
+	ties  ties
 }
 
 // stood is one loss that is kept.
 type stood struct {
-	w      *Sweep // it has lost the domains, and recovered
-	v      *View
-	locks  []Deadlock
-	asked  bool // locks are known
+	s *state
+	w *Sweep // it has lost the domains, and recovered; nil of the base
+	v *View
+
+	area   area
+	cone   area       // what may have another reason to be down than before
+	locks  []Deadlock // once asked for
+	asked  bool
 	turned bool // the last change turned what services come back, or which components hold
+}
+
+// An area is a set of nodes, and what each was.
+type area struct {
+	mark  []int32 // of each node: the epoch in which it was last in the area
+	epoch int32
+	nodes []node
+	was   []moment
+}
+
+// A moment is what a node is, or was before a change.
+type moment struct {
+	up, val, flag, held bool
+	when                time.Duration
+}
+
+func (a *area) has(n node) bool { return a.mark[n] == a.epoch }
+
+func (a *area) add(n node) bool {
+	if a.mark[n] == a.epoch {
+		return false
+	}
+	a.mark[n] = a.epoch
+	a.nodes = append(a.nodes, n)
+	return true
+}
+
+// begin empties the area, which nodes may be added to up to a number.
+func (a *area) begin(nodes int) {
+	for len(a.mark) < nodes {
+		a.mark = append(a.mark, 0)
+	}
+	a.epoch++
+	a.nodes, a.was = a.nodes[:0], a.was[:0]
 }
 
 // Stand keeps what the losses do, each given as the indices of its domains. The
 // engine goes over to it and is not to be used any more.
 func (e *Engine) Stand(losses [][]int) *Standing {
-	st := &Standing{m: e.m, held: make([]*stood, len(losses)), mark: make([]int32, e.m.nodes)}
+	st := &Standing{m: e.m, base: &stood{s: e.m.base, v: &View{}}, held: make([]*stood, len(losses))}
 	for i, lost := range losses {
 		st.held[i] = &stood{v: &View{Lost: lost}}
 	}
 	return st
 }
 
-// Nodes is how large the estate is to a standing, which takes some 25 bytes for
+// Nodes is how large the estate is to a standing, which takes some 30 bytes for
 // each of them and each loss.
 func (e *Engine) Nodes() int { return e.m.nodes }
 
@@ -60,7 +99,7 @@ func (st *Standing) Visit(i int, f func(*View)) {
 	if k.w == nil {
 		k.begin(st.m)
 	}
-	k.w.s.clock = 0
+	k.s.clock = 0
 	f(k.v)
 }
 
@@ -69,13 +108,24 @@ func (st *Standing) Visit(i int, f func(*View)) {
 // the end.
 func (st *Standing) Turned(i int) bool { return st.held[i].turned }
 
+// Stirred reports whether the last change that was followed did anything to a
+// thing in a loss, or to what it would have to wait for to come back.
+func (st *Standing) Stirred(i int, r estate.Ref) bool { return st.held[i].stirred(st.m.nodeOf(r)) }
+
+// PartStirred is like [Standing.Stirred] for a part of a service.
+func (st *Standing) PartStirred(i, service, part int) bool {
+	return st.held[i].stirred(st.m.partNode(service, part))
+}
+
+func (k *stood) stirred(n node) bool { return k.w == nil || k.area.has(n) || k.cone.has(n) }
+
 // begin loses the domains for the first time.
 func (k *stood) begin(m *model) {
 	k.w = (&Engine{m: m}).NewSweep()
-	s := k.w.s
+	k.s = k.w.s
 	k.w.when, k.w.began = make([]time.Duration, m.nodes), make([]time.Duration, len(m.actComp))
-	s.lose(k.v.Lost)
-	fell := append(slices.Clone(s.log.fell), m.down...)
+	k.s.lose(k.v.Lost)
+	fell := append(slices.Clone(k.s.log.fell), m.down...)
 	slices.Sort(fell)
 	k.w.play()
 	k.settle()
@@ -84,11 +134,10 @@ func (k *stood) begin(m *model) {
 
 // settle forgets how the state came about.
 func (k *stood) settle() {
-	s := k.w.s
-	t := s.log
-	s.log = nil
-	s.end(t)
-	s.order = s.order[:0]
+	t := k.s.log
+	k.s.log = nil
+	k.s.end(t)
+	k.s.order = k.s.order[:0]
 }
 
 // see makes the view anew. fell is what is down right after the loss, sorted.
@@ -96,18 +145,30 @@ func (k *stood) see(fell []node) {
 	m := k.w.m
 	before := slices.DeleteFunc(slices.Clone(fell), func(n node) bool { return !m.base.val[n] })
 	k.v = &View{w: k.w, fell: fell, Lost: k.v.Lost, Delta: k.w.delta(fell, k.w.missed(before)), kept: k}
-	k.v.im = &Impact{Snapshot: m.snap, Lost: k.v.Lost, LostDomains: k.v.LostDomains, fallen: k.w.s, back: k.w.s}
+	k.v.im = &Impact{Snapshot: m.snap, Lost: k.v.Lost, LostDomains: k.v.LostDomains, fallen: k.s, back: k.s}
 }
 
-// Renew goes over to a snapshot that differs in nothing that impact looks at:
-// titles, users, costs, objectives and the like. The caller answers for it.
-func (st *Standing) Renew(s *estate.Snapshot) {
-	st.m.snap = s
+// Renew goes over to a snapshot of which the changed documents differ in nothing
+// that impact looks at: titles, users, costs, objectives and the like. The caller
+// answers for it.
+func (st *Standing) Renew(s *estate.Snapshot, changed []estate.Ref) {
+	m := st.m
+	m.snap = s
+	st.seeds = st.seeds[:0]
+	for _, r := range changed {
+		st.seeds = append(st.seeds, m.own(r)...)
+	}
 	for _, k := range st.held {
 		k.turned = false
-		if k.w != nil {
-			k.v.im.Snapshot = s
+		if k.w == nil {
+			continue
 		}
+		k.v.im.Snapshot = s
+		k.area.begin(m.nodes)
+		for _, n := range st.seeds {
+			k.area.add(n)
+		}
+		st.stir(k)
 	}
 }
 
@@ -122,8 +183,6 @@ func (st *Standing) Follow(s *estate.Snapshot, changed []estate.Ref) (ok bool) {
 			return false
 		}
 	}
-	st.epoch++
-	st.area = st.area[:0]
 	m.snap = s
 	st.rewire(changed)
 	for _, r := range changed {
@@ -131,15 +190,15 @@ func (st *Standing) Follow(s *estate.Snapshot, changed []estate.Ref) (ok bool) {
 			m.rehost(r.Index)
 		}
 	}
-	st.spread(changed)
+	st.sow(changed)
 	if !st.keepCycles(changed) {
 		m.sccNodes = nil
 		m.findCycles()
 	}
-	m.base.grow(nil)
-	st.fallAgain(m.base, nil)
+	st.ties = m.tied()
+	st.again(st.base)
 	m.note()
-	st.each(func(k *stood) { st.again(k) })
+	st.each(st.again)
 	return true
 }
 
@@ -213,25 +272,25 @@ func (m *model) wants(r estate.Ref) int {
 // gates is the first node that stands for a condition and nothing else.
 func (m *model) gates() node { return m.actBase + node(len(m.actComp)) }
 
-// rewire builds the conditions of the changed documents anew, in place, and begins
-// the area with their nodes. Gates out of use ask for nothing, and nothing asks
+// rewire builds the conditions of the changed documents anew, in place, and notes
+// their nodes as the seeds of the change. Gates out of use ask for nothing, and nothing asks
 // for them, until they serve another condition.
 func (st *Standing) rewire(changed []estate.Ref) {
 	m := st.m
 	b := builder{m: m, some: map[node]int{}, idle: st.idle, next: node(m.nodes)}
+	st.wants = false
 	for _, r := range changed {
 		for _, n := range m.own(r) {
-			st.add(n)
 			b.at(n)
 			st.drop(&b, n)
 		}
 		if w := m.wants(r); w >= 0 && m.want[w] != none {
+			st.wants = true
 			n := m.want[w]
 			m.wanted[n] = slices.DeleteFunc(slices.Clone(m.wanted[n]), func(x int32) bool { return int(x) == w })
 			if n >= m.gates() {
 				b.at(n)
 				st.drop(&b, n)
-				st.add(n)
 				b.idle = append(b.idle, n)
 			}
 		}
@@ -251,11 +310,8 @@ func (st *Standing) rewire(changed []estate.Ref) {
 	}
 	st.idle = b.idle
 	m.grow(int(b.next))
-	for len(st.mark) < m.nodes {
-		st.mark = append(st.mark, 0)
-	}
+	st.seeds = b.nodes
 	for i, n := range b.nodes {
-		st.add(n)
 		m.need[n] = b.need[i]
 		replace(&m.inputs, &m.ins[n], b.in[i])
 		for _, in := range b.in[i] {
@@ -264,6 +320,7 @@ func (st *Standing) rewire(changed []estate.Ref) {
 	}
 	for _, r := range changed {
 		if w := m.wants(r); w >= 0 && m.want[w] != none {
+			st.wants = true
 			m.wanted[m.want[w]] = append(slices.Clone(m.wanted[m.want[w]]), int32(w))
 		}
 	}
@@ -278,23 +335,12 @@ func (st *Standing) drop(b *builder, n node) {
 		if in >= m.gates() {
 			b.at(in)
 			st.drop(b, in)
-			st.add(in)
 			b.idle = append(b.idle, in)
 		}
 	}
 	replace(&m.inputs, &m.ins[n], nil)
 	m.need[n] = 0
 }
-
-// add notes that a node is in the area.
-func (st *Standing) add(n node) {
-	if st.mark[n] != st.epoch {
-		st.mark[n] = st.epoch
-		st.area = append(st.area, n)
-	}
-}
-
-func (st *Standing) in(n node) bool { return st.mark[n] == st.epoch }
 
 // grow makes room for new gates.
 func (m *model) grow(nodes int) {
@@ -356,57 +402,58 @@ func (m *model) rehost(c int) {
 	}
 }
 
-// spread adds to the area all that the change reaches: what needs a thing in it,
-// the component of each action in it with its other actions, and what stands, is
-// copied to or comes back in a domain in it.
-func (st *Standing) spread(changed []estate.Ref) {
+// sow adds to the seeds what a change reaches by other ways than needs: actions
+// that share a limit, and what stands, is copied to or comes back in a domain.
+func (st *Standing) sow(changed []estate.Ref) {
 	m := st.m
+	var under area // domains that changed, and what is in them
 	for _, r := range changed {
-		if r.Kind == estate.KindLimit {
-			st.addActions(func(act *estate.Action) bool {
-				return slices.ContainsFunc(act.Uses, func(u estate.Use) bool { return u.Index == r.Index })
-			})
-		}
-	}
-	climb := func(from int) {
-		for i := from; i < len(st.area); i++ {
-			n := st.area[i]
-			for _, up := range m.out(n) {
-				st.add(up)
-			}
-			switch {
-			case m.isAction(n):
-				st.add(m.compBase + m.actComp[n-m.actBase])
-			case m.isComp(n):
-				for a, end := m.actions(n - m.compBase); a < end; a++ {
-					st.add(a)
+		switch r.Kind {
+		case estate.KindLimit:
+			for i, c := range m.actComp {
+				uses := m.snap.Components[c].Actions[m.actIndex[i]].Uses
+				if slices.ContainsFunc(uses, func(u estate.Use) bool { return u.Index == r.Index }) {
+					st.seeds = append(st.seeds, m.actBase+node(i))
 				}
 			}
+		case estate.KindCrew:
+			for _, up := range m.out(m.nodeOf(r)) {
+				if m.isAction(up) {
+					st.seeds = append(st.seeds, up)
+				}
+			}
+		case estate.KindDomain:
+			if under.mark == nil {
+				under.begin(m.nodes)
+			}
+			under.add(node(r.Index))
+		case estate.KindComponent, estate.KindService, estate.KindProbe, estate.KindOption:
 		}
 	}
-	climb(0)
-	if !slices.ContainsFunc(st.area, func(n node) bool { return n < m.compBase }) {
+	if under.mark == nil {
 		return
 	}
-	reached := len(st.area)
-	for c := range m.snap.Components {
-		comp := &m.snap.Components[c]
-		in := func(d int) bool { return st.in(node(d)) }
-		if slices.ContainsFunc(comp.Replicas, func(r estate.Replica) bool { return in(r.In) }) ||
-			comp.Data != nil && slices.ContainsFunc(comp.Data.Copies, func(k estate.Copy) bool { return in(k.In) }) ||
-			slices.ContainsFunc(comp.Actions, func(act estate.Action) bool { return slices.ContainsFunc(act.At, in) }) {
-			st.add(m.compBase + node(c))
+	for i := 0; i < len(under.nodes); i++ {
+		for _, up := range m.out(under.nodes[i]) {
+			if up < m.compBase || int(up) >= int(m.gates()) {
+				under.add(up)
+			}
 		}
 	}
-	climb(reached)
+	st.seeds = append(st.seeds, under.nodes...)
+	m.placedIn(under.has, func(c node) { st.seeds = append(st.seeds, c) })
 }
 
-// addActions adds the actions that f says.
-func (st *Standing) addActions(f func(*estate.Action) bool) {
-	m := st.m
-	for i, c := range m.actComp {
-		if f(&m.snap.Components[c].Actions[m.actIndex[i]]) {
-			st.add(m.actBase + node(i))
+// placedIn calls f for the components that stand, are copied to or come back in
+// one of some domains.
+func (m *model) placedIn(some func(node) bool, f func(c node)) {
+	in := func(d int) bool { return some(node(d)) }
+	for i := range m.snap.Components {
+		c := &m.snap.Components[i]
+		if slices.ContainsFunc(c.Replicas, func(r estate.Replica) bool { return in(r.In) }) ||
+			c.Data != nil && slices.ContainsFunc(c.Data.Copies, func(k estate.Copy) bool { return in(k.In) }) ||
+			slices.ContainsFunc(c.Actions, func(act estate.Action) bool { return slices.ContainsFunc(act.At, in) }) {
+			f(m.compBase + node(i))
 		}
 	}
 }
@@ -416,6 +463,7 @@ func (st *Standing) addActions(f func(*estate.Action) bool) {
 // that it had.
 func (st *Standing) keepCycles(changed []estate.Ref) bool {
 	m := st.m
+	seen := map[node]bool{}
 	for _, r := range changed {
 		switch r.Kind {
 		case estate.KindComponent, estate.KindService, estate.KindCrew:
@@ -426,7 +474,7 @@ func (st *Standing) keepCycles(changed []estate.Ref) bool {
 		if m.scc[n] >= 0 {
 			return false
 		}
-		seen := map[node]bool{}
+		clear(seen)
 		for stack := []node{n}; len(stack) > 0; {
 			v := stack[len(stack)-1]
 			stack = stack[:len(stack)-1]
@@ -434,8 +482,7 @@ func (st *Standing) keepCycles(changed []estate.Ref) bool {
 				if i == n {
 					return false
 				}
-				// A way back to n goes through what needs it: that is in the area.
-				if st.in(i) && !seen[i] {
+				if i >= m.compBase && !seen[i] {
 					seen[i] = true
 					stack = append(stack, i)
 				}
@@ -444,6 +491,60 @@ func (st *Standing) keepCycles(changed []estate.Ref) bool {
 	}
 	m.upward = sync.OnceValue(func() [][]node { return components(m.nodes, m.in) })
 	return true
+}
+
+// ties are the groups of nodes that may hold each other up in no time: run-time
+// cycles, and cycles through actions that take none. A group is judged as a whole.
+// Any other cycle takes time to go round, so nothing in it can be what it is only
+// because of itself, and it may be judged piece by piece.
+type ties struct {
+	of      []int32 // of each node: its group, or -1
+	members [][]node
+}
+
+func (m *model) tied() ties {
+	instant := func(a node) bool {
+		i := a - m.actBase
+		return m.snap.Components[m.actComp[i]].Actions[m.actIndex[i]].Takes.Likely <= 0
+	}
+	some := false
+	for i := range m.actComp {
+		some = some || instant(m.actBase+node(i))
+	}
+	if !some {
+		return ties{m.scc, m.sccNodes}
+	}
+	t := ties{of: make([]int32, m.nodes)}
+	var list []node
+	edges := make(map[node][]node)
+	for c := range m.total {
+		n := m.compBase + node(c)
+		list = nil
+		for a, end := m.actions(int32(c)); a < end; a++ {
+			if instant(a) {
+				list = append(list, a)
+			}
+		}
+		if list != nil {
+			edges[n] = append(list, m.in(n)...)
+		}
+	}
+	for _, group := range components(m.nodes, func(n node) []node {
+		if e, ok := edges[n]; ok {
+			return e
+		}
+		return m.in(n)
+	}) {
+		id := int32(-1)
+		if len(group) > 1 {
+			id = int32(len(t.members))
+			t.members = append(t.members, group)
+		}
+		for _, n := range group {
+			t.of[n] = id
+		}
+	}
+	return t
 }
 
 // grow makes room for new gates; w is the sweep that the state belongs to, if any.
@@ -462,17 +563,17 @@ func (s *state) grow(w *Sweep) {
 
 // fallAgain finds what of the area is up right after the loss: all of it is taken
 // as up, then what cannot be is taken away. What is outside is as it was.
-func (st *Standing) fallAgain(s *state, lost []int) {
-	m := s.m
-	for _, n := range st.area {
+func (k *stood) fallAgain() {
+	s, m := k.s, k.s.m
+	for _, n := range k.area.nodes {
 		s.val[n], s.flag[n], s.rank[n] = true, true, 0
 	}
-	for _, d := range lost {
-		if st.in(node(d)) {
+	for _, d := range k.v.Lost {
+		if k.area.has(node(d)) {
 			s.flag[d] = false
 		}
 	}
-	for _, n := range st.area {
+	for _, n := range k.area.nodes {
 		s.count[n] = 0
 		for _, i := range m.in(n) {
 			if s.val[i] && s.rank[i] == 0 {
@@ -484,8 +585,8 @@ func (st *Standing) fallAgain(s *state, lost []int) {
 		}
 		c := n - m.compBase
 		s.living[c], s.direct[c] = 0, false
-		for _, r := range m.snap.Components[c].Replicas {
-			if s.val[r.In] {
+		for i := range m.stands[c] {
+			if r := &m.stands[c][i]; s.val[r.In] {
 				s.living[c] += int32(r.Count)
 			}
 		}
@@ -494,63 +595,179 @@ func (st *Standing) fallAgain(s *state, lost []int) {
 		}
 		s.flag[n] = s.holds(c)
 	}
-	for _, n := range st.area {
+	for _, n := range k.area.nodes {
 		if !s.flag[n] || s.count[n] < m.need[n] {
 			s.fall(n)
 		}
 	}
 	s.spread()
-	for _, n := range st.area {
+	for _, n := range k.area.nodes {
 		if m.isComp(n) {
 			s.held[n-m.compBase] = s.flag[n]
 		}
 	}
 }
 
-// again brings one loss up to date.
+// now is what a node is.
+func (k *stood) now(n node) moment {
+	s := k.s
+	t := moment{up: s.val[n] && s.rank[n] == 0, val: s.val[n], flag: s.flag[n]}
+	if s.m.isComp(n) {
+		t.held = s.held[n-s.m.compBase]
+	}
+	if t.val && !t.up {
+		t.when = k.w.when[n]
+	}
+	return t
+}
+
+// mostRounds is how often an area grows by what came out otherwise, before it
+// grows by all that needs this.
+const mostRounds = 3
+
+// again brings one loss up to date: the seeds are judged, then what needs one that
+// came out otherwise together with them, until nothing outside does.
 func (st *Standing) again(k *stood) {
-	var (
-		s, m  = k.w.s, st.m
-		tells = func(n node) bool { return n >= m.svcBase && n < m.crewBase || n >= m.partBase && n < m.actBase }
-		was   = make([]bool, len(st.area))
-	)
+	s, m, a := k.s, st.m, &k.area
 	s.grow(k.w)
-	for i, n := range st.area {
-		was[i] = tells(n) && s.val[n] || m.isComp(n) && s.flag[n]
+	a.begin(m.nodes)
+	for _, n := range st.seeds {
+		a.add(n)
 	}
-	s.clock = 0
-	st.fallAgain(s, k.v.Lost)
-	st.recoverAgain(k)
-	k.settle()
+	st.close(k, 0)
+	s.area, s.clock = a, 0
+	for round, from := 1, 0; from < len(a.nodes); round++ {
+		k.fallAgain()
+		if k.w != nil {
+			k.recoverAgain()
+			k.settle()
+		}
+		size := len(a.nodes)
+		for i, n := range a.nodes[:size] {
+			if k.now(n) == a.was[i] {
+				continue
+			}
+			for _, up := range m.out(n) {
+				a.add(up)
+			}
+			if n < m.compBase {
+				m.placedIn(func(d node) bool { return d == n }, func(c node) { a.add(c) })
+			}
+		}
+		if round >= mostRounds {
+			for i := size; i < len(a.nodes); i++ {
+				for _, up := range m.out(a.nodes[i]) {
+					a.add(up)
+				}
+				st.close(k, i)
+			}
+		}
+		st.close(k, size)
+		if from = size; from == len(a.nodes) {
+			break
+		}
+	}
+	s.area = nil
+	if k.w != nil {
+		st.tell(k)
+	}
+}
+
+// close adds to an area what is judged together with what it has: the component
+// of each action, with its other actions, and what ties hold; and notes what all
+// of it was.
+func (st *Standing) close(k *stood, from int) {
+	m, a := st.m, &k.area
+	for i := from; i < len(a.nodes); i++ {
+		n := a.nodes[i]
+		if t := st.ties.of[n]; t >= 0 {
+			for _, x := range st.ties.members[t] {
+				a.add(x)
+			}
+		}
+		switch {
+		case m.isAction(n):
+			a.add(m.compBase + m.actComp[n-m.actBase])
+		case m.isComp(n):
+			for x, end := m.actions(n - m.compBase); x < end; x++ {
+				a.add(x)
+			}
+		}
+	}
+	for i := len(a.was); i < len(a.nodes); i++ {
+		a.was = append(a.was, k.now(a.nodes[i]))
+	}
+}
+
+// tell makes a view of what the area is now, and says what became of it.
+func (st *Standing) tell(k *stood) {
+	var (
+		s, m, a = k.s, st.m, &k.area
+		tells   = func(n node) bool { return n >= m.svcBase && n < m.crewBase || n >= m.partBase && n < m.actBase }
+		other   = st.wants
+	)
 	k.turned = false
-	for i, n := range st.area {
-		k.turned = k.turned || was[i] != (tells(n) && s.val[n] || m.isComp(n) && s.flag[n])
-	}
-	fell := make([]node, 0, len(k.v.fell)+len(st.area)/4)
-	for _, n := range k.v.fell {
-		if !st.in(n) {
-			fell = append(fell, n)
+	for i, n := range a.nodes {
+		if was, now := a.was[i], k.now(n); was != now {
+			other = true
+			k.turned = k.turned || tells(n) && was.val != now.val || m.isComp(n) && was.flag != now.flag
 		}
 	}
-	rest := len(fell)
-	for _, n := range st.area {
-		if !s.val[n] || s.rank[n] != 0 {
-			fell = append(fell, n)
+	k.v.im.Snapshot = m.snap
+	if other {
+		fell := make([]node, 0, len(k.v.fell)+len(a.nodes)/4)
+		for _, n := range k.v.fell {
+			if !a.has(n) {
+				fell = append(fell, n)
+			}
 		}
+		rest := len(fell)
+		for _, n := range a.nodes {
+			if !s.val[n] || s.rank[n] != 0 {
+				fell = append(fell, n)
+			}
+		}
+		if len(fell) > rest {
+			slices.Sort(fell)
+		}
+		k.see(fell)
 	}
-	if len(fell) > rest {
-		slices.Sort(fell)
-	}
-	k.see(fell)
+	st.stir(k)
 	if k.asked {
 		st.relock(k)
 	}
 }
 
+// stir finds what is down and waits for something in the area, directly or not.
+func (st *Standing) stir(k *stood) {
+	s, m, c := k.s, st.m, &k.cone
+	c.begin(m.nodes)
+	push := func(n node) {
+		if n >= m.compBase && !s.val[n] {
+			c.add(n)
+		}
+	}
+	for _, n := range k.area.nodes {
+		push(n)
+		for _, up := range m.out(n) {
+			push(up)
+		}
+	}
+	for i := 0; i < len(c.nodes); i++ {
+		n := c.nodes[i]
+		for _, up := range m.out(n) {
+			push(up)
+		}
+		if m.isAction(n) {
+			push(m.compBase + m.actComp[n-m.actBase])
+		}
+	}
+}
+
 // recoverAgain is [Sweep.play] of the area: what is outside comes up when it did.
-func (st *Standing) recoverAgain(k *stood) {
+func (k *stood) recoverAgain() {
 	var (
-		w, s, m = k.w, k.w.s, st.m
+		w, s, m = k.w, k.s, k.s.m
 		bumps   []bump
 		queue   finishes
 		now     time.Duration
@@ -558,10 +775,10 @@ func (st *Standing) recoverAgain(k *stood) {
 		next    int
 	)
 	s.begin()
-	for _, n := range st.area {
+	for _, n := range k.area.nodes {
 		for _, i := range m.in(n) {
 			switch {
-			case st.in(i) || !s.val[i] || s.rank[i] == 0:
+			case k.area.has(i) || !s.val[i] || s.rank[i] == 0:
 			case s.val[n]:
 				s.count[n]++
 			default:
@@ -611,24 +828,18 @@ func (st *Standing) recoverAgain(k *stood) {
 func (k *stood) deadlocks() []Deadlock {
 	if !k.asked {
 		down := k.v.stuck()
-		k.locks, k.asked = k.w.s.deadlocksAmong(down, func() []node { return down }), true
+		k.locks, k.asked = k.s.deadlocksAmong(down, func() []node { return down }), true
 	}
 	return k.locks
 }
 
-// relock finds the deadlocks anew in the area. Those outside hang on nothing in it.
+// relock finds the deadlocks anew among what the change stirred. Others hang on
+// nothing that it touched.
 func (st *Standing) relock(k *stood) {
-	m := st.m
 	kept := slices.DeleteFunc(slices.Clone(k.locks), func(d Deadlock) bool {
-		return slices.ContainsFunc(d.Cycle, func(r estate.Ref) bool { return st.in(m.nodeOf(r)) })
+		return slices.ContainsFunc(d.Cycle, func(r estate.Ref) bool { return k.stirred(st.m.nodeOf(r)) })
 	})
-	var down []node
-	for _, n := range st.area {
-		if n >= m.compBase && !k.w.s.val[n] {
-			down = append(down, n)
-		}
-	}
-	slices.Sort(down)
-	k.locks = append(kept, k.w.s.deadlocksAmong(down, k.v.stuck)...)
+	down := slices.Sorted(slices.Values(k.cone.nodes))
+	k.locks = append(kept, k.s.deadlocksAmong(down, k.v.stuck)...)
 	slices.SortFunc(k.locks, byCycle)
 }
