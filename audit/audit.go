@@ -211,7 +211,12 @@ type auditor struct {
 	hosts  [][]int // of each domain: the components with a replica or a copy in it
 
 	channels map[string][]int // to staff and to users, once asked for
+	outright *outright        // what things cannot do without, as it is written
 	must     []bool           // of each component: some service cannot do without it
+	touches  map[int]reach    // of components asked for before
+	dates    dates            // how many documents say since when they are true
+	waivers  []estate.Ref     // the documents with exceptions
+	ledger   *ledger          // of a Checker: who takes which room
 	used     usage
 	tight    bool       // something takes stated room
 	subjects [][]string // by kind: how findings name the documents
@@ -232,7 +237,9 @@ type auditor struct {
 	wants  bool                // deadlocks are sought with wants as needs, too
 	strict *strictly           // once asked for
 	behind []estate.Ref        // what changed since strict was asked for
-	known  *known              // of a check that follows another; else nil
+
+	recounted []estate.Ref // and of which crews and limits the number did
+	known     *known       // of a check that follows another; else nil
 
 	places   *estate.Snapshot // where documents are in files, if not s
 	standing *impact.Standing // of a Checker: with nothing lost, then each named loss; else nil
@@ -261,7 +268,7 @@ func newAuditor(s *estate.Snapshot, o Options) (*auditor, error) {
 			a.rules = append(a.rules, r)
 		}
 	}
-	if err := checkWaivers(s, names); err != nil {
+	if err := checkWaivers(s, names, slices.Collect(docs(s))); err != nil {
 		return nil, err
 	}
 	if err := a.choose(); err != nil {
@@ -271,7 +278,15 @@ func newAuditor(s *estate.Snapshot, o Options) (*auditor, error) {
 	a.graph = newGraph(s)
 	a.fates = fates(s)
 	a.hosts = hosts(s)
-	a.must = musts(s)
+	a.outright = newOutright(s)
+	a.must = a.outright.musts()
+	a.touches = map[int]reach{}
+	a.dates.note(s)
+	for r := range docs(s) {
+		if len(s.Doc(r).Waive) > 0 {
+			a.waivers = append(a.waivers, r)
+		}
+	}
 	a.subjects = make([][]string, len(estate.Kinds()))
 	for r := range docs(s) {
 		a.subjects[r.Kind] = append(a.subjects[r.Kind], s.NameOf(r))
@@ -330,18 +345,55 @@ func eachDomain(s *estate.Snapshot, r estate.Ref, f func(d int)) {
 func hosts(s *estate.Snapshot) [][]int {
 	out := make([][]int, len(s.Domains))
 	for i := range s.Components {
-		host := func(d int) {
+		eachHost(&s.Components[i], func(d int) {
 			if h := out[d]; len(h) == 0 || h[len(h)-1] != i {
 				out[d] = append(h, i)
 			}
+		})
+	}
+	return out
+}
+
+// eachHost calls f for every domain with a replica or a copy of the component.
+func eachHost(c *estate.Component, f func(d int)) {
+	for i := range c.Replicas {
+		f(c.Replicas[i].In)
+	}
+	if c.Data != nil {
+		for i := range c.Data.Copies {
+			f(c.Data.Copies[i].In)
 		}
-		for _, r := range s.Components[i].Replicas {
-			host(r.In)
+	}
+}
+
+// rehost brings hosts up to date with changed documents.
+func rehost(hosts [][]int, before, after *estate.Snapshot, changed []estate.Ref) {
+	for _, r := range changed {
+		if r.Kind != estate.KindComponent {
+			continue
 		}
-		if s.Components[i].Data != nil {
-			for _, k := range s.Components[i].Data.Copies {
-				host(k.In)
+		eachHost(&before.Components[r.Index], func(d int) {
+			hosts[d] = slices.DeleteFunc(hosts[d], func(c int) bool { return c == r.Index })
+		})
+		eachHost(&after.Components[r.Index], func(d int) {
+			if at, found := slices.BinarySearch(hosts[d], r.Index); !found {
+				hosts[d] = slices.Insert(hosts[d], at, r.Index)
 			}
+		})
+	}
+}
+
+// follows brings a list of documents up to date with changed ones.
+func follows(list, changed []estate.Ref, has func(estate.Ref) bool) []estate.Ref {
+	var out []estate.Ref
+	for _, r := range list {
+		if !slices.Contains(changed, r) {
+			out = append(out, r)
+		}
+	}
+	for _, r := range changed {
+		if has(r) {
+			out = append(out, r)
 		}
 	}
 	return out

@@ -41,7 +41,7 @@ func (c *Checker) Check(s *estate.Snapshot, now time.Time) (*Report, error) {
 	c.judged = Judged{}
 	a, err := c.follow(s, now)
 	if a == nil && err == nil {
-		c.judged.Whole = true
+		c.judged.Whole, c.last = true, nil
 		if a, err = newAuditor(s, o); err == nil {
 			a.stand()
 		}
@@ -74,16 +74,15 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	}
 	k := &known{}
 	for _, x := range changes {
-		if x.What != estate.Changed || x.Kind == estate.KindDomain {
+		if x.What != estate.Changed {
 			return nil, nil //nolint:nilnil // everything is to be judged
 		}
 		r, _ := s.Lookup(x.Kind, x.Name)
-		k.changed = append(k.changed, r)
-		for _, f := range x.Fields {
-			k.note(x.Kind, f.Path)
+		if k.note(r, x.Fields)&swaysAll != 0 {
+			return nil, nil //nolint:nilnil // everything is to be judged
 		}
 	}
-	if err := checkWaivers(s, ruleNames()); err != nil {
+	if err := checkWaivers(s, ruleNames(), k.documents); err != nil {
 		return nil, err
 	}
 	if last.turns(s, last.o.Now, now) {
@@ -92,19 +91,22 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	a := *last
 	a.s, a.o.Now = s, now
 	a.behind = slices.Concat(last.behind, k.changed)
+	a.recounted = slices.Concat(last.recounted, k.recounted)
 	a.base, a.list, a.swept, a.idle, a.skip, a.sweep = found{}, nil, nil, 0, nil, nil
-	a.known = k
-	if k.graph {
+	a.known, a.touches = k, map[int]reach{}
+	if k.sways&swaysGraph != 0 {
 		a.graph = last.graph.renew(s, k.changed)
 		if a.graph == nil {
 			return nil, nil //nolint:nilnil // everything is to be judged
 		}
-		a.must = musts(s)
 		a.needed = slices.Clone(last.needed)
 		for _, r := range k.changed {
 			eachDomain(last.s, r, func(d int) { a.needed[d]-- })
 			eachDomain(s, r, func(d int) { a.needed[d]++ })
 		}
+		a.outright.follow(s, k.changed)
+		a.must = a.outright.musts()
+		k.musts = !slices.Equal(a.must, last.must)
 	} else {
 		g := *last.graph
 		g.s = s
@@ -113,16 +115,23 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	if last.cutter != nil {
 		a.cutter = last.cutter.follow(s, k.changed)
 	}
-	if k.places {
-		a.hosts = hosts(s)
+	if k.sways&swaysPlaces != 0 {
+		rehost(a.hosts, last.s, s, k.changed)
 	}
-	a.channels = nil
+	if k.sways&swaysRoom != 0 {
+		a.ledger.follow(&a, last.s, k.changed)
+	}
+	a.dates.follow(last.s, s, k.documents)
+	a.waivers = follows(last.waivers, k.documents, func(r estate.Ref) bool { return len(s.Doc(r).Waive) > 0 })
+	if k.sways&(swaysGraph|swaysTools) != 0 {
+		a.channels = nil
+	}
 	for _, kind := range channelKinds() {
 		a.channelsTo(kind.whom)
 	}
-	if !k.engine {
-		a.standing.Renew(s, k.changed)
-	} else if !a.standing.Follow(s, k.changed) {
+	if k.sways&swaysImpact == 0 {
+		a.standing.Renew(s, k.documents)
+	} else if !a.standing.Follow(s, k.changed, k.recounted) {
 		return nil, nil //nolint:nilnil // everything is to be judged
 	}
 	a.engine = a.standing.Engine()
@@ -177,11 +186,17 @@ func (a *auditor) turns(s *estate.Snapshot, from, to time.Time) bool {
 
 // known is what the check before found, and what the change since then reaches.
 type known struct {
-	changed                     []estate.Ref
-	engine, graph, places, room bool // whether it may change what impact says, who needs whom, what stands where, how much room is taken
+	documents []estate.Ref // that changed
+	changed   []estate.Ref // of these, but for those that follow
+	recounted []estate.Ref // crews and limits of which only the number changed
+	of        []sways      // what the change of each of documents sways
+	sways     sways        // all of it
+	flips     bool         // there are enough people or slots for another set of actions
+	musts     bool         // other components than before are such that a service cannot do without
 
 	over     []*Finding          // what was found and is taken over as it is, sorted
 	findings map[string]*Finding // by ID: what else was found
+	had      map[[2]string]bool  // what else was found, by rule and loss
 	lossAt   map[string]int      // of each loss: its place in what is standing
 	below    []bool              // of each component: something that changed needs it, directly or not
 	promised bool                // a service with an objective is reached
@@ -189,24 +204,94 @@ type known struct {
 	count    int
 }
 
-// note says what the change of a field may change.
-func (k *known) note(kind estate.Kind, path string) {
-	field, _, _ := strings.Cut(path, ".")
-	field, _, _ = strings.Cut(field, "[")
-	switch field {
-	case "needs", "wants", "startNeeds", "parts":
-		k.graph, k.engine = true, true
-	case "actions":
-		k.graph, k.engine = true, true
-	case "replicas", "data":
-		k.places, k.room, k.engine = true, true, true
-	case "mode", "atLeast", "auto", "people", "slots":
-		k.engine = true
-	case "kind", "name", "title", "source", "cost", "waive", "tool", "spread", "users", "weight", "paid", "tier", "objectives":
-	default:
-		k.graph, k.places, k.room, k.engine = true, true, true, true
-		_ = kind
+// A sways is a set of things that the change of a document may sway.
+type sways uint8
+
+const (
+	swaysImpact sways = 1 << iota // what impact says
+	swaysGraph                    // who needs whom
+	swaysPlaces                   // what stands where
+	swaysRoom                     // how much room there is, and is taken
+	swaysTools                    // what is a tool
+	swaysUp                       // what is said of those that need the document
+	swaysDown                     // what is said of those that it needs
+	swaysAll                      // anything
+)
+
+// note says what the change of fields of a document sways.
+func (k *known) note(r estate.Ref, fields []estate.FieldChange) sways {
+	var all sways
+	counts := len(fields) > 0
+	for _, f := range fields {
+		x := swaysOf(r.Kind, f.Path)
+		all |= x
+		counts = counts && (f.Path == "people" || f.Path == "slots")
 	}
+	k.documents, k.of, k.sways = append(k.documents, r), append(k.of, all), k.sways|all
+	if counts {
+		k.recounted = append(k.recounted, r)
+	} else {
+		k.changed = append(k.changed, r)
+	}
+	return all
+}
+
+func swaysOf(kind estate.Kind, path string) sways {
+	field, rest := path, ""
+	if i := strings.IndexAny(path, ".[ "); i >= 0 {
+		field, rest = path[:i], path[i:]
+	}
+	switch field {
+	case "title", "source", "waive", "objectives", "page", "weight", "paid":
+		return 0 // what is said of the document itself
+	}
+	const needs = swaysImpact | swaysGraph | swaysUp | swaysDown
+	switch kind {
+	case estate.KindDomain:
+		switch field {
+		case "cost", "operator", "rate", "outage", "growth":
+			return 0
+		case "capacity":
+			return swaysRoom
+		}
+	case estate.KindProbe, estate.KindOption:
+		return 0
+	case estate.KindLimit:
+		if field == "cost" || field == "slots" {
+			return swaysImpact
+		}
+	case estate.KindComponent, estate.KindService, estate.KindCrew:
+		switch field {
+		case "cost":
+			return swaysUp
+		case "users", "tier":
+			return swaysDown
+		case "tool":
+			return swaysTools | swaysUp | swaysDown
+		case "needs", "wants", "startNeeds", "parts":
+			return needs
+		case "actions":
+			switch {
+			case strings.Contains(rest, "].takes"):
+				return swaysImpact | swaysUp
+			case strings.Contains(rest, "].run"), strings.Contains(rest, "].ramp"):
+				return 0
+			}
+			return needs | swaysPlaces
+		case "replicas":
+			return swaysImpact | swaysPlaces | swaysRoom | swaysUp
+		case "data":
+			if strings.HasSuffix(rest, "].tested") {
+				return 0
+			}
+			return swaysImpact | swaysPlaces | swaysUp
+		case "mode", "atLeast", "auto":
+			return swaysImpact | swaysUp | swaysPlaces
+		case "people":
+			return swaysImpact
+		}
+	}
+	return swaysAll
 }
 
 // reach finds what the change reaches, by the needs before and after it.
@@ -222,29 +307,26 @@ func (k *known) reach(before, after *graph) {
 		}
 	}
 	changed := map[int]bool{}
-	seed := func(i int) {
-		changed[i] = true
-		push(up, &ups, i)
-		push(down, &downs, i)
-	}
-	limits := map[int]bool{}
-	for _, r := range k.changed {
+	var own []int
+	for j, r := range k.documents {
 		switch r.Kind {
 		case estate.KindComponent, estate.KindService, estate.KindCrew:
-			seed(after.id(r))
-		case estate.KindLimit:
-			limits[r.Index] = true
-		case estate.KindDomain, estate.KindProbe, estate.KindOption:
+			i := after.id(r)
+			own = append(own, i)
+			if k.of[j]&swaysUp != 0 {
+				push(up, &ups, i)
+			}
+			if k.of[j]&swaysDown != 0 {
+				changed[i] = true
+				push(down, &downs, i)
+			}
+		case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
 		}
 	}
-	if len(limits) > 0 {
-		for i := range s.Components {
-			for j := range s.Components[i].Actions {
-				if slices.ContainsFunc(s.Components[i].Actions[j].Uses, func(u estate.Use) bool { return limits[u.Index] }) {
-					seed(i)
-				}
-			}
-		}
+	flipped := k.flipped(before.s, s)
+	k.flips = len(flipped) > 0
+	for _, c := range flipped {
+		push(up, &ups, c)
 	}
 	for len(ups) > 0 {
 		i := ups[len(ups)-1]
@@ -273,6 +355,9 @@ func (k *known) reach(before, after *graph) {
 		k.reached[kind] = make([]bool, count(s, kind))
 	}
 	k.below = down[:after.first[1]]
+	for _, i := range own {
+		up[i] = true
+	}
 	for i := range n {
 		if up[i] || down[i] {
 			r := after.ref(i)
@@ -280,6 +365,41 @@ func (k *known) reach(before, after *graph) {
 			k.count++
 		}
 	}
+}
+
+// flipped lists the components with actions that there were enough people or slots
+// for, and are not any more, or the other way round.
+func (k *known) flipped(before, after *estate.Snapshot) []int {
+	numbers := map[estate.Ref][2]int{}
+	for _, r := range k.documents {
+		key := estate.Ref{Kind: r.Kind, Index: r.Index}
+		switch r.Kind {
+		case estate.KindCrew:
+			numbers[key] = [2]int{before.Crews[r.Index].People, after.Crews[r.Index].People}
+		case estate.KindLimit:
+			numbers[key] = [2]int{before.Limits[r.Index].Slots, after.Limits[r.Index].Slots}
+		case estate.KindDomain, estate.KindComponent, estate.KindService, estate.KindProbe, estate.KindOption:
+		}
+	}
+	if len(numbers) == 0 {
+		return nil
+	}
+	enough := func(have, asked int) bool { return have < 0 || asked <= have }
+	flips := func(kind estate.Kind, uses []estate.Use) bool {
+		return slices.ContainsFunc(uses, func(u estate.Use) bool {
+			x, ok := numbers[estate.Ref{Kind: kind, Index: u.Index}]
+			return ok && enough(x[0], u.Count) != enough(x[1], u.Count)
+		})
+	}
+	var out []int
+	for i := range after.Components {
+		if slices.ContainsFunc(after.Components[i].Actions, func(act estate.Action) bool {
+			return flips(estate.KindCrew, act.Crew) || flips(estate.KindLimit, act.Uses)
+		}) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 func (k *known) reaches(r estate.Ref) bool {
@@ -330,13 +450,15 @@ func (a *auditor) takeOver(list []Finding) {
 		local[r.name] = r.local
 	}
 	k := a.known
-	k.findings = map[string]*Finding{}
+	k.findings, k.had = map[string]*Finding{}, map[[2]string]bool{}
 	for i := range list {
 		f := &list[i]
 		anew := false
 		switch {
 		case local[f.Rule], f.Rule == "outage":
 			anew = k.reaches(f.about[0])
+		case f.Rule == "stale":
+			anew = len(f.about) == 0 || a.dates.anew(f.about[0].Kind) || slices.Contains(k.documents, f.about[0])
 		case f.Rule == "unrecoverable":
 			if anew = a.stirred(f.Loss, f.about[0], f.spot.part-1); anew {
 				k.findings[f.ID] = f
@@ -347,6 +469,8 @@ func (a *auditor) takeOver(list []Finding) {
 		}
 		if !anew {
 			k.over = append(k.over, f)
+		} else {
+			k.had[[2]string{f.Rule, f.Loss}] = true
 		}
 	}
 }
@@ -362,6 +486,7 @@ func (a *auditor) stand() {
 	}
 	a.standing = a.engine.Stand(a.losses())
 	a.engine = a.standing.Engine()
+	a.ledger = newLedger(a)
 }
 
 // losses lists what is kept: nothing lost, then each named loss.

@@ -21,7 +21,7 @@ func (a *auditor) coldStart() {
 	if a.err != nil || !a.runs("deadlock") || Warning.Rank() < a.o.MinSeverity.Rank() {
 		return
 	}
-	if a.known != nil && !a.known.engine && !a.frozen {
+	if a.known != nil && a.known.sways&swaysImpact == 0 && !a.frozen {
 		return // there was none, and nothing changed that could make one
 	}
 	var held []bool // what never did is as down as it was

@@ -92,7 +92,7 @@ func (a *auditor) round(t *trial, cycle []estate.Ref) []string {
 // that.
 func (a *auditor) prepareStrictly() (join func()) {
 	a.wants = a.runs("deadlock") && len(a.named) > 0
-	if a.known != nil && !a.known.engine && !slices.ContainsFunc(a.wanted, func(all []impact.Deadlock) bool { return len(all) > 0 }) {
+	if a.known != nil && a.known.sways&swaysImpact == 0 && !slices.ContainsFunc(a.wanted, func(all []impact.Deadlock) bool { return len(all) > 0 }) {
 		a.wants = false // there was none, and nothing changed that could make one
 	}
 	if !a.wants {
@@ -103,15 +103,16 @@ func (a *auditor) prepareStrictly() (join func()) {
 		s      = a.s
 		strict = a.strict
 		behind = a.behind
+		counts = a.recounted
 	)
 	wait.Go(func() {
-		if strict == nil || !strict.follow(s, behind) {
+		if strict == nil || !strict.follow(s, behind, counts) {
 			strict = a.newStrictly(s)
 		}
 	})
 	return func() {
 		wait.Wait()
-		a.strict, a.behind = strict, nil
+		a.strict, a.behind, a.recounted = strict, nil, nil
 	}
 }
 
@@ -190,7 +191,7 @@ func (a *auditor) newStrictly(s *estate.Snapshot) *strictly {
 
 // follow goes over to a snapshot of which only some documents changed; false: it
 // cannot. The places in files of the others may be former ones.
-func (k *strictly) follow(s *estate.Snapshot, changed []estate.Ref) bool {
+func (k *strictly) follow(s *estate.Snapshot, changed, recounted []estate.Ref) bool {
 	if k.standing == nil {
 		return false
 	}
@@ -208,7 +209,7 @@ func (k *strictly) follow(s *estate.Snapshot, changed []estate.Ref) bool {
 		case estate.KindDomain, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
 		}
 	}
-	return k.standing.Follow(k.s, changed)
+	return k.standing.Follow(k.s, changed, recounted)
 }
 
 func (k *strictly) component(s *estate.Snapshot, i int) {

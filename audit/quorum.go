@@ -358,7 +358,7 @@ func quorum(a *auditor) {
 			}
 		}
 		r := a.component(i)
-		touched := a.graph.touched(a.s.Components[i].Tool, r)
+		touched := a.touchedBy(i)
 		f.Users, f.Proof.Services, f.about = touched.users, touched.names(a.s), []estate.Ref{r}
 		switch {
 		case len(stays) > 0:

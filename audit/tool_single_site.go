@@ -33,7 +33,7 @@ func toolSingleSite(a *auditor) {
 // singleSite says what the loss of its only site does to a tool.
 func (a *auditor) singleSite(t *trial, r estate.Ref) {
 	c := &a.s.Components[r.Index]
-	touched := a.graph.touched(true, r)
+	touched := a.touchedBy(r.Index)
 	f := Finding{
 		Severity: Warning, Users: touched.users, about: []estate.Ref{r},
 		Sentence: fmt.Sprintf("the tool %s stands in %s only", c.Name, t.loss.name),

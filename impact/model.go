@@ -47,6 +47,9 @@ type model struct {
 	stands   [][]estate.Replica // of each component: its replicas, as hosts has them
 	total    []int32            // of each component: all its replicas
 
+	people []int // of each crew, and slots of each limit
+	slots  []int
+
 	base  *state  // the estate with nothing lost
 	never []int32 // components that do not hold even then
 	down  []node  // what is false even then
@@ -360,6 +363,13 @@ func (m *model) place() {
 				m.hosts[r.In] = append(h, int32(c))
 			}
 		}
+	}
+	m.people, m.slots = make([]int, len(s.Crews)), make([]int, len(s.Limits))
+	for i := range s.Crews {
+		m.people[i] = s.Crews[i].People
+	}
+	for i := range s.Limits {
+		m.slots[i] = s.Limits[i].Slots
 	}
 }
 

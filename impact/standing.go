@@ -38,6 +38,7 @@ type stood struct {
 	cone   area       // what may have another reason to be down than before
 	locks  []Deadlock // once asked for
 	asked  bool
+	moved  bool // the last change moved anything
 	turned bool // the last change turned what services come back, or which components hold
 }
 
@@ -108,6 +109,10 @@ func (st *Standing) Visit(i int, f func(*View)) {
 // the end.
 func (st *Standing) Turned(i int) bool { return st.held[i].turned }
 
+// Moved reports whether the last change that was followed moved anything in a loss:
+// whether it goes down, comes back, when, and with which of its own actions.
+func (st *Standing) Moved(i int) bool { return st.held[i].moved || st.held[i].w == nil }
+
 // Stirred reports whether the last change that was followed did anything to a
 // thing in a loss, or to what it would have to wait for to come back.
 func (st *Standing) Stirred(i int, r estate.Ref) bool { return st.held[i].stirred(st.m.nodeOf(r)) }
@@ -159,7 +164,7 @@ func (st *Standing) Renew(s *estate.Snapshot, changed []estate.Ref) {
 		st.seeds = append(st.seeds, m.own(r)...)
 	}
 	for _, k := range st.held {
-		k.turned = false
+		k.turned, k.moved = false, false
 		if k.w == nil {
 			continue
 		}
@@ -173,10 +178,11 @@ func (st *Standing) Renew(s *estate.Snapshot, changed []estate.Ref) {
 }
 
 // Follow goes over to a snapshot with the same names, of which no documents but
-// the changed ones differ. It does nothing, and ok is false, where a document has
+// the changed ones differ; of the recounted ones, crews and limits, only the number
+// of people or slots does. It does nothing, and ok is false, where a document has
 // another number of actions or parts. The snapshot of before is not looked at: it
 // may be the same one, changed.
-func (st *Standing) Follow(s *estate.Snapshot, changed []estate.Ref) (ok bool) {
+func (st *Standing) Follow(s *estate.Snapshot, changed, recounted []estate.Ref) (ok bool) {
 	m := st.m
 	for _, r := range changed {
 		if !m.shaped(s, r) {
@@ -190,7 +196,8 @@ func (st *Standing) Follow(s *estate.Snapshot, changed []estate.Ref) (ok bool) {
 			m.rehost(r.Index)
 		}
 	}
-	st.sow(changed)
+	st.sow(slices.Concat(changed, recounted))
+	st.sowUnder(changed)
 	if !st.keepCycles(changed) {
 		m.sccNodes = nil
 		m.findCycles()
@@ -402,32 +409,55 @@ func (m *model) rehost(c int) {
 	}
 }
 
-// sow adds to the seeds what a change reaches by other ways than needs: actions
-// that share a limit, and what stands, is copied to or comes back in a domain.
+// sow adds to the seeds the actions that there were enough people or slots for, and
+// are not any more, or the other way round.
 func (st *Standing) sow(changed []estate.Ref) {
 	m := st.m
-	var under area // domains that changed, and what is in them
+	enough := func(have, asked int) bool { return have < 0 || asked <= have }
+	turns := func(uses []estate.Use, i, was, is int) bool {
+		return slices.ContainsFunc(uses, func(u estate.Use) bool {
+			return u.Index == i && enough(was, u.Count) != enough(is, u.Count)
+		})
+	}
 	for _, r := range changed {
 		switch r.Kind {
-		case estate.KindLimit:
-			for i, c := range m.actComp {
-				uses := m.snap.Components[c].Actions[m.actIndex[i]].Uses
-				if slices.ContainsFunc(uses, func(u estate.Use) bool { return u.Index == r.Index }) {
-					st.seeds = append(st.seeds, m.actBase+node(i))
-				}
-			}
 		case estate.KindCrew:
-			for _, up := range m.out(m.nodeOf(r)) {
-				if m.isAction(up) {
-					st.seeds = append(st.seeds, up)
+			was, is := m.people[r.Index], m.snap.Crews[r.Index].People
+			m.people[r.Index] = is
+			for _, a := range m.out(m.nodeOf(r)) {
+				if m.isAction(a) && turns(m.action(a).Crew, r.Index, was, is) {
+					st.seeds = append(st.seeds, a)
 				}
 			}
-		case estate.KindDomain:
+		case estate.KindLimit:
+			was, is := m.slots[r.Index], m.snap.Limits[r.Index].Slots
+			m.slots[r.Index] = is
+			for a := m.actBase; was != is && a < m.gates(); a++ {
+				if turns(m.action(a).Uses, r.Index, was, is) {
+					st.seeds = append(st.seeds, a)
+				}
+			}
+		case estate.KindDomain, estate.KindComponent, estate.KindService, estate.KindProbe, estate.KindOption:
+		}
+	}
+}
+
+func (m *model) action(a node) *estate.Action {
+	i := a - m.actBase
+	return &m.snap.Components[m.actComp[i]].Actions[m.actIndex[i]]
+}
+
+// sowUnder adds to the seeds what is in a domain that changed, and what stands, is
+// copied to or comes back there.
+func (st *Standing) sowUnder(changed []estate.Ref) {
+	m := st.m
+	var under area
+	for _, r := range changed {
+		if r.Kind == estate.KindDomain {
 			if under.mark == nil {
 				under.begin(m.nodes)
 			}
 			under.add(node(r.Index))
-		case estate.KindComponent, estate.KindService, estate.KindProbe, estate.KindOption:
 		}
 	}
 	if under.mark == nil {
@@ -435,7 +465,7 @@ func (st *Standing) sow(changed []estate.Ref) {
 	}
 	for i := 0; i < len(under.nodes); i++ {
 		for _, up := range m.out(under.nodes[i]) {
-			if up < m.compBase || int(up) >= int(m.gates()) {
+			if up < m.compBase || up >= m.gates() {
 				under.add(up)
 			}
 		}
@@ -503,10 +533,7 @@ type ties struct {
 }
 
 func (m *model) tied() ties {
-	instant := func(a node) bool {
-		i := a - m.actBase
-		return m.snap.Components[m.actComp[i]].Actions[m.actIndex[i]].Takes.Likely <= 0
-	}
+	instant := func(a node) bool { return m.action(a).Takes.Likely <= 0 }
 	some := false
 	for i := range m.actComp {
 		some = some || instant(m.actBase+node(i))
@@ -706,10 +733,10 @@ func (st *Standing) tell(k *stood) {
 		tells   = func(n node) bool { return n >= m.svcBase && n < m.crewBase || n >= m.partBase && n < m.actBase }
 		other   = st.wants
 	)
-	k.turned = false
+	k.turned, k.moved = false, false
 	for i, n := range a.nodes {
 		if was, now := a.was[i], k.now(n); was != now {
-			other = true
+			other, k.moved = true, true
 			k.turned = k.turned || tells(n) && was.val != now.val || m.isComp(n) && was.flag != now.flag
 		}
 	}
