@@ -195,8 +195,12 @@ func (s *Server) getClaims(w http.ResponseWriter, r *http.Request, o out) bool {
 		s.apiClaim(w, r, o.lang, code)
 		return true
 	}
+	if reportPath(o.path) {
+		s.reportPage(w, r, o)
+		return true
+	}
 	switch o.path {
-	case "report.html", "report":
+	case "report.html":
 		s.reportPage(w, r, o)
 	case "claim.html", "claim":
 		s.minePage(w, r, o)
@@ -216,20 +220,20 @@ func (s *Server) getClaims(w http.ResponseWriter, r *http.Request, o out) bool {
 // claimPost says whether a form or program about damage posts to a path.
 func claimPost(path string) bool {
 	switch path {
-	case "api/v1/claims", "report", "claim", "claim/words", "claim/papers", "claim/bank", "claim/withdraw", "claim/appeal", "claim/shown", "claim/leave":
+	case "api/v1/claims", "claim", "claim/words", "claim/papers", "claim/bank", "claim/withdraw", "claim/appeal", "claim/shown", "claim/leave":
 		return true
 	}
-	return false
+	return reportPath(path)
 }
 
 // postClaims takes what claimants send.
 func (s *Server) postClaims(w http.ResponseWriter, r *http.Request, path string, l lang.Lang) {
-	switch path {
-	case "api/v1/claims":
+	switch {
+	case path == "api/v1/claims":
 		s.apiFile(w, r, l)
-	case "report":
+	case reportPath(path):
 		s.takeReport(w, r, l)
-	case "claim":
+	case path == "claim":
 		s.signIn(w, r, l)
 	default:
 		s.act(w, r, path, l)

@@ -396,6 +396,7 @@ type reportForm struct {
 	Reasons  []option
 	Evidence []option
 	Fields   map[string]field
+	From, To string // types of those fields
 	Summary  []wrongLine
 	Again    bool // files have to be chosen again
 
@@ -424,7 +425,33 @@ type option struct {
 	From, To string // the recorded outage, for the script
 }
 
-type wrongLine struct{ ID, Text string }
+type wrongLine struct{ ID, Label, Text string }
+
+// label is what a field of the form is called.
+func (v *view) label(field, currency string) string {
+	switch field {
+	case "consent":
+		return v.text("report.consent.title")
+	case "loss", "best", "week":
+		return v.text("report."+field, currency)
+	}
+	return v.text("report." + field)
+}
+
+// local writes a time that was typed in the one way that browsers take; what is no time
+// stays as it was typed, and wants a field of text.
+func (v *view) local(name string, all map[string]field) string {
+	f := all[name]
+	t, ok := v.site.moment(strings.TrimSpace(f.Value))
+	switch {
+	case ok:
+		f.Value = t.In(v.site.zone).Format(localTime)
+		all[name] = f
+	case f.Value != "":
+		return "text"
+	}
+	return "datetime-local"
+}
 
 func (v *view) report(t *typed) *reportForm {
 	x, c := v.site, v.site.claims
@@ -465,9 +492,10 @@ func (v *view) report(t *typed) *reportForm {
 	for _, name := range reportFields() {
 		f.Fields[name] = v.field(name, t)
 		if wrong := f.Fields[name].Wrong; wrong != "" {
-			f.Summary = append(f.Summary, wrongLine{name, wrong})
+			f.Summary = append(f.Summary, wrongLine{name, v.label(name, w.Currency), wrong})
 		}
 	}
+	f.From, f.To = v.local("from", f.Fields), v.local("to", f.Fields)
 	f.Consent, f.Version = v.of(status.Text(w.Consent.Text)), w.Consent.Version
 	f.Agreed = t.get("consent") == w.Consent.Version && f.Version != ""
 	f.More = t.get("business")+t.get("best")+t.get("week") != "" || f.Fields["best"].Wrong+f.Fields["week"].Wrong+f.Fields["business"].Wrong != ""
@@ -477,7 +505,27 @@ func (v *view) report(t *typed) *reportForm {
 			f.Token = t.token
 		}
 	}
+	f.Action = v.out.root() + "report/" + own(f.Token)
 	return f
+}
+
+// own is the last part of the address that a form posts to, another one for each form: a
+// browser that goes back fills in what was typed only if the form posts to where it did
+// before, and the next user of a library computer must not see it.
+func own(token string) string {
+	h := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(h[:4])
+}
+
+// below is the path of a request below the folder of the language.
+func (s *Server) below(r *http.Request, l lang.Lang) string {
+	return strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, s.base+"/"), string(l)+"/")
+}
+
+// reportPath says whether the form about damage posts to a path.
+func reportPath(path string) bool {
+	rest, ok := strings.CutPrefix(path, "report/")
+	return path == "report" || ok && !strings.Contains(rest, "/")
 }
 
 // choices fills in what can be chosen, and what was.
@@ -545,7 +593,7 @@ func (v *view) phonePost() string { return lang.Of(v.out.lang, v.site.Catalog.Co
 
 // reportPage shows the form, made for one reader: its token files one report.
 func (s *Server) reportPage(w http.ResponseWriter, r *http.Request, o out) {
-	if o.path == "report" {
+	if o.path != "report.html" {
 		http.Redirect(w, r, s.base+"/"+prefixOf(o)+"report.html", http.StatusFound)
 		return
 	}
@@ -705,7 +753,7 @@ func (s *Server) filed(w http.ResponseWriter, r *http.Request, l lang.Lang, x *s
 		return
 	}
 	x.Until = time.Now().Add(sessionLife)
-	s.fresh(w, r, target{kind: "receipt"}, out{lang: l, path: "report"}, &typed{session: x, sealed: s.claims.seal.seal(x)}, http.StatusCreated)
+	s.fresh(w, r, target{kind: "receipt"}, out{lang: l, path: s.below(r, l)}, &typed{session: x, sealed: s.claims.seal.seal(x)}, http.StatusCreated)
 }
 
 // addPapers adds the files of a report to its claim. The report is kept already: what
@@ -730,7 +778,7 @@ func (s *Server) addPaper(ctx context.Context, p upload, id, secret, kind string
 	if p.wrong != "" {
 		return taken{p.name, p.wrong}
 	}
-	_, err := s.claims.Giver.AddPaper(ctx, id, secret, cmp.Or(kind, "other"), p.name, p.data, "")
+	_, err := s.claims.Giver.AddPaper(ctx, id, secret, cmp.Or(p.kind, kind, "other"), p.name, p.data, "")
 	key := fileProblem(err)
 	if key == "file.unavailable" && !errors.Is(err, claim.ErrUnavailable) {
 		s.log.Error("a file was not kept", "claim", id, "error", err.Error())
@@ -863,7 +911,7 @@ func (s *Server) reportAgain(w http.ResponseWriter, r *http.Request, l lang.Lang
 		t.challenge = s.challenge()
 	}
 	probe(w, r)
-	s.fresh(w, r, target{kind: "report"}, out{lang: l, path: "report"}, t, code)
+	s.fresh(w, r, target{kind: "report"}, out{lang: l, path: s.below(r, l)}, t, code)
 }
 
 // A receipt is what a claimant takes away.
@@ -877,7 +925,6 @@ type receipt struct {
 	Papers     []takenLine
 	Mine       string
 	Sealed     string
-	Contact    string
 	Until      moment
 }
 
@@ -885,7 +932,7 @@ type takenLine struct{ Name, Wrong string }
 
 func (v *view) receipt(t *typed) *receipt {
 	x := t.session
-	p := &receipt{form: v.form("claim/leave", "claim", t), ID: x.ID, Secret: x.Secret, Late: x.Late, Again: x.Again, Masked: x.Masked, Mine: v.out.root() + "claim.html", Sealed: t.sealed, Contact: v.phonePost(), Until: v.clock(x.Until)}
+	p := &receipt{form: v.form("claim/leave", "claim", t), ID: x.ID, Secret: x.Secret, Late: x.Late, Again: x.Again, Masked: x.Masked, Mine: v.out.root() + "claim.html", Sealed: t.sealed, Until: v.clock(x.Until)}
 	p.Papers = v.taken(x.Papers)
 	return p
 }
