@@ -1,6 +1,7 @@
 package public
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"html"
 	"net/http"
 	"net/url"
 	"slices"
@@ -86,6 +88,11 @@ type named struct {
 }
 
 func (n named) value() string { return n.service + "/" + n.part }
+
+// is says whether this is what was chosen; a service without a part is the whole of it.
+func (n named) is(chosen string) bool {
+	return n.value() == chosen || n.part == "" && n.service == chosen
+}
 
 // mostChoices bounds the list of services in the form.
 const mostChoices = 400
@@ -193,7 +200,7 @@ func (r *reading) report() claim.Report {
 	}
 	chosen := r.get("service")
 	choices := r.site.reportable(w)
-	at := slices.IndexFunc(choices, func(n named) bool { return n.value() == chosen || n.part == "" && n.service == chosen })
+	at := slices.IndexFunc(choices, func(n named) bool { return n.is(chosen) })
 	switch {
 	case chosen == "":
 		r.refuse("service", "report.service")
@@ -513,6 +520,9 @@ func (v *view) report(t *typed) *reportForm {
 // browser that goes back fills in what was typed only if the form posts to where it did
 // before, and the next user of a library computer must not see it.
 func own(token string) string {
+	if token == blankToken {
+		return blankOwn
+	}
 	h := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(h[:4])
 }
@@ -539,7 +549,7 @@ func (v *view) choices(f *reportForm, w *claim.Window, t *typed) {
 	for _, n := range list {
 		title := v.of(n.title)
 		title.Text = cmp.Or(title.Text, n.part, n.service)
-		o := option{Value: n.value(), Title: title, Selected: n.value() == chosen || n.part == "" && n.service == chosen}
+		o := option{Value: n.value(), Title: title, Selected: n.is(chosen)}
 		if known, lasting := x.recorded(w, n.service, n.part); known.Known {
 			o.From = known.From.In(x.zone).Format(localTime)
 			if !lasting {
@@ -622,13 +632,68 @@ func (s *Server) reportPage(w http.ResponseWriter, r *http.Request, o out) {
 			}
 		}
 	}
-	t.token = s.tokens.once("report", time.Now())
-	if s.claims.surge.asks(time.Now()) {
-		t.challenge = s.challenge()
-	}
 	probe(w, r)
-	s.fresh(w, r, target{kind: "report"}, o, t, http.StatusOK)
+	s.blankForm(w, r, o, t)
 }
+
+// A blank is a form that nobody has typed into. All that is different from one reader to
+// the next is its token and, under attack, the challenge: so it is made once, and those
+// two are put in.
+type blank struct {
+	out               out
+	incident, service string
+	proof             bool
+}
+
+// What stands in a blank where something else belongs.
+const (
+	blankToken     = "xTOKENx"
+	blankOwn       = "xOWNx"
+	blankChallenge = "xCHALLENGEx"
+)
+
+func (s *Server) blankForm(w http.ResponseWriter, r *http.Request, o out, t *typed) {
+	c := s.current()
+	key := blank{out: o, proof: s.claims.surge.asks(time.Now())}
+	if win := c.site.claims.window(t.get("incident")); win != nil {
+		key.incident = win.Incident
+	}
+	if chosen := t.get("service"); chosen != "" {
+		for _, win := range c.site.claims.taking(time.Now()) {
+			if slices.ContainsFunc(c.site.reportable(win), func(n named) bool { return n.is(chosen) }) {
+				key.service = chosen
+			}
+		}
+	}
+	c.mu.RLock()
+	page := c.blank[key]
+	c.mu.RUnlock()
+	if page == nil {
+		t.token = blankToken
+		if key.proof {
+			t.challenge = blankChallenge
+		}
+		var err error
+		if page, err = s.render.page(c.site, target{kind: "report"}, o, t); err != nil {
+			s.log.Error("a page broke while it was made", "path", r.URL.Path, "error", err.Error())
+			s.fail(w, r, o.lang, http.StatusInternalServerError, "broken")
+			return
+		}
+		if c.mu.Lock(); len(c.blank) < mostBlanks {
+			c.blank[key] = page
+		}
+		c.mu.Unlock()
+	}
+	token := s.tokens.once("report", time.Now())
+	page = bytes.Replace(bytes.Replace(page, []byte(blankOwn), []byte(own(token)), 1), []byte(blankToken), []byte(token), 1)
+	if key.proof {
+		page = bytes.Replace(page, []byte(blankChallenge), []byte(html.EscapeString(s.challenge())), 1)
+	}
+	s.write(w, r, target{kind: "report"}, o, page, http.StatusOK)
+}
+
+// mostBlanks bounds how many forms are held; any others are made anew.
+const mostBlanks = 2000
 
 func (s *Server) challenge() string {
 	b, err := json.Marshal(s.claims.proofs.challenge(time.Now(), s.claims.surge.cost()))
