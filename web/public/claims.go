@@ -15,7 +15,6 @@ import (
 	"bongsu/claim/policy"
 	"bongsu/internal/lang"
 	"bongsu/settle"
-	"bongsu/status"
 )
 
 // A Taker takes reports in; claim.Office is one.
@@ -86,10 +85,9 @@ type Claims struct {
 	Prover Prover // nil: no decision is proved
 
 	// Limits of reports; zero values are the defaults.
-	Surge     int           // reports a minute in all, from which on a proof of work is asked for; 0: 3,000; negative: never
-	Burst     int           // reports of one network at once, before it is asked for one; 0: 60
-	Every     time.Duration // one more comes back in this time; 0: 1 s
-	PhonePost status.Text   // what to do without this page; empty: the contact of the page
+	Surge int           // reports a minute in all, from which on a proof of work is asked for; 0: 3,000; negative: never
+	Burst int           // reports of one network at once, before it is asked for one; 0: 60
+	Every time.Duration // one more comes back in this time; 0: 1 s
 }
 
 // Files of one report or one later message.
