@@ -1,4 +1,4 @@
-package node
+package desk
 
 import (
 	"fmt"
@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// TestDeskGuesses: neither the addresses of one network nor a flood of networks make
-// more guesses than are allowed, of one network and of one account.
-func TestDeskGuesses(t *testing.T) {
+// TestGuesses: neither the addresses of one network nor a flood of networks make more
+// guesses than are allowed, of one network and of one account.
+func TestGuesses(t *testing.T) {
 	now := time.Now()
 	for name, from := range map[string]func(n int) string{
 		"IPv6":             func(n int) string { return fmt.Sprintf("2001:db8:0:a%02x:%x::1", n%256, n) },
 		"IPv4":             func(n int) string { return fmt.Sprintf("203.0.113.%d", n%256) },
 		"IPv4 within IPv6": func(n int) string { return fmt.Sprintf("::ffff:203.0.113.%d", n%256) },
 	} {
-		d, allowed := &deskServer{tries: map[string]tries{}}, 0
+		d, allowed := &guard{tries: map[string]tries{}}, 0
 		for n := range 1000 {
 			if d.mayTry(from(n), fmt.Sprint("name ", n), now) {
 				allowed++
@@ -29,7 +29,7 @@ func TestDeskGuesses(t *testing.T) {
 		}
 	}
 	network := func(n int) string { return fmt.Sprintf("10.%d.%d.1", n/256, n%256) }
-	d, allowed := &deskServer{tries: map[string]tries{}}, 0
+	d, allowed := &guard{tries: map[string]tries{}}, 0
 	for n := range 20_000 {
 		now = now.Add(time.Millisecond)
 		if d.mayTry(network(n), "kim", now) {
@@ -42,7 +42,7 @@ func TestDeskGuesses(t *testing.T) {
 	if allowed > 20*triesOfAccount {
 		t.Errorf("a flood made %d guesses at one account", allowed)
 	}
-	d = &deskServer{tries: map[string]tries{}}
+	d = &guard{tries: map[string]tries{}}
 	for n := range triesKept { // all within the minute; the oldest go first
 		d.mayTry(network(n), fmt.Sprint("name ", n), now.Add(time.Duration(n)))
 	}
