@@ -93,7 +93,7 @@ func TestPartsOfABackup(t *testing.T) {
 	if err != nil || !of.Expires.Equal(k.at.Add(7*24*time.Hour)) {
 		t.Fatal(of, err)
 	}
-	if len(keys) != 5 || len(rest) < 30 {
+	if len(keys) != 5 || len(rest) < 20 {
 		t.Errorf("%d keys, %d others", len(keys), len(rest))
 	}
 	for _, e := range keys {

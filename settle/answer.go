@@ -7,12 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/text/encoding/korean"
-	"golang.org/x/text/encoding/unicode"
 
 	"bongsu/claim"
+	"bongsu/claim/paper"
 )
 
 // Answered says what [Cashier.Results] did.
@@ -31,23 +28,17 @@ func ReadResults(data []byte, idsOf func(message string) []string) ([]Result, er
 		return nil, fmt.Errorf("%w: it is larger than %d bytes", errFile, mostAnswer)
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
 		return nil, fmt.Errorf("%w: it is an archive or a workbook: save the sheet as CSV", errFile)
-	case bytes.HasPrefix(data, []byte{0xff, 0xfe}), bytes.HasPrefix(data, []byte{0xfe, 0xff}):
-		var err error
-		if data, err = unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder().Bytes(data); err != nil {
-			return nil, fmt.Errorf("%w: it is no UTF-16: %w", errFile, err)
-		}
+	case bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))), []byte("<")):
+		return ReadPain002(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))), idsOf) // it says itself how it is encoded
 	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")) {
-		return ReadPain002(bytes.NewReader(data), idsOf)
+	text, err := paper.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w: save it as CSV UTF-8", errFile, err)
 	}
-	if !utf8.Valid(data) {
-		var err error
-		if data, err = korean.EUCKR.NewDecoder().Bytes(data); err != nil || bytes.ContainsRune(data, utf8.RuneError) {
-			return nil, fmt.Errorf("%w: it is neither UTF-8 nor EUC-KR: save it as CSV UTF-8", errFile)
-		}
+	if text = strings.TrimPrefix(text, "\ufeff"); strings.HasPrefix(strings.TrimSpace(text), "<") { // UTF-16
+		return ReadPain002(strings.NewReader(text), idsOf)
 	}
-	return ReadCSV(bytes.NewReader(data))
+	return ReadCSV(strings.NewReader(text))
 }
 
 // Results takes the bank's answer, see [ReadResults]. A file that cannot be read whole changes nothing ([ErrAnswer]). A payment that

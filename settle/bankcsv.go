@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bongsu/claim/paper"
 	"bongsu/claim/policy"
 )
 
@@ -62,7 +63,7 @@ func writeRows(w io.Writer, b Batch, items []Item, head []string, row func(*Item
 			return err
 		}
 		for n := range r {
-			r[n] = Cell(r[n])
+			r[n] = paper.Cell(r[n])
 		}
 		rows = append(rows, r)
 	}
@@ -70,15 +71,6 @@ func writeRows(w io.Writer, b Batch, items []Item, head []string, row func(*Item
 		return fmt.Errorf("write payments: %w", err)
 	}
 	return nil
-}
-
-// Cell is text as a spreadsheet shows it and never computes it: with a quote before
-// what would begin a formula (OWASP, CSV injection).
-func Cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
 
 // ReadCSV reads the answer of a bank: a header with id and result, and code and detail

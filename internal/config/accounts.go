@@ -77,8 +77,8 @@ type accountsFile struct {
 
 type accountEntry struct {
 	Name     string      `yaml:"name"`
-	Role     AccountRole `yaml:"role"`
-	Claims   []ClaimDuty `yaml:"claims"`
+	Role     AccountRole `yaml:"role,omitempty"`
+	Claims   []ClaimDuty `yaml:"claims,omitempty"`
 	Password string      `yaml:"password"`
 }
 

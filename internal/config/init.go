@@ -64,7 +64,20 @@ type InitResult struct {
 type Login struct {
 	Name     string
 	Role     AccountRole
+	Claims   []ClaimDuty // at the desk of the public side
 	Password Secret
+}
+
+// Duties are what the account may do, in words.
+func (l Login) Duties() string {
+	var all []string
+	if l.Role != "" {
+		all = append(all, string(l.Role))
+	}
+	for _, d := range l.Claims {
+		all = append(all, "claims:"+string(d))
+	}
+	return strings.Join(all, ", ")
 }
 
 // Init makes DIR/SITE for each site and the witness, with bongsu.yaml, certificates,

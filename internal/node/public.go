@@ -205,9 +205,11 @@ func serveHTTP(ctx context.Context, log *slog.Logger, ln net.Listener, srv *http
 }
 
 func (p *Public) servePage(ctx context.Context, ln net.Listener) error {
-	site, err := public.New(public.Options{
-		Source: p.board, Desk: counter{p.desk, p.o.Send != nil}, Key: p.o.SessionKey, Log: p.log, Trust: p.o.Trust,
-	})
+	o := public.Options{Source: p.board, Desk: counter{p.desk, p.o.Send != nil}, Key: p.o.SessionKey, Log: p.log, Trust: p.o.Trust}
+	if p.claims != nil {
+		o.Claims = p.claims.pages()
+	}
+	site, err := public.New(o)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,12 @@ func (p *Public) serveDesk(ctx context.Context, ln net.Listener) error {
 }
 
 func (p *Public) deskOptions() desk.Options {
-	return desk.Options{Accounts: p.o.Accounts, Key: p.o.SessionKey, Questions: p.desk, Log: p.log}
+	o := desk.Options{Accounts: p.o.Accounts, Key: p.o.SessionKey, Questions: p.desk, Log: p.log}
+	if c := p.claims; c != nil {
+		o.Office, o.Ledger, o.Cashier = c.office, c.office.Ledger, c.cashier
+		o.Intervals, o.Services, o.Template = c.seen.intervals, c.services, c.o.Template
+	}
+	return o
 }
 
 // deskAccounts are those of a file, which is read again when it changes: who was

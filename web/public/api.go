@@ -169,7 +169,7 @@ func (s *Server) apiTake(w http.ResponseWriter, r *http.Request, l lang.Lang, in
 		t.refuse("incident", "report.incident")
 		s.fieldProblems(w, l, t)
 		return
-	case win.At(now) == claim.Over, win.At(now) == claim.Early:
+	case takes(win, now) == claim.Over, takes(win, now) == claim.Early:
 		s.problem(w, l, http.StatusConflict, "closed")
 		return
 	}
@@ -245,11 +245,7 @@ func (s *Server) apiNotFiled(w http.ResponseWriter, r *http.Request, l lang.Lang
 		s.problem(w, l, http.StatusUnprocessableEntity, "key-reused")
 	case errors.Is(err, claim.ErrClosed):
 		s.problem(w, l, http.StatusConflict, "closed")
-	case errors.Is(err, claim.ErrLate):
-		t.refuse("late", "report.late")
-		s.fieldProblems(w, l, t)
-	case errors.Is(err, claim.ErrConsent):
-		t.refuse("consent", "report.consent.new")
+	case t.wanting(err) && t.problem == "":
 		s.fieldProblems(w, l, t)
 	case errors.Is(err, claim.ErrInput):
 		s.problem(w, l, http.StatusUnprocessableEntity, "input", func(p *problem) { p.Detail = err.Error() })

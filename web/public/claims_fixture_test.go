@@ -239,25 +239,31 @@ func window(now time.Time) claim.Window {
 	}
 }
 
-// rules are the shipped policy, as it was published.
-func rules(tb testing.TB, at time.Time) public.Criteria {
-	tb.Helper()
+// shipped is the shipped policy, parsed once.
+var shipped = sync.OnceValue(func() public.Criteria {
 	text, err := os.ReadFile(filepath.Join("..", "..", "examples", "policies", "kakao-2022.yaml"))
 	if err != nil {
-		tb.Fatal(err)
+		panic(err)
 	}
 	p, err := policy.Parse("kakao-2022.yaml", text)
 	if err != nil {
-		tb.Fatal(err)
+		panic(err)
 	}
-	return public.Criteria{Incident: "20221015-pangyo", Active: at, Policy: p, Text: text}
+	return public.Criteria{Incident: "20221015-pangyo", Policy: p, Text: text}
+})
+
+// rules are the shipped policy, as it was published.
+func rules(at time.Time) public.Criteria {
+	c := shipped()
+	c.Active = at
+	return c
 }
 
 // compensation is all that is told of claims in tests.
 func compensation(tb testing.TB, now time.Time) *public.Compensation {
 	tb.Helper()
 	return &public.Compensation{
-		Windows: []claim.Window{window(now)}, Policies: []public.Criteria{rules(tb, now.Add(-30*time.Minute))},
+		Windows: []claim.Window{window(now)}, Policies: []public.Criteria{rules(now.Add(-30 * time.Minute))},
 		Sessions: []claim.Session{{
 			ID: "1", Incident: "20221015-pangyo", Title: both("첫 회의", "First meeting"), Held: now.AddDate(0, 0, -1), Minutes: both("기준을 살펴보았다.", "The criteria were looked at."), Decision: both("기준을 받아들인다.", "The criteria are accepted."),
 			Questions: []claim.Question{{ID: "a", Text: both("이 기준을 쓸까?", "Use these criteria?"), Votes: map[string]string{"a": "yes", "b": "yes", "c": "no", "d": "abstain"}}}, Published: now.Add(-time.Hour),

@@ -772,7 +772,7 @@ func TestGuessing(t *testing.T) {
 // public stay out, and what cannot be read stays as it was.
 func TestGathering(t *testing.T) {
 	now := time.Now()
-	c := rules(t, now)
+	c := rules(now)
 	p := &publisher{windows: []claim.Window{window(now)}, drafts: []claim.Draft{{ID: "kakao-2022@1", Text: c.Text, Active: now}, {ID: "secret@1", Text: []byte("not even a policy")}}, sessions: []claim.Session{{ID: "1", Incident: "20221015-pangyo", Published: now}, {ID: "2", Incident: "20221015-pangyo"}}}
 	g := &public.Gatherer{Publisher: p, Statistician: p, Checkpoint: func(context.Context) (string, error) { return "42", nil }}
 	if g.Compensation() != nil {

@@ -276,8 +276,8 @@ func (v *view) happened(e *claim.Event) (historyLine, bool) {
 			return historyLine{v.day(e.At), v.text("event.decided.to", v.text("mine.state."+rest)), v.who(e.Who)}, true
 		}
 	}
-	if known(what, "looked", "opened", "look") != "" {
-		return historyLine{v.day(e.At), v.text("event.looked"), v.who(e.Who)}, true
+	if e.Look() {
+		key = "event.looked"
 	}
 	if !v.messages.Has(key) {
 		key = "event.changed"
@@ -537,7 +537,9 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, path string, l lang
 		return
 	}
 	if t.ok() {
-		err = s.does(r.Context(), what, f, x)
+		if err = s.does(r.Context(), what, f, x); t.blame(err) {
+			err = nil
+		}
 	}
 	switch {
 	case !t.ok():
@@ -627,18 +629,21 @@ func (s *Server) does(ctx context.Context, what string, f *sent, x *session) err
 
 // accountNumber reads a bank account as people write it; empty: it is none.
 func accountNumber(s string) string {
-	s = strings.ToUpper(strings.Map(func(r rune) rune {
-		if r == ' ' || r == '.' {
+	s = strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ' || r == '.':
 			return -1
+		case r >= '０' && r <= '９':
+			return r - '０' + '0'
 		}
 		return r
-	}, clean(s)))
+	}, clean(s)), "-")
 	n := 0
 	for _, r := range s {
 		switch {
 		case r >= '0' && r <= '9':
 			n++
-		case r != '-' && (r < 'A' || r > 'Z'):
+		case r != '-':
 			return ""
 		}
 	}

@@ -32,8 +32,21 @@ const localTime = "2006-01-02T15:04"
 // ahead is how far a clock of a reader may be before ours.
 const ahead = 5 * time.Minute
 
-// before is by how much somebody may have felt an outage before it is on record.
+// beforeRecord is by how much somebody may have felt an outage of which only the
+// incident is on record.
 const beforeRecord = time.Hour
+
+// grace is how long after its end a window still takes reports as before: who pressed in
+// time and was not answered presses again. The office judges the same.
+const grace = 2 * time.Minute
+
+// takes is what a window takes of a report that comes in now.
+func takes(w *claim.Window, now time.Time) claim.Phase {
+	if before := w.At(now.Add(-grace)); before != claim.Early {
+		return before
+	}
+	return w.At(now)
+}
 
 // fields of the report, in the order of the form; the summary of what is wrong keeps it.
 func reportFields() []string {
@@ -239,7 +252,7 @@ func (r *reading) report() claim.Report {
 		Incident: w.Incident, Report: c, Currency: w.Currency, Channel: claim.ByWeb, Lang: string(r.lang),
 		Consent: claim.Consent{Version: w.Consent.Version, At: r.now.UTC()},
 	}
-	if w.At(r.now) == claim.Late {
+	if takes(w, r.now) == claim.Late {
 		if out.Late = get("late", 300); out.Late == "" || len(w.Reasons) > 0 && !slices.ContainsFunc(w.Reasons, func(n claim.Named) bool { return n.Name == out.Late }) {
 			r.refuse("late", "report.late")
 		}
@@ -293,15 +306,60 @@ func (r *reading) times(c *policy.Claim) {
 	if to && !c.From.IsZero() && !c.To.After(c.From) {
 		r.refuse("to", "report.order")
 	}
-	if i := r.site.cases[status.Slug(r.window.Incident)]; i != nil && from {
-		begin := i.StartedAt
-		if known.Known && known.From.Before(begin) {
-			begin = known.From
+	r.early(c, known, from, to)
+}
+
+// early refuses what was before the outage.
+func (r *reading) early(c *policy.Claim, known policy.Outage, from, to bool) {
+	begin := known.From.Truncate(time.Minute) // people write minutes
+	if !known.Known {
+		i := r.site.cases[status.Slug(r.window.Incident)]
+		if i == nil {
+			return
 		}
-		if c.From.Before(begin.Add(-beforeRecord)) {
-			r.refuse("from", "report.before", begin)
-		}
+		begin = i.StartedAt.Add(-beforeRecord)
 	}
+	if from && c.From.Before(begin) {
+		r.refuse("from", "report.before", begin)
+	}
+	if to && c.To.Before(begin) {
+		r.refuse("to", "report.before", begin)
+	}
+}
+
+// blame puts what the office says of the fields of a report beside those of the form;
+// false: it says nothing of a field.
+func (t *typed) blame(err error) bool {
+	fields, ok := errors.AsType[claim.FieldErrors](err)
+	if !ok {
+		return false
+	}
+	for field, what := range fields {
+		switch field {
+		case "part":
+			field = "service"
+		case "contact":
+			field = "email"
+		}
+		if !slices.Contains(reportFields(), field) && !slices.Contains(keptFields(), field) {
+			t.problem = "report.input"
+			continue
+		}
+		key := map[string]string{
+			"early": "report.early", "future": "report.future", "order": "report.order", "amount": "report.amount", "long": "report.long", "text": "report.letters",
+		}[what]
+		if key == "" {
+			key = map[string]string{
+				"service": "report.service", "use": "report.use", "kind": "report.kind", "email": "email", "phone": "report.phone", "business": "report.business", "late": "report.late",
+				"bank": "mine.bank", "number": "mine.number", "holder": "mine.holder", "text": "report.text",
+			}[field]
+		}
+		if what == "missing" && field == "email" {
+			key = "report.contact"
+		}
+		t.refuse(field, cmp.Or(key, "report.letters"))
+	}
+	return true
 }
 
 // phone reports whether s may be a telephone number.
@@ -595,7 +653,7 @@ func (s *Server) takeReport(w http.ResponseWriter, r *http.Request, l lang.Lang)
 	}
 	x := s.current().site
 	win := x.claims.window(t.get("incident"))
-	if win == nil || win.At(now) == claim.Over || win.At(now) == claim.Early {
+	if win == nil || takes(win, now) == claim.Over || takes(win, now) == claim.Early {
 		t.problem = "report.closed"
 		s.reportAgain(w, r, l, t, http.StatusConflict)
 		return
@@ -770,12 +828,7 @@ func (s *Server) notFiled(w http.ResponseWriter, r *http.Request, l lang.Lang, t
 		t.problem, t.token, code = "report.reused", s.tokens.once("report", time.Now()), http.StatusConflict
 	case errors.Is(err, claim.ErrClosed):
 		t.problem, code = "report.closed", http.StatusConflict
-	case errors.Is(err, claim.ErrLate):
-		t.refuse("late", "report.late")
-	case errors.Is(err, claim.ErrConsent):
-		t.refuse("consent", "report.consent.new")
-	case errors.Is(err, claim.ErrInput):
-		t.problem = "report.input"
+	case t.wanting(err):
 	default:
 		if !errors.Is(err, claim.ErrUnavailable) && r.Context().Err() == nil {
 			s.log.Error("a report was not kept", "error", err.Error())
@@ -784,6 +837,21 @@ func (s *Server) notFiled(w http.ResponseWriter, r *http.Request, l lang.Lang, t
 		w.Header().Set("Retry-After", "60")
 	}
 	s.reportAgain(w, r, l, t, code)
+}
+
+// wanting notes what the report lacks; false: it is something else.
+func (t *typed) wanting(err error) bool {
+	late, agreed, field := errors.Is(err, claim.ErrLate), !errors.Is(err, claim.ErrConsent), t.blame(err)
+	if late {
+		t.refuse("late", "report.late")
+	}
+	if !agreed {
+		t.refuse("consent", "report.consent.new")
+	}
+	if !late && agreed && !field && errors.Is(err, claim.ErrInput) {
+		t.problem = "report.input"
+	}
+	return late || !agreed || field || errors.Is(err, claim.ErrInput)
 }
 
 // reportAgain shows the form again with what was typed.

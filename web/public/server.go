@@ -172,6 +172,9 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, o out) {
 		s.fail(w, r, o.lang, http.StatusInternalServerError, "broken")
 		return
 	}
+	if o.path == "compensation.html" { // the only cached page with a style sheet of its own
+		w.Header()["Content-Security-Policy"] = []string{s.render.claimPolicy + "; frame-ancestors 'none'"}
+	}
 	e.serve(w, r, o.neutral)
 }
 
