@@ -202,6 +202,15 @@ func (l *Log) checkpoint(ctx context.Context, size int64) (string, error) {
 	return string(signed), nil
 }
 
+// Checkpoint is the signed head of the log; empty while nothing is in it.
+func (l *Log) Checkpoint(ctx context.Context) (string, error) {
+	size, _, err := l.size(ctx)
+	if err != nil || size == 0 {
+		return "", err
+	}
+	return l.checkpoint(ctx, size)
+}
+
 // Prove returns the proof that what a commitment is about is in the log, or
 // [ErrNotFound]. salt is the caller's to add.
 func (l *Log) Prove(ctx context.Context, about string) (Proof, error) {
