@@ -222,11 +222,6 @@ func (c *claims) incident(id string) (*status.State, *status.Incident) {
 	return state, nil
 }
 
-// prepared is the window that the configuration has ready for an incident.
-func (c *claims) prepared(incident string) claim.Window {
-	return c.o.Template.Window(incident, c.titles(incident), time.Now().UTC())
-}
-
 func (c *claims) titles(incident string) map[string]string {
 	if _, inc := c.incident(incident); inc != nil {
 		return inc.Title
