@@ -19,7 +19,7 @@ type Gauge interface {
 const fullAt = 0.5
 
 // askEvery is how often the gauge is looked at: in this time no flood fills the rest.
-const askEvery = time.Second
+const askEvery = 100 * time.Millisecond
 
 // A guard keeps intake from filling a store up to where it takes no writes at all.
 type guard struct {

@@ -85,6 +85,7 @@ func TestIntakeStopsBeforeTheQuota(t *testing.T) {
 	if s := n.Status(); len(ids) < 1_000 || len(s.Alarms) > 0 {
 		t.Fatalf("%d reports, %+v", len(ids), s)
 	}
+	t.Logf("%d reports taken, %d of %d bytes in use", len(ids), n.Status().InUse, n.Status().Quota)
 	for len(ids) > 0 {
 		batch := ids[:min(len(ids), 250)]
 		claims, events := make([]claim.Claim, len(batch)), make([]claim.Event, len(batch))
@@ -97,7 +98,7 @@ func TestIntakeStopsBeforeTheQuota(t *testing.T) {
 			claims[i], events[i] = x, claim.Event{Who: "policy", What: "decided"}
 		}
 		if err := k.Change(t.Context(), claims, events); err != nil {
-			t.Fatal(err)
+			t.Fatalf("%d left: %v, %+v", len(ids), err, n.Status())
 		}
 		if err := k.Erase(t.Context(), batch[0], "kim", "asked"); err != nil {
 			t.Fatal(err)
