@@ -45,6 +45,7 @@ func TestScript(t *testing.T) {
 			"ports":    ports,
 			"running":  running,
 			"hangup":   hangup,
+			"desk":     desk,
 		},
 	})
 }
