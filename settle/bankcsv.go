@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bongsu/claim/paper"
 	"bongsu/claim/policy"
 )
 
@@ -71,14 +72,8 @@ func writeRows(w io.Writer, b Batch, items []Item, head []string, row func(*Item
 	return nil
 }
 
-// Cell is text as a spreadsheet shows it and never computes it: with a quote before
-// what would begin a formula (OWASP, CSV injection).
-func Cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
+// Cell is text as a spreadsheet shows it and never computes it ([paper.Cell]).
+func Cell(s string) string { return paper.Cell(s) }
 
 // ReadCSV reads the answer of a bank: a header with id and result, and code and detail
 // where the bank says why, in any order, in English or Korean. Every line that cannot be
