@@ -43,7 +43,7 @@ func (p *Public) deskOptions() desk.Options {
 	o := desk.Options{Accounts: p.o.Accounts, Key: p.o.SessionKey, Questions: p.desk, Log: p.log}
 	if c := p.claims; c != nil {
 		o.Office, o.Ledger, o.Cashier = c.office, c.office.Ledger, c.cashier
-		o.Intervals, o.Services, o.Template = c.seen.intervals, c.services, c.o.Template
+		o.Intervals, o.Services, o.Template, o.Table = c.seen.intervals, c.services, c.o.Template, c.table
 	}
 	return o
 }
@@ -51,6 +51,7 @@ func (p *Public) deskOptions() desk.Options {
 // deskAPI is what programs do at the desk.
 func (p *Public) deskAPI() (http.Handler, error) {
 	o := deskapi.Options{Office: p.claims.office, Cashier: p.claims.cashier, Ledger: p.claims.office.Ledger, Template: p.claims.o.Template, Log: p.log}
+	o.Import = p.claims.importTable
 	tokens, ok := p.o.Accounts.(deskapi.Accounts)
 	if !ok {
 		tokens = noTokens{}
