@@ -266,7 +266,7 @@ func (a *auditor) judgePairs(r pairRun, skip func([2]int) []found) []found {
 		}
 		return made
 	}
-	a.sweep.Visit([]int{r.first}, func(v *impact.View) {
+	a.visit([]int{r.first}, func(v *impact.View) {
 		h := a.firstHalf(&trial{View: v, loss: loss{a.s.Domains[r.first].Name, []int{r.first}}})
 		for i, d := range r.second {
 			one(i, func(l loss) {
@@ -325,7 +325,7 @@ func (a *auditor) alone(domains []int) []single {
 	a.each(len(domains), 64, func(b *auditor, i int) {
 		d := domains[i]
 		b.list = nil
-		b.sweep.Visit([]int{d}, func(v *impact.View) {
+		b.visit([]int{d}, func(v *impact.View) {
 			t := &trial{View: v, loss: loss{b.s.Domains[d].Name, []int{d}}}
 			b.hold(t)
 			out[d] = b.single(t, d)
@@ -359,7 +359,7 @@ func (a *auditor) single(t *trial, d int) single {
 // they are more than anybody should wait for.
 func (a *auditor) candidates(domains []int, alone []single) (pairs [][2]int, ok bool) {
 	most := a.mostPairs()
-	if pairs, ok = a.sweep.Pairs(domains, most); !ok {
+	if pairs, ok = a.sweeper().Pairs(domains, most); !ok {
 		return nil, false
 	}
 	add := func(x, y int) {

@@ -49,7 +49,7 @@ func TestNothingPersonalInClear(t *testing.T) {
 		t.Fatal(err)
 	}
 	all, _, err := s.List(t.Context(), "")
-	if err != nil || len(all) < 10 {
+	if err != nil || len(all) < 7 {
 		t.Fatal(len(all), err)
 	}
 	for _, e := range all {

@@ -3,20 +3,28 @@ package claim
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"bongsu/internal/kv"
 )
 
-// A shelf holds the claims of a store in memory, for lists.
+// A shelf holds the claims of a store in memory, for lists. What lists filter and sort by
+// stands in rows of its own, one after the other, so that a list goes over half a million
+// in some milliseconds.
 type shelf struct {
 	mu     sync.RWMutex
-	claims map[string]shelved
-	order  []string // IDs, sorted; nil: to be sorted again
+	at     map[string]int32 // of a claim in rows and claims, by ID
+	rows   []shelfRow
+	claims []shelved
+	names  map[string]uint32 // of services, states and so on; 0 is the empty one
+	marked []uint64          // start of each mark that there ever was
+	markOf []int32           // whose it is
+	order  []string          // IDs, sorted; nil: to be sorted again
 }
 
 type shelved struct {
@@ -24,43 +32,99 @@ type shelved struct {
 	modified int64
 }
 
-func newShelf() *shelf { return &shelf{claims: map[string]shelved{}} }
+// A shelfRow is what lists filter and sort by.
+type shelfRow struct {
+	filed, amount                                      int64
+	incident, service, use, kind, channel, state, rule uint32
+	flagged                                            bool
+}
 
-// take puts an entry on the shelf unless a newer one is there.
+func newShelf() *shelf {
+	return &shelf{at: map[string]int32{}, names: map[string]uint32{"": 0}}
+}
+
+// take puts an entry on the shelf unless one as new is there.
 func (s *shelf) take(e kv.Entry) error {
+	s.mu.RLock()
+	i, ok := s.at[strings.TrimPrefix(e.Key, claimPrefix)]
+	known := ok && s.claims[i].modified >= e.Modified
+	s.mu.RUnlock()
+	if known {
+		return nil
+	}
 	c, err := decodeClaim(e)
 	if err != nil {
 		return err
 	}
+	s.put(c, e.Modified)
+	return nil
+}
+
+// put puts a claim on the shelf unless one as new is there.
+func (s *shelf) put(c storedClaim, modified int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old, ok := s.claims[c.Claim.ID]
-	if ok && old.modified >= e.Modified {
-		return nil
+	i, ok := s.at[c.Claim.ID]
+	if ok && s.claims[i].modified >= modified {
+		return
 	}
-	s.claims[c.Claim.ID] = shelved{c, e.Modified}
 	if !ok {
+		i = int32(len(s.claims)) //nolint:gosec // two thousand million do not fit into memory
+		s.at[c.Claim.ID] = i
+		s.claims, s.rows = append(s.claims, shelved{}), append(s.rows, shelfRow{})
 		s.order = nil
 	}
-	return nil
+	for _, m := range c.Marks {
+		if !ok || !slices.Contains(s.claims[i].Marks, m) {
+			s.marked, s.markOf = append(s.marked, markStart(m)), append(s.markOf, i)
+		}
+	}
+	s.claims[i] = shelved{c, modified}
+	x := &c.Claim
+	r := shelfRow{
+		filed: x.Filed.UnixNano(), amount: x.amount(), flagged: x.Report.Flags > 0,
+		incident: s.name(x.Incident), service: s.name(x.Report.Service), use: s.name(x.Report.Use), kind: s.name(x.Report.Kind),
+		channel: s.name(x.Channel), state: s.name(string(x.State)),
+	}
+	if x.Decision != nil {
+		r.rule = s.name(x.Decision.Rule)
+	}
+	s.rows[i] = r
+}
+
+// name numbers a name. The caller holds mu for writing.
+func (s *shelf) name(v string) uint32 {
+	n, ok := s.names[v]
+	if !ok {
+		n = uint32(len(s.names)) //nolint:gosec // there are few
+		s.names[strings.Clone(v)] = n
+	}
+	return n
+}
+
+// markStart is the start of the keyed hash in a mark: enough to find it, and checked
+// against the claim.
+func markStart(mark string) uint64 {
+	_, hash, _ := strings.Cut(mark, ".")
+	n, _ := strconv.ParseUint(hash[:min(len(hash), 16)], 16, 64)
+	return n
 }
 
 func (s *shelf) get(id string) (storedClaim, int64, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	c, ok := s.claims[id]
-	return c.storedClaim, c.modified, ok
+	i, ok := s.at[id]
+	if !ok {
+		return storedClaim{}, 0, false
+	}
+	return s.claims[i].storedClaim, s.claims[i].modified, true
 }
 
 // each visits the claims of an incident by ID, as they were when it was called.
 func (s *shelf) each(incident string, visit func(Claim) error) error {
 	s.mu.Lock()
 	if s.order == nil {
-		s.order = make([]string, 0, len(s.claims))
-		for id := range s.claims {
-			s.order = append(s.order, id)
-		}
-		slices.Sort(s.order)
+		s.order = slices.Sorted(maps.Keys(s.at))
 	}
 	order := s.order
 	s.mu.Unlock()
@@ -81,32 +145,12 @@ func (s *shelf) marks(incident string) map[string][]string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	out := map[string][]string{}
-	for id, c := range s.claims {
-		if c.Claim.Incident == incident && len(c.Marks) > 0 {
-			out[id] = c.Marks
+	for i := range s.claims {
+		if c := &s.claims[i]; c.Claim.Incident == incident && len(c.Marks) > 0 {
+			out[c.Claim.ID] = c.Marks
 		}
 	}
 	return out
-}
-
-// matches says whether a claim is asked for.
-func (q *Query) matches(c *storedClaim, mark string) bool {
-	x := &c.Claim
-	is := func(want, have string) bool { return want == "" || want == have }
-	if !is(q.Incident, x.Incident) || !is(q.Service, x.Report.Service) || !is(q.Use, x.Report.Use) || !is(q.Kind, x.Report.Kind) || !is(q.Channel, x.Channel) {
-		return false
-	}
-	if len(q.States) > 0 && !slices.Contains(q.States, x.State) || q.Flagged && x.Report.Flags == 0 {
-		return false
-	}
-	if !q.Before.IsZero() && !x.Filed.Before(q.Before) || mark != "" && !slices.Contains(c.Marks, mark) {
-		return false
-	}
-	if q.Rule != "" && (x.Decision == nil || x.Decision.Rule != q.Rule) {
-		return false
-	}
-	amount := x.amount()
-	return amount >= q.MinAmount && (q.MaxAmount == 0 || amount <= q.MaxAmount)
 }
 
 // amount is what a desk sorts by: what was decided, else what is claimed.
@@ -117,21 +161,83 @@ func (c *Claim) amount() int64 {
 	return c.Report.Loss
 }
 
-// before is the order of a list; ties by ID.
-func (q *Query) before(a, b *Claim) int {
-	if q.OldestFirst {
-		return cmp.Or(a.Filed.Compare(b.Filed), strings.Compare(a.ID, b.ID))
-	}
-	return cmp.Or(cmp.Compare(b.amount(), a.amount()), strings.Compare(a.ID, b.ID))
-}
-
 // Limit of a page.
 const (
 	pageSize     = 50
 	mostPageSize = 500
 )
 
-// list answers a query by going over the shelf once, keeping the best of a page.
+// A filter is a query in the numbers of a shelf.
+type filter struct {
+	q      *Query
+	want   [6]uint32 // incident, service, use, kind, channel, rule; 0: any
+	none   bool      // it asks for a name that no claim has
+	states []uint32
+	before int64
+}
+
+// filter translates a query. The caller holds mu.
+func (s *shelf) filter(q *Query) filter {
+	f := filter{q: q, before: math.MaxInt64}
+	number := func(name string) uint32 {
+		n, ok := s.names[name]
+		f.none = f.none || !ok
+		return n
+	}
+	for i, name := range []string{q.Incident, q.Service, q.Use, q.Kind, q.Channel, q.Rule} {
+		f.want[i] = number(name)
+	}
+	for _, st := range q.States {
+		if n, ok := s.names[string(st)]; ok {
+			f.states = append(f.states, n)
+		}
+	}
+	f.none = f.none || len(q.States) > 0 && len(f.states) == 0
+	if !q.Before.IsZero() {
+		f.before = q.Before.UnixNano()
+	}
+	return f
+}
+
+// matches says whether a row is asked for, marks aside.
+func (f *filter) matches(r *shelfRow) bool {
+	have := [6]uint32{r.incident, r.service, r.use, r.kind, r.channel, r.rule}
+	for i, want := range f.want {
+		if want != 0 && want != have[i] {
+			return false
+		}
+	}
+	return (len(f.states) == 0 || slices.Contains(f.states, r.state)) && (!f.q.Flagged || r.flagged) && r.filed < f.before &&
+		r.amount >= f.q.MinAmount && (f.q.MaxAmount == 0 || r.amount <= f.q.MaxAmount)
+}
+
+// among returns the claims that may have a mark, or false for all.
+func (s *shelf) among(mark string) ([]int32, bool) {
+	if mark == "" {
+		return nil, false
+	}
+	var out []int32
+	start := markStart(mark)
+	for n, m := range s.marked {
+		if m == start && slices.Contains(s.claims[s.markOf[n]].Marks, mark) && !slices.Contains(out, s.markOf[n]) {
+			out = append(out, s.markOf[n])
+		}
+	}
+	return out, true
+}
+
+// A place is where a claim stands in a list.
+type place struct {
+	by int64 // when it was filed, or its amount, turned round
+	id string
+	at int32
+}
+
+func (a *place) compare(b *place) int {
+	return cmp.Or(cmp.Compare(a.by, b.by), strings.Compare(a.id, b.id))
+}
+
+// list answers a query by going over the rows once, keeping the best of a page.
 func (s *shelf) list(q Query, mark string) (Page, error) {
 	limit := q.Limit
 	if limit <= 0 {
@@ -145,29 +251,49 @@ func (s *shelf) list(q Query, mark string) (Page, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	page := Page{Claims: []Claim{}}
-	best := make([]Claim, 0, limit+2)
-	for _, c := range s.claims {
-		if !q.matches(&c.storedClaim, mark) {
-			continue
+	f := s.filter(&q)
+	if f.none {
+		return page, nil
+	}
+	best := make([]place, 0, limit+2)
+	look := func(i int32) {
+		r := &s.rows[i]
+		if !f.matches(r) {
+			return
 		}
 		page.Total++
-		if after != nil && q.before(&c.Claim, after) <= 0 {
-			continue
+		p := place{by: -r.amount, at: i}
+		if q.OldestFirst {
+			p.by = r.filed
 		}
-		if len(best) > limit && q.before(&c.Claim, &best[len(best)-1]) >= 0 {
-			continue
+		full := len(best) > limit
+		if after != nil && p.by < after.by || full && p.by > best[limit].by {
+			return // without a look at its ID
 		}
-		at, _ := slices.BinarySearchFunc(best, &c.Claim, func(x Claim, y *Claim) int { return q.before(&x, y) })
-		best = slices.Insert(best, at, c.Claim)
-		if len(best) > limit+1 {
-			best = best[:limit+1]
+		p.id = s.claims[i].Claim.ID
+		if after != nil && p.compare(after) <= 0 || full && p.compare(&best[limit]) >= 0 {
+			return
+		}
+		n, _ := slices.BinarySearchFunc(best, &p, func(x place, y *place) int { return x.compare(y) })
+		best = slices.Insert(best, n, p)
+		best = best[:min(len(best), limit+1)]
+	}
+	if few, ok := s.among(mark); ok {
+		for _, i := range few {
+			look(i)
+		}
+	} else {
+		for i := range s.rows {
+			look(int32(i)) //nolint:gosec // as in put
 		}
 	}
 	if len(best) > limit {
 		best = best[:limit]
-		page.Next = q.cursorAt(&best[limit-1])
+		page.Next = q.cursorAt(&s.claims[best[limit-1].at].Claim)
 	}
-	page.Claims = append(page.Claims, best...)
+	for _, p := range best {
+		page.Claims = append(page.Claims, s.claims[p.at].Claim)
+	}
 	return page, nil
 }
 
@@ -179,8 +305,8 @@ func (q *Query) cursorAt(c *Claim) string {
 	return strconv.FormatInt(c.amount(), 10) + "." + c.ID
 }
 
-// cursor is a claim that sorts like the last one of the page before.
-func (q *Query) cursor() (*Claim, error) {
+// cursor is where the last claim of the page before stands; nil for the first page.
+func (q *Query) cursor() (*place, error) {
 	if q.After == "" {
 		return nil, nil //nolint:nilnil // the first page has no claim before it
 	}
@@ -189,13 +315,8 @@ func (q *Query) cursor() (*Claim, error) {
 	if !ok || err != nil {
 		return nil, fmt.Errorf("page %q: expected what the page before gave as next", q.After)
 	}
-	c := &Claim{ID: id}
-	if q.OldestFirst {
-		c.Filed = unixNano(at)
-	} else {
-		c.Report.Loss = at
+	if !q.OldestFirst {
+		at = -at
 	}
-	return c, nil
+	return &place{by: at, id: id}, nil
 }
-
-func unixNano(n int64) time.Time { return time.Unix(0, n).UTC() }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"bongsu/internal/kv"
@@ -21,8 +22,7 @@ const (
 	sealedPrefix = "claim/p/"      // + ID: personal data, sealed
 	filePrefix   = "claim/f/"      // + ID/file: a paper, sealed; + ID/file/number: its pieces
 	movePrefix   = "claim/b/"      // + ID/file: a paper on its way into the vault, or out of it
-	markPrefix   = "claim/m/"      // + mark/ID
-	eventPrefix  = "claim/e/"      // + ID/number
+	eventPrefix  = "claim/e/"      // + ID/number: those that are not the latest
 	lookPrefix   = "claim/l/"      // + day/time/ID/number: who looked, once more, by time
 	dayPrefix    = "claim/ld/"     // + day on which somebody looked
 	keyedPrefix  = "claim/i/"      // + hash of an idempotency key
@@ -32,13 +32,47 @@ const (
 	KeyPrefix = "claim-key/"
 )
 
+// A storedClaim is one key, with its marks and latest events: what a store of this kind does
+// for each key costs more than what it does for its bytes.
 type storedClaim struct {
-	V      int      `json:"v"`
-	Claim  Claim    `json:"claim"`
-	Secret string   `json:"secret"` // hash
-	Marks  []string `json:"marks,omitempty"`
-	Events int      `json:"events"`
+	V      int         `json:"v"`
+	Claim  Claim       `json:"claim"`
+	Secret string      `json:"secret"` // hash
+	Marks  []string    `json:"marks,omitempty"`
+	Events int         `json:"events"`           // so many there are
+	Latest []happening `json:"latest,omitempty"` // the last of them
 }
+
+// A happening is an event within its claim.
+type happening struct {
+	At   time.Time `json:"at"`
+	Who  string    `json:"who"`
+	What string    `json:"what"`
+	Why  string    `json:"why,omitempty"`
+}
+
+// latestEvents is how many events stay with their claim; those before have keys of their own.
+const latestEvents = 4
+
+// add appends an event. What has to be written for one that no longer stays with the claim
+// is returned.
+func (s *storedClaim) add(ev Event) (out []kv.Op, err error) {
+	s.Events++
+	s.Latest = append(slices.Clone(s.Latest), happening{ev.At, ev.Who, ev.What, ev.Why})
+	if over := len(s.Latest) - latestEvents; over > 0 {
+		for i, h := range s.Latest[:over] {
+			value, err := json.Marshal(storedEvent{1, h.of(ev.Claim)})
+			if err != nil {
+				return nil, fmt.Errorf("encode event: %w", err)
+			}
+			out = append(out, kv.Op{Key: eventKey(ev.Claim, s.Events-len(s.Latest)+1+i), Value: value})
+		}
+		s.Latest = s.Latest[over:]
+	}
+	return out, nil
+}
+
+func (h *happening) of(id string) Event { return Event{id, h.At, h.Who, h.What, h.Why} }
 
 type storedEvent struct {
 	V int `json:"v"`
@@ -142,50 +176,53 @@ func (k *Keeper) File(ctx context.Context, reports []Report) ([]Receipt, []error
 	receipts, errs := make([]Receipt, len(reports)), make([]error, len(reports))
 	var f filing
 	flush := func() {
-		if len(f.at) == 0 {
+		if len(f.of) == 0 {
 			return
 		}
-		k.commit(ctx, &f, receipts, errs)
+		k.commit(ctx, f, receipts, errs)
 		f = filing{}
 	}
-	inHand := map[string]int{} // by idempotency key, of this call
+	inHand := map[string]bool{} // idempotency keys of the filing
 	for i := range reports {
 		r := &reports[i]
-		if r.Key != "" {
-			if first, ok := inHand[r.Key]; ok { // the same pressed twice in one batch
-				flush()
-				if errs[first] != nil {
-					errs[i] = errs[first]
-					continue
-				}
-			}
-			inHand[r.Key] = i
-			done, err := k.again(ctx, r)
-			if err != nil || done.ID != "" {
-				receipts[i], errs[i] = done, err
-				continue
-			}
+		if r.Key != "" && inHand[r.Key] { // the same pressed twice in one batch
+			flush()
+			clear(inHand)
 		}
-		if err := k.prepare(&f, i, r); err != nil {
+		p, err := k.prepare(r)
+		if err != nil {
 			errs[i] = err
 			continue
 		}
-		if len(f.at) >= mostReports || f.bytes >= mostReportBytes {
+		p.at = i
+		if len(f.of) >= mostReports || f.bytes+p.bytes > mostReportBytes {
 			flush()
+			clear(inHand)
 		}
+		if r.Key != "" {
+			inHand[r.Key] = true
+		}
+		f.of, f.bytes = append(f.of, p), f.bytes+p.bytes
 	}
 	flush()
 	return receipts, errs
 }
 
-// A filing is the transaction that keeps some reports.
+// A filing is reports that one transaction keeps.
 type filing struct {
-	txn      kv.Txn
-	bytes    int
-	at       []int // of the reports
-	receipts []Receipt
-	entries  []kv.Entry
-	reports  []*Report
+	of    []*filed
+	bytes int
+}
+
+// A filed report is what is written of it.
+type filed struct {
+	report  *Report
+	at      int // of the reports
+	receipt Receipt
+	claim   storedClaim
+	keyed   string // the key of its idempotency key; empty: none
+	txn     kv.Txn
+	bytes   int
 }
 
 // again answers a report whose key was used before; an empty receipt says that it was not.
@@ -198,102 +235,95 @@ func (k *Keeper) again(ctx context.Context, r *Report) (Receipt, error) {
 		return Receipt{}, nil
 	}
 	var s storedKeyed
-	if err := json.Unmarshal(e.Value, &s); err != nil || s.V != 1 {
-		return Receipt{}, fmt.Errorf("read %s (version %d): %w", e.Key, s.V, err)
+	if err := json.Unmarshal(e.Value, &s); err != nil {
+		return Receipt{}, fmt.Errorf("read %s: %w", e.Key, err)
+	}
+	if s.V != 1 {
+		return Receipt{}, fmt.Errorf("read %s: version %d is not known, update this program", e.Key, s.V)
 	}
 	return k.m.Again(r, s.ID, s.Fingerprint)
 }
 
-// prepare adds a report to a transaction.
-func (k *Keeper) prepare(f *filing, at int, r *Report) error {
+// prepare makes what is written of a report.
+func (k *Keeper) prepare(r *Report) (*filed, error) {
 	p, err := k.m.Prepare(r, k.now())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	id := p.Claim.ID
-	s := storedClaim{V: 1, Claim: p.Claim, Secret: p.Secret, Marks: p.Marks, Events: 1}
-	value, event, err := encode(s, p.Event)
-	if err != nil {
-		return err
+	f := &filed{report: r, receipt: p.Receipt, claim: storedClaim{V: 1, Claim: p.Claim, Secret: p.Secret, Marks: p.Marks}}
+	if _, err := f.claim.add(p.Event); err != nil {
+		return nil, err
 	}
-	do := []kv.Op{
+	value, err := encode(&f.claim)
+	if err != nil {
+		return nil, err
+	}
+	f.txn.If = []kv.Cond{{Key: claimPrefix + id}}
+	f.txn.Do = []kv.Op{
 		{Key: claimPrefix + id, Value: value},
 		{Key: sealedPrefix + id, Value: p.Sealed},
 		{Key: KeyPrefix + id, Value: p.Wrapped},
-		{Key: eventKey(id, 1), Value: event},
 	}
-	for _, m := range s.Marks {
-		do = append(do, kv.Op{Key: markPrefix + m + "/" + id, Value: []byte("1")})
-	}
-	f.txn.If = append(f.txn.If, kv.Cond{Key: claimPrefix + id})
 	if r.Key != "" {
 		keyed, err := json.Marshal(storedKeyed{1, id, p.Fingerprint})
 		if err != nil {
-			return fmt.Errorf("file a report: %w", err)
+			return nil, fmt.Errorf("file a report: %w", err)
 		}
-		f.txn.If = append(f.txn.If, kv.Cond{Key: keyedPrefix + p.KeyHash})
-		do = append(do, kv.Op{Key: keyedPrefix + p.KeyHash, Value: keyed})
+		f.keyed = keyedPrefix + p.KeyHash
+		f.txn.If = append(f.txn.If, kv.Cond{Key: f.keyed})
+		f.txn.Do = append(f.txn.Do, kv.Op{Key: f.keyed, Value: keyed})
 	}
-	for _, op := range do {
+	for _, op := range f.txn.Do {
 		f.bytes += len(op.Key) + len(op.Value)
 	}
-	f.txn.Do = append(f.txn.Do, do...)
-	f.at, f.reports = append(f.at, at), append(f.reports, r)
-	f.receipts = append(f.receipts, p.Receipt)
-	f.entries = append(f.entries, kv.Entry{Key: claimPrefix + id, Value: value})
-	return nil
+	return f, nil
 }
 
 func eventKey(id string, n int) string { return fmt.Sprintf("%s%s/%06d", eventPrefix, id, n) }
 
-// commit keeps the reports of a filing. When another process was first with one of
-// their keys, each is filed by itself.
-func (k *Keeper) commit(ctx context.Context, f *filing, receipts []Receipt, errs []error) {
-	rev, err := k.s.Commit(ctx, f.txn)
-	switch {
-	case err == nil:
-		for n, i := range f.at {
-			receipts[i] = f.receipts[n]
-			e := f.entries[n]
-			e.Modified = rev
-			if err := k.claims.take(e); err != nil {
-				errs[i] = err
+// commit keeps the reports of a filing. Nobody asks first whether their keys were used:
+// the transaction says so, and then those that were are answered and the rest goes on.
+func (k *Keeper) commit(ctx context.Context, f filing, receipts []Receipt, errs []error) {
+	for range mostTries {
+		var t kv.Txn
+		for _, p := range f.of {
+			t.If, t.Do = append(t.If, p.txn.If...), append(t.Do, p.txn.Do...)
+		}
+		rev, err := k.s.Commit(ctx, t)
+		switch {
+		case err == nil:
+			for _, p := range f.of {
+				receipts[p.at] = p.receipt
+				k.claims.put(p.claim, rev)
+			}
+			return
+		case !errors.Is(err, kv.ErrConflict):
+			for _, p := range f.of {
+				errs[p.at] = unavailable("file a report", err)
+			}
+			return
+		}
+		var asked sync.WaitGroup
+		for _, p := range f.of {
+			if p.keyed != "" {
+				asked.Go(func() { receipts[p.at], errs[p.at] = k.again(ctx, p.report) })
 			}
 		}
-	case errors.Is(err, kv.ErrConflict):
-		for n, i := range f.at {
-			receipts[i], errs[i] = k.one(ctx, f.reports[n])
-		}
-	default:
-		for _, i := range f.at {
-			errs[i] = unavailable("file a report", err)
-		}
-	}
-}
-
-// one files a single report that met another of the same key.
-func (k *Keeper) one(ctx context.Context, r *Report) (Receipt, error) {
-	for range 5 {
-		if r.Key != "" {
-			if done, err := k.again(ctx, r); err != nil || done.ID != "" {
-				return done, err
+		asked.Wait()
+		var left []*filed
+		for _, p := range f.of {
+			if errs[p.at] == nil && receipts[p.at].ID == "" {
+				left = append(left, p)
 			}
 		}
-		var f filing
-		if err := k.prepare(&f, 0, r); err != nil {
-			return Receipt{}, err
-		}
-		rev, err := k.s.Commit(ctx, f.txn)
-		if err == nil {
-			e := f.entries[0]
-			e.Modified = rev
-			return f.receipts[0], k.claims.take(e)
-		}
-		if !errors.Is(err, kv.ErrConflict) {
-			return Receipt{}, unavailable("file a report", err)
+		if f.of = left; len(left) == 0 {
+			return
 		}
 	}
-	return Receipt{}, fmt.Errorf("%w: others file the same at once", ErrUnavailable)
+	for _, p := range f.of {
+		errs[p.at] = fmt.Errorf("%w: others file the same at once", ErrUnavailable)
+	}
 }
 
 // unavailable turns what a store says when it cannot keep anything into what forms say.
@@ -356,29 +386,37 @@ func (k *Keeper) Change(ctx context.Context, claims []Claim, events []Event) err
 		return fmt.Errorf("change %d claims with %d events: expected as many, and at most %d", len(claims), len(events), mostChanges)
 	}
 	var t kv.Txn
-	entries := make([]kv.Entry, 0, len(claims))
+	after := make([]storedClaim, 0, len(claims))
 	for i := range claims {
 		c := claims[i]
 		s, e, err := k.recent(ctx, c.ID)
 		if err != nil {
 			return err
 		}
-		if s.Claim.Version != c.Version {
-			return fmt.Errorf("%w: %s", ErrConflict, c.ID)
+		if s.Claim.Version != c.Version { // the list may be older than what its caller read
+			if s, e, err = k.load(ctx, c.ID); err != nil {
+				return err
+			}
+			if s.Claim.Version != c.Version {
+				return errors.Join(fmt.Errorf("%w: %s", ErrConflict, c.ID), k.claims.take(e))
+			}
 		}
 		c.Version++
 		c.Changed = k.now().UTC().Round(0)
 		ev := events[i]
 		ev.Claim, ev.At = c.ID, c.Changed
 		s.Claim = c
-		s.Events++
-		value, event, err := encode(s, ev)
+		more, err := s.add(ev)
+		if err != nil {
+			return err
+		}
+		value, err := encode(&s)
 		if err != nil {
 			return err
 		}
 		t.If = append(t.If, kv.Cond{Key: e.Key, Modified: e.Modified})
-		t.Do = append(t.Do, kv.Op{Key: e.Key, Value: value}, kv.Op{Key: eventKey(c.ID, s.Events), Value: event})
-		entries = append(entries, kv.Entry{Key: e.Key, Value: value})
+		t.Do = append(append(t.Do, kv.Op{Key: e.Key, Value: value}), more...)
+		after = append(after, s)
 	}
 	if len(t.Do) == 0 {
 		return nil
@@ -390,11 +428,8 @@ func (k *Keeper) Change(ctx context.Context, claims []Claim, events []Event) err
 	case err != nil:
 		return unavailable("change claims", err)
 	}
-	for _, e := range entries {
-		e.Modified = rev
-		if err := k.claims.take(e); err != nil {
-			return err
-		}
+	for _, s := range after {
+		k.claims.put(s, rev)
 	}
 	return nil
 }
@@ -423,14 +458,12 @@ func (k *Keeper) recent(ctx context.Context, id string) (storedClaim, kv.Entry, 
 	return k.load(ctx, id)
 }
 
-func encode(s storedClaim, ev Event) (value, event []byte, err error) {
-	if value, err = json.Marshal(s); err != nil { //nolint:gosec // the secret is a hash
-		return nil, nil, fmt.Errorf("encode claim: %w", err)
+func encode(s *storedClaim) ([]byte, error) {
+	value, err := json.Marshal(s) //nolint:gosec // the secret is a hash
+	if err != nil {
+		return nil, fmt.Errorf("encode claim: %w", err)
 	}
-	if event, err = json.Marshal(storedEvent{1, ev}); err != nil {
-		return nil, nil, fmt.Errorf("encode event: %w", err)
-	}
-	return value, event, nil
+	return value, nil
 }
 
 // List implements [Ledger].
@@ -454,19 +487,38 @@ func (k *Keeper) Marks(_ context.Context, incident string) (map[string][]string,
 
 // History implements [Ledger].
 func (k *Keeper) History(ctx context.Context, id string) ([]Event, error) {
-	all, _, err := k.s.List(ctx, eventPrefix+NormalCode(id)+"/")
-	if err != nil {
-		return nil, unavailable("history of "+id, err)
-	}
-	out := make([]Event, 0, len(all))
-	for _, e := range all {
-		ev, err := decodeEvent(e)
+	id = NormalCode(id)
+	for range mostTries {
+		s, _, err := k.load(ctx, id)
+		if errors.Is(err, ErrNotFound) {
+			return []Event{}, nil
+		}
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, ev)
+		out := make([]Event, 0, s.Events)
+		if s.Events > len(s.Latest) {
+			all, _, err := k.s.List(ctx, eventPrefix+id+"/")
+			if err != nil {
+				return nil, unavailable("history of "+id, err)
+			}
+			for _, e := range all {
+				ev, err := decodeEvent(e)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, ev)
+			}
+		}
+		if len(out)+len(s.Latest) != s.Events {
+			continue // it changed between the two reads
+		}
+		for _, h := range s.Latest {
+			out = append(out, h.of(id))
+		}
+		return out, nil
 	}
-	return out, nil
+	return nil, fmt.Errorf("%w: others write it all the time", ErrConflict)
 }
 
 func decodeEvent(e kv.Entry) (Event, error) {
@@ -496,15 +548,15 @@ func (k *Keeper) write(ctx context.Context, id string, change func(*storedClaim)
 		if err != nil {
 			return Claim{}, err
 		}
-		s.Events++
 		if !ev.Look() { // who read the claim before somebody looked can still decide it
 			s.Claim.ID, s.Claim.Version = id, version+1
 			s.Claim.Changed = k.now().UTC().Round(0)
 		}
-		rev, value, err := k.writeOnce(ctx, s, e, ev, more)
+		rev, err := k.writeOnce(ctx, &s, e, ev, more)
 		switch {
 		case err == nil:
-			return s.Claim, k.claims.take(kv.Entry{Key: e.Key, Value: value, Modified: rev})
+			k.claims.put(s, rev)
+			return s.Claim, nil
 		case !errors.Is(err, kv.ErrConflict):
 			return Claim{}, unavailable("write claim "+id, err)
 		}
@@ -515,23 +567,30 @@ func (k *Keeper) write(ctx context.Context, id string, change func(*storedClaim)
 	return Claim{}, fmt.Errorf("%w: others write it all the time", ErrConflict)
 }
 
-func (k *Keeper) writeOnce(ctx context.Context, s storedClaim, e kv.Entry, ev Event, more kv.Txn) (int64, []byte, error) {
+func (k *Keeper) writeOnce(ctx context.Context, s *storedClaim, e kv.Entry, ev Event, more kv.Txn) (int64, error) {
 	ev.Claim, ev.At = s.Claim.ID, k.now().UTC().Round(0)
-	value, event, err := encode(s, ev)
+	do, err := s.add(ev)
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
-	do := append([]kv.Op{{Key: e.Key, Value: value}, {Key: eventKey(ev.Claim, s.Events), Value: event}}, more.Do...)
+	value, err := encode(s)
+	if err != nil {
+		return 0, err
+	}
+	do = append(append(do, kv.Op{Key: e.Key, Value: value}), more.Do...)
 	if ev.Look() {
+		look, err := json.Marshal(storedEvent{1, ev})
+		if err != nil {
+			return 0, fmt.Errorf("encode event: %w", err)
+		}
 		day := ev.At.Format(time.DateOnly)
 		do = append(
 			do,
-			kv.Op{Key: fmt.Sprintf("%s%s/%s/%s/%06d", lookPrefix, day, ev.At.Format("150405.000000000"), ev.Claim, s.Events), Value: event},
+			kv.Op{Key: fmt.Sprintf("%s%s/%s/%s/%06d", lookPrefix, day, ev.At.Format("150405.000000000"), ev.Claim, s.Events), Value: look},
 			kv.Op{Key: dayPrefix + day, Value: []byte("1")},
 		)
 	}
-	rev, err := k.s.Commit(ctx, kv.Txn{If: append([]kv.Cond{{Key: e.Key, Modified: e.Modified}}, more.If...), Do: do})
-	return rev, value, err
+	return k.s.Commit(ctx, kv.Txn{If: append([]kv.Cond{{Key: e.Key, Modified: e.Modified}}, more.If...), Do: do})
 }
 
 // look writes down that somebody looks.
@@ -605,8 +664,7 @@ func (k *Keeper) Amend(ctx context.Context, id string, change func(*Claim, *Pers
 		more := kv.Txn{Do: []kv.Op{{Key: sealedPrefix + id, Value: a.Sealed}}}
 		for _, m := range a.Marks {
 			if !slices.Contains(s.Marks, m) && len(s.Marks) < MostMarks {
-				s.Marks = append(s.Marks, m)
-				more.Do = append(more.Do, kv.Op{Key: markPrefix + m + "/" + id, Value: []byte("1")})
+				s.Marks = append(slices.Clip(s.Marks), m)
 			}
 		}
 		slices.Sort(s.Marks)
@@ -655,9 +713,6 @@ func (k *Keeper) Erase(ctx context.Context, id, who, why string) error {
 			{Key: sealedPrefix + id, Delete: true},
 			{Key: erasedPrefix + id, Value: []byte(now.Format(time.RFC3339))},
 		}
-		for _, m := range s.Marks {
-			gone = append(gone, kv.Op{Key: markPrefix + m + "/" + id, Delete: true})
-		}
 		for _, f := range s.Claim.Files {
 			value, err := json.Marshal(storedMove{V: 1, At: now, Out: true})
 			if err != nil {
@@ -665,7 +720,7 @@ func (k *Keeper) Erase(ctx context.Context, id, who, why string) error {
 			}
 			gone = append(gone, kv.Op{Key: movePrefix + id + "/" + f.ID, Value: value})
 		}
-		s.Marks, s.Claim.Erased = nil, now
+		s.Marks, s.Claim.Account, s.Claim.Erased = nil, "", now
 		return Event{Who: who, What: "erased", Why: why}, kv.Txn{Do: gone}, nil
 	})
 	if err != nil {

@@ -26,6 +26,9 @@ type RowError struct {
 
 func (e *RowError) Error() string { return fmt.Sprintf("row %d: %s", e.Row, e.Msg) }
 
+// Is says that every RowError is an [ErrInput].
+func (e *RowError) Is(target error) bool { return target == ErrInput } //nolint:errorlint // this is what errors.Is asks
+
 // Text is what is wrong, in ko or en, without the row.
 func (e *RowError) Text(lang string) string {
 	if lang == "ko" {
@@ -33,6 +36,11 @@ func (e *RowError) Text(lang string) string {
 	}
 	return e.Msg
 }
+
+// A tableError is why a table cannot be read at all. It is an [ErrInput].
+type tableError struct{ error }
+
+func (tableError) Is(target error) bool { return target == ErrInput } //nolint:errorlint // this is what errors.Is asks
 
 // A column of a table, with what else it is called.
 type column struct {
@@ -92,7 +100,7 @@ func reportColumns() []column {
 // accountColumns are the columns of a table of subscribers.
 func accountColumns() []column {
 	return []column{
-		{"account", []string{"계정", "가입자"}},
+		{"account", []string{"계정", "가입자", "고객번호"}},
 		{"service", []string{"서비스"}},
 		{"plan", []string{"상품", "요금제"}},
 		{"fee", []string{"월이용료", "이용료"}},
@@ -293,11 +301,11 @@ func eachRow(rows iter.Seq2[tableRow, error], columns []column, needs []string, 
 	var names []string
 	for row, err := range rows {
 		if err != nil {
-			return err
+			return tableError{err}
 		}
 		if at == nil {
 			if at, err = columnsOf(row.cells, columns, needs...); err != nil {
-				return err
+				return tableError{err}
 			}
 			names = make([]string, len(row.cells))
 			for name, i := range at {
@@ -314,7 +322,7 @@ func eachRow(rows iter.Seq2[tableRow, error], columns []column, needs []string, 
 		}
 	}
 	if at == nil {
-		return fmt.Errorf("the table has no header: expected columns such as %s", strings.Join(needs, ", "))
+		return tableError{fmt.Errorf("the table has no header: expected columns such as %s", strings.Join(needs, ", "))}
 	}
 	return nil
 }
@@ -480,10 +488,8 @@ func servicesAsWords(services []Service) []word {
 // ReadAccounts reads subscribers, for what is given unasked: pseudonymous account, service, plan, fee a month in minor units, and
 // since when. It reads row by row: a CSV file may have millions. A row that cannot be used is a [*RowError], and
 // reading goes on; after any other error it ends.
-func ReadAccounts(r io.Reader, zone *time.Location) iter.Seq2[policy.Account, error] {
-	if zone == nil {
-		zone = seoul()
-	}
+func ReadAccounts(r io.Reader) iter.Seq2[policy.Account, error] {
+	zone := seoul()
 	return func(yield func(policy.Account, error) bool) {
 		stopped := false
 		err := eachRow(tableRows(r, 0), accountColumns(), []string{"account", "service"}, func(c *cellReader) bool {

@@ -290,11 +290,17 @@ func comeOf[T any](u *updating, k Kind, all *[]*T, list []*T, doc func(*T) *Doc)
 
 // gone notes which documents are no more where they were.
 func (u *updating) gone(edits map[string]*fileEdit) {
+	var (
+		last string // documents of a file mostly follow each other
+		e    *fileEdit
+	)
 	for _, k := range Kinds() {
 		n := u.old.count(k)
 		for i := range n {
-			p := u.old.Doc(Ref{Kind: k, Index: i}).Pos
-			e := edits[p.File]
+			p := &u.old.Doc(Ref{Kind: k, Index: i}).Pos
+			if p.File != last {
+				last, e = p.File, edits[p.File]
+			}
 			if e == nil {
 				continue
 			}

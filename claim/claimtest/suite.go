@@ -338,14 +338,18 @@ func testPersonal(t *testing.T, l claim.Ledger) {
 func testErase(t *testing.T, l claim.Ledger) {
 	ctx := t.Context()
 	r := file(t, l, 2)
+	c, err := l.Claim(ctx, r[0].ID)
+	must(t, err)
+	c.Account = "pseudonym"
+	must(t, l.Change(ctx, []claim.Claim{c}, []claim.Event{{Who: "import", What: "named"}}))
 	must(t, l.Erase(ctx, r[0].ID, "kim", "asked by the claimant"))
 	must(t, l.Erase(context.WithoutCancel(ctx), r[0].ID, "kim", "pressed twice"))
 	if _, err := l.Open(ctx, r[0].ID, "kim", "curious"); !errors.Is(err, claim.ErrErased) {
 		t.Errorf("opened: %v", err)
 	}
-	c, err := l.Claim(ctx, r[0].ID)
+	c, err = l.Claim(ctx, r[0].ID)
 	must(t, err)
-	if c.Erased.IsZero() || c.Report.Service == "" {
+	if c.Erased.IsZero() || c.Report.Service == "" || c.Account != "" {
 		t.Errorf("the claim without what is personal stays: %+v", c)
 	}
 	page, err := l.List(ctx, claim.Query{MarkedAs: "contact:p0@example.com"})

@@ -18,12 +18,18 @@ import (
 
 func claimCommand(a *app) *cobra.Command {
 	c := a.group(&cobra.Command{
-		Use:     "claim",
-		Short:   "Decide damage reports by a published policy",
-		Long:    "Check the rules by which damage reports are decided, and try drafts of them\nover the reports that came in.",
+		Use:   "claim",
+		Short: "Decide damage reports by a published policy, and pay them",
+		Long: `Check the rules by which damage reports are decided, and try drafts of them
+over the reports that came in. The other commands do at the desk of a public node
+what people do in its pages, with the token of an account.`,
 		Example: "  bongsu claim policy examples/policies/kakao-2022.yaml",
 	})
-	c.AddCommand(claimPolicyCommand(a), claimWhatIfCommand(a))
+	c.AddCommand(
+		claimPolicyCommand(a), claimWhatIfCommand(a), claimWindowCommand(a), claimImportCommand(a), claimListCommand(a), claimFlagCommand(a),
+		claimDraftCommand(a), claimDecideCommand(a), claimUnaskedCommand(a), claimPayoutCommand(a), claimRecourseCommand(a), claimStatsCommand(a),
+		claimEraseCommand(a),
+	)
 	return c
 }
 

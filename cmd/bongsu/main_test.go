@@ -55,6 +55,7 @@ func TestScript(t *testing.T) {
 			"workbook": workbook,
 			"euckr":    eucKR,
 			"bomb":     bomb,
+			"desk":     desk,
 		},
 	})
 }

@@ -26,17 +26,19 @@ serve. bongsu init writes its configuration.`,
 		Example: `  bongsu public --config sites/public/anyang/public.yaml`,
 		Args:    exactly(),
 	}
+	cmd.AddCommand(publicBackupCommand(a), publicRestoreCommand(a))
 	file := cmd.Flags().String("config", "", "the site's public.yaml")
+	storeOnly := cmd.Flags().Bool("store-only", false, "run the store and serve nothing: for bongsu public restore")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *file == "" {
 			return usagef("bongsu init --sites a,b,c DIR writes DIR/public/SITE/public.yaml", "--config is missing")
 		}
-		return a.public(cmd.Context(), *file)
+		return a.public(cmd.Context(), *file, *storeOnly)
 	}
 	return cmd
 }
 
-func (a *app) public(ctx context.Context, file string) error {
+func (a *app) public(ctx context.Context, file string, storeOnly bool) error {
 	c, err := loadPublic(file)
 	if err != nil {
 		return err
@@ -61,7 +63,14 @@ func (a *app) public(ctx context.Context, file string) error {
 		}
 		fmt.Fprintln(a.out, "; Ctrl-C stops it")
 	}
-	err = node.RunPublic(ctx, o)
+	run := node.RunPublic
+	if storeOnly {
+		o.Ready = func(_, _, _ net.Addr) {
+			fmt.Fprintf(a.out, "%s: the store runs and nothing is served; Ctrl-C stops it\n", c.Site)
+		}
+		run = node.RunPublicStore
+	}
+	err = run(ctx, o)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return usagef("stop what listens there, or choose another port under listen and nodes in "+file, "%v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -18,7 +19,17 @@ type Claims struct {
 	Papers    S3           `yaml:"papers" doc:"a bucket for the papers that are sent in, sealed; none: they are kept with the claims"`
 	Open      Choice       `yaml:"open" doc:"auto: the window for reports opens by itself when an incident is told; confirm: the desk opens it"`
 	Template  string       `yaml:"template" doc:"file with what a window is prepared with: how long, consent, kinds of papers, reasons for lateness; empty: those built in"`
+	Banks     []OwnAccount `yaml:"banks" doc:"the company's own accounts that payments leave from"`
 	Calm      int          `yaml:"calm" doc:"reports a minute, at one node, above which the form asks for a proof of work"`
+	Burst     int          `yaml:"burst" doc:"reports of one network (/24 of IPv4, /56 of IPv6) at once, above which it is asked for one; one more comes back each second"`
+}
+
+// OwnAccount is a bank account of the company.
+type OwnAccount struct {
+	Name   string `yaml:"name" doc:"what the desk and the book call it"`
+	Holder string `yaml:"holder" doc:"in whose name it is"`
+	Bank   string `yaml:"bank" doc:"code of the bank"`
+	Number string `yaml:"number" doc:"its number"`
 }
 
 // On says whether reports are taken in.
@@ -26,7 +37,7 @@ func (c *Claims) On() bool { return c.MasterKey != "" }
 
 func defaultClaims() Claims {
 	return Claims{
-		Papers: S3{Region: "us-east-1", Timeout: 30 * time.Second}, Open: Auto, Calm: 600,
+		Papers: S3{Region: "us-east-1", Timeout: 30 * time.Second}, Open: Auto, Calm: 3000, Burst: 60,
 	}
 }
 
@@ -35,7 +46,15 @@ func (c *Claims) check(v *verdict) {
 		return
 	}
 	v.that(c.LogKey != "", "claims.logKey", "is missing: name the file of the key that signs the log of decisions; bongsu init makes one")
+	var names []string
+	for i, b := range c.Banks {
+		path := fmt.Sprintf("claims.banks[%d]", i)
+		v.that(b.Name != "" && b.Holder != "" && b.Bank != "" && b.Number != "", path, "needs name, holder, bank and number")
+		v.that(!slices.Contains(names, b.Name), path+".name", "is %q, which is named twice", b.Name)
+		names = append(names, b.Name)
+	}
 	v.that(c.Calm >= 1, "claims.calm", "is %d: must be at least 1", c.Calm)
+	v.that(c.Burst >= 1, "claims.burst", "is %d: must be at least 1", c.Burst)
 	if c.Postgres.File != "" || c.Postgres.Env != "" {
 		c.Postgres.check("claims.postgres", v.that)
 	}

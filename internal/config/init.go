@@ -64,7 +64,20 @@ type InitResult struct {
 type Login struct {
 	Name     string
 	Role     AccountRole
+	Claims   []ClaimDuty // at the desk of the public side
 	Password Secret
+}
+
+// Duties are what the account may do, in words.
+func (l Login) Duties() string {
+	var all []string
+	if l.Role != "" {
+		all = append(all, string(l.Role))
+	}
+	for _, d := range l.Claims {
+		all = append(all, "claims:"+string(d))
+	}
+	return strings.Join(all, ", ")
 }
 
 // Init makes DIR/SITE for each site and the witness, with bongsu.yaml, certificates,
@@ -302,7 +315,7 @@ func (o *InitOptions) accounts(part, dir string, r *InitResult) ([]byte, error) 
 		if err != nil {
 			return nil, err
 		}
-		f.Accounts = append(f.Accounts, accountEntry{login.Name, role, h.String()})
+		f.Accounts = append(f.Accounts, accountEntry{Name: login.Name, Role: role, Password: h.String()})
 		r.Logins = append(r.Logins, login)
 	}
 	for _, role := range []AccountRole{Operator, Approver} {

@@ -109,13 +109,20 @@ const statusKeyFile = "status.key"
 // makeAgents makes the accounts of the desk.
 func (p *publicSide) makeAgents(r *InitResult) error {
 	f := accountsFile{Version: 1}
-	for _, a := range []Login{{Name: "agent", Role: Operator}, {Name: "editor", Role: Approver}} {
+	for _, a := range []Login{
+		{Name: "agent", Role: Operator, Claims: []ClaimDuty{Agent}},
+		{Name: "editor", Role: Approver, Claims: []ClaimDuty{Decider}},
+		{Name: "decider", Claims: []ClaimDuty{Decider, Body}}, // whoever decides alone confirms nothing
+		{Name: "payer", Claims: []ClaimDuty{Payer}},
+		{Name: "treasurer", Claims: []ClaimDuty{Payer}},
+		{Name: "privacy", Claims: []ClaimDuty{Privacy}},
+	} {
 		a.Password = NewSecret(rand.Text()[:20])
 		h, err := newHash(a.Password)
 		if err != nil {
 			return err
 		}
-		f.Accounts = append(f.Accounts, accountEntry{a.Name, a.Role, h.String()})
+		f.Accounts = append(f.Accounts, accountEntry{Name: a.Name, Role: a.Role, Claims: a.Claims, Password: h.String()})
 		r.Agents = append(r.Agents, a)
 	}
 	var err error

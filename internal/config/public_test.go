@@ -77,7 +77,7 @@ func TestInitPublic(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(r.Agents) != 2 || r.Agents[0].Password.Reveal() == r.Agents[1].Password.Reveal() {
+	if len(r.Agents) != 6 || r.Agents[0].Password.Reveal() == r.Agents[1].Password.Reveal() {
 		t.Errorf("agents: %v", r.Agents)
 	}
 }

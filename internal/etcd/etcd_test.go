@@ -45,6 +45,7 @@ func TestBackup(t *testing.T) {
 	from, to := newCluster(t, 1).start(), newCluster(t, 1).start()
 	kvtest.RunBackup(t, from.nodes[0], to.nodes[0])
 	memory := kv.NewMemory()
+	t.Run("by a client", func(t *testing.T) { kvtest.RunBackup(t, from.client(0), kv.NewMemory()) })
 	var text bytes.Buffer
 	if err := to.nodes[0].Backup(t.Context(), &text); err != nil {
 		t.Fatal(err)

@@ -15,10 +15,12 @@ import (
 	"time"
 )
 
-// backupFormat is the first thing in a backup, and its version the second.
+// backupFormat is the first thing in a backup, and its version the second. A part of a
+// store has a version of its own, so that no older program takes it for the whole.
 const (
 	backupFormat  = "bongsu backup"
 	backupVersion = 1
+	partVersion   = 2
 )
 
 // Restoring is the key that a store has while it is restored, so that half a restore
@@ -32,6 +34,8 @@ type BackupInfo struct {
 	At       time.Time
 	Revision int64 // what is in the backup is the state at this revision
 	Records  int
+	Part     string    // of the store; empty: all of it
+	Expires  time.Time // after that it is refused; zero: never
 }
 
 // The lines of a backup: a header, a record for each key, and an end.
@@ -41,6 +45,8 @@ type backupHeader struct {
 	Cluster  string    `json:"cluster"`
 	At       time.Time `json:"at"`
 	Revision int64     `json:"revision"`
+	Part     string    `json:"part,omitempty"`
+	Expires  time.Time `json:"expires,omitzero"`
 }
 
 type backupRecord struct {
@@ -65,7 +71,24 @@ type Exporter interface {
 // wrote. Keys under a lease are left out: they say who is alive now. The store goes on
 // working meanwhile.
 func Backup(ctx context.Context, s Store, w io.Writer, cluster string, at time.Time) (BackupInfo, error) {
-	info := BackupInfo{Cluster: cluster, At: at.UTC()}
+	return backup(ctx, s, w, BackupInfo{Cluster: cluster, At: at}, func(string) bool { return true })
+}
+
+// BackupPart writes the keys that keep names, as [Backup] does, with a name for the part.
+// When it expires nobody can read it any more with [ReadPart]: who keeps it removes it by then.
+func BackupPart(ctx context.Context, s Store, w io.Writer, of BackupInfo, keep func(key string) bool) (BackupInfo, error) {
+	if of.Part == "" {
+		return BackupInfo{}, errors.New("back up the store: the part has no name")
+	}
+	return backup(ctx, s, w, of, keep)
+}
+
+func backup(ctx context.Context, s Store, w io.Writer, info BackupInfo, keep func(key string) bool) (BackupInfo, error) {
+	info.At, info.Records = info.At.UTC(), 0
+	version := backupVersion
+	if info.Part != "" {
+		version, info.Expires = partVersion, info.Expires.UTC()
+	}
 	out := bufio.NewWriter(w)
 	sum := sha256.New()
 	line := func(v any) error {
@@ -80,10 +103,10 @@ func Backup(ctx context.Context, s Store, w io.Writer, cluster string, at time.T
 	}
 	start := func(rev int64) error {
 		info.Revision = rev
-		return line(backupHeader{backupFormat, backupVersion, cluster, info.At, rev})
+		return line(backupHeader{backupFormat, version, info.Cluster, info.At, rev, info.Part, info.Expires})
 	}
 	each := func(e Entry) error {
-		if e.Lease != 0 || e.Key == Restoring {
+		if e.Lease != 0 || e.Key == Restoring || !keep(e.Key) {
 			return nil
 		}
 		info.Records++
@@ -127,6 +150,9 @@ func recordSum(key string, value []byte) string {
 // ErrBadBackup says that a backup is damaged, cut short or no backup at all.
 var ErrBadBackup = errors.New("the backup cannot be used")
 
+// ErrExpired says that a part of a backup was kept longer than it may be.
+var ErrExpired = errors.New("the backup has expired")
+
 // Restore writes a backup into an empty store. The whole backup is checked before the
 // first write. A restore that was interrupted can be run again: until it is done, the
 // store counts as empty, and has the key [Restoring]. Revisions start anew, so fences of
@@ -140,6 +166,49 @@ func Restore(ctx context.Context, r io.Reader, s Store, finish func(context.Cont
 	if err != nil {
 		return BackupInfo{}, err
 	}
+	if info.Part != "" {
+		return BackupInfo{}, fmt.Errorf("%w: it is a part of a store, %s: bongsu public restore takes it", ErrBadBackup, info.Part)
+	}
+	return restore(ctx, s, info, records, finish)
+}
+
+// ReadPart reads a part of a backup to its end and returns what is in it, sorted by key.
+func ReadPart(r io.Reader, part string, now time.Time) (BackupInfo, []Entry, error) {
+	info, records, err := readBackup(r)
+	switch {
+	case err != nil:
+		return BackupInfo{}, nil, err
+	case info.Part != part && info.Part == "":
+		return BackupInfo{}, nil, fmt.Errorf("%w: it is of a whole store, expected the part %q", ErrBadBackup, part)
+	case info.Part != part:
+		return BackupInfo{}, nil, fmt.Errorf("%w: it is the part %q of a store, expected the part %q", ErrBadBackup, info.Part, part)
+	case !info.Expires.IsZero() && now.After(info.Expires):
+		return BackupInfo{}, nil, fmt.Errorf("%w on %s: take a newer one", ErrExpired, info.Expires.Format(time.RFC3339))
+	}
+	out := make([]Entry, len(records))
+	for i, x := range records {
+		out[i] = Entry{Key: string(x.Key), Value: x.Value}
+	}
+	return info, out, nil
+}
+
+// RestoreEntries writes entries into an empty store, as [Restore] does with those of a
+// backup. Only keys and values count, and no key may stand twice.
+func RestoreEntries(ctx context.Context, s Store, of BackupInfo, entries []Entry, finish func(context.Context, BackupInfo) error) error {
+	records := make([]backupRecord, len(entries))
+	seen := make(map[string]bool, len(entries))
+	for i, e := range entries {
+		if seen[e.Key] {
+			return fmt.Errorf("%w: %q stands in it twice", ErrBadBackup, e.Key)
+		}
+		seen[e.Key] = true
+		records[i] = backupRecord{Key: []byte(e.Key), Value: e.Value}
+	}
+	_, err := restore(ctx, s, of, records, finish)
+	return err
+}
+
+func restore(ctx context.Context, s Store, info BackupInfo, records []backupRecord, finish func(context.Context, BackupInfo) error) (BackupInfo, error) {
 	found, marked, err := contents(ctx, s)
 	if err != nil {
 		return BackupInfo{}, err
@@ -267,8 +336,11 @@ func readBackup(r io.Reader) (BackupInfo, []backupRecord, error) {
 	if json.Unmarshal(text, &h) != nil || h.Format != backupFormat {
 		return bad("this is no backup that bongsu made")
 	}
-	if h.Version != backupVersion {
-		return bad("it has version %d, this program knows %d", h.Version, backupVersion)
+	if h.Version != backupVersion && h.Version != partVersion {
+		return bad("it has version %d, this program knows %d and, of parts, %d", h.Version, backupVersion, partVersion)
+	}
+	if (h.Version == partVersion) != (h.Part != "") {
+		return bad("it has version %d and is the part %q: that does not go together", h.Version, h.Part)
 	}
 	var records []backupRecord
 	for {
@@ -293,7 +365,7 @@ func readBackup(r io.Reader) (BackupInfo, []backupRecord, error) {
 			if _, _, err := in.next(); !errors.Is(err, io.EOF) {
 				return bad("something follows its end")
 			}
-			return BackupInfo{h.Cluster, h.At, h.Revision, len(records)}, records, nil
+			return BackupInfo{h.Cluster, h.At, h.Revision, len(records), h.Part, h.Expires}, records, nil
 		}
 		if line.SHA256 != recordSum(string(line.Key), line.Value) {
 			return bad("the record of %q is damaged: its SHA-256 is wrong", line.Key)

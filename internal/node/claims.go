@@ -16,6 +16,7 @@ import (
 	"bongsu/internal/postgres"
 	"bongsu/settle"
 	"bongsu/status"
+	"bongsu/web/public"
 )
 
 // ClaimOptions are what a public node takes damage reports with.
@@ -26,7 +27,9 @@ type ClaimOptions struct {
 	Papers   claim.Vault // nil: papers are kept with the claims
 	Auto     bool        // a window opens by itself when an incident is told
 	Template claim.Template
-	Calm     int // reports a minute above which a proof of work is asked for
+	Banks    map[string]settle.Debtor // own accounts, by name
+	Calm     int                      // reports a minute above which a proof of work is asked for
+	Burst    int                      // of one network, at once
 }
 
 // Claims are the long-lived parts by which a public node takes damage reports, decides and pays.
@@ -40,6 +43,7 @@ type claims struct {
 	cashier *settle.Cashier
 	sweep   func(ctx context.Context, begun time.Time) (int, error) // of papers that no claim has
 	seen    outages
+	told    *public.Gatherer // what everybody may know
 }
 
 // commits is how many commits of reports are under way at once at one node.
@@ -72,8 +76,39 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 	c.office = &claim.Office{
 		Store: p.store, Ledger: ledger, Intake: c.intake, Outages: c.seen.of, Titles: c.titles, Page: c.services, Log: p.log,
 	}
-	c.cashier = &settle.Cashier{Store: p.store, Ledger: ledger, Book: book, Log: &settle.Log{Store: p.store, Key: o.Log}}
+	coupons, err := o.Master.Derive("coupons")
+	if err != nil {
+		return nil, err
+	}
+	log := &settle.Log{Store: p.store, Key: o.Log}
+	c.cashier = &settle.Cashier{
+		Store: p.store, Ledger: ledger, Book: book, Log: log, Outages: c.seen.of, Budget: c.budget, Coupons: coupons,
+		Debtor: func(bank string) (settle.Debtor, bool) {
+			d, ok := o.Banks[bank]
+			return d, ok
+		},
+	}
+	c.told = &public.Gatherer{Publisher: c.office, Statistician: c.cashier, Checkpoint: log.Checkpoint, Log: p.log}
 	return c, nil
+}
+
+// budget is what the active policy may cost in all.
+func (c *claims) budget(ctx context.Context, incident string) (int64, error) {
+	p, err := c.office.Active(ctx, incident)
+	if errors.Is(err, claim.ErrNoPolicy) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return p.Budget, nil
+}
+
+// pages are what the public pages are made of.
+func (c *claims) pages() *public.Claims {
+	return &public.Claims{
+		Teller: c.told, Taker: c.office, Asker: c.office.Ledger, Giver: c.office, Ender: c.office, Prover: c.cashier, Surge: c.o.Calm, Burst: c.o.Burst,
+	}
 }
 
 // run takes reports in, and does what has to be done once for all nodes, until ctx ends.
@@ -84,6 +119,7 @@ func (c *claims) run(ctx context.Context) error {
 		defer c.db.Close()
 	}
 	wg.Go(func() { c.intake.Run(ctx, commits) })
+	wg.Go(func() { c.told.Run(ctx, gatherEvery) })
 	if c.keeper != nil {
 		wg.Go(func() {
 			if err := c.keeper.Follow(ctx, nil); err != nil && ctx.Err() == nil {
@@ -117,9 +153,10 @@ const claimLeader = "claim-leader"
 
 // How often the node that looks after claims looks.
 const (
-	lookEvery  = time.Second      // for incidents that need a window
-	flagEvery  = time.Minute      // for duplicates
-	cleanEvery = 10 * time.Minute // for what is kept too long
+	gatherEvery = 2 * time.Second  // what everybody may know; at every node
+	lookEvery   = time.Second      // for incidents that need a window
+	flagEvery   = time.Minute      // for duplicates
+	cleanEvery  = 10 * time.Minute // for what is kept too long
 )
 
 // lookAfter opens windows, looks for duplicates and erases what is over, until ctx ends.
@@ -255,24 +292,32 @@ type storedOutage struct {
 
 // of returns what is recorded of an incident: what is told now, else what was kept.
 func (o *outages) of(incident string) (claim.Outages, bool) {
-	now := time.Now()
+	list := o.intervals(incident)
+	if list == nil {
+		return claim.Outages{}, false
+	}
+	return claim.NewOutages(list, time.Now()), true
+}
+
+// intervals are what is recorded of an incident; nil: nothing is known of it.
+func (o *outages) intervals(incident string) []status.Interval {
 	state := o.board.State()
 	for i := range state.Incidents {
 		if state.Incidents[i].ID == incident {
-			return claim.NewOutages(state.Incidents[i].Intervals, now), true
+			return append([]status.Interval{}, state.Incidents[i].Intervals...)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	e, ok, err := o.store.Get(ctx, outagePrefix+incident)
 	if err != nil || !ok {
-		return claim.Outages{}, false
+		return nil
 	}
 	var s storedOutage
 	if json.Unmarshal(e.Value, &s) != nil || s.V != 1 {
-		return claim.Outages{}, false
+		return nil
 	}
-	return claim.NewOutages(s.Intervals, now), true
+	return s.Intervals
 }
 
 // keep writes down what is told.

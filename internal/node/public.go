@@ -26,7 +26,7 @@ import (
 	"bongsu/internal/etcd"
 	"bongsu/internal/kv"
 	"bongsu/status"
-	"bongsu/web"
+	"bongsu/web/desk"
 	"bongsu/web/public"
 )
 
@@ -46,7 +46,7 @@ type PublicOptions struct {
 	Desk         string         // address for agents; empty: none
 	DeskCert     string
 	DeskKey      string
-	Accounts     web.Accounts
+	Accounts     desk.Accounts
 	SessionKey   []byte
 	SealKey      []byte
 	Limits       status.Limits
@@ -205,9 +205,11 @@ func serveHTTP(ctx context.Context, log *slog.Logger, ln net.Listener, srv *http
 }
 
 func (p *Public) servePage(ctx context.Context, ln net.Listener) error {
-	site, err := public.New(public.Options{
-		Source: p.board, Desk: counter{p.desk, p.o.Send != nil}, Key: p.o.SessionKey, Log: p.log, Trust: p.o.Trust,
-	})
+	o := public.Options{Source: p.board, Desk: counter{p.desk, p.o.Send != nil}, Key: p.o.SessionKey, Log: p.log, Trust: p.o.Trust}
+	if p.claims != nil {
+		o.Claims = p.claims.pages()
+	}
+	site, err := public.New(o)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"bongsu/internal/config"
 	"bongsu/internal/etcd"
 	"bongsu/internal/notify"
+	"bongsu/settle"
 	"bongsu/status"
 )
 
@@ -87,11 +88,9 @@ func PublicFromConfig(c *config.PublicConfig, log *slog.Logger) (PublicOptions, 
 		ExportEvery: c.Export.Every, Log: log,
 	}
 	if c.Listen.Desk != "" {
-		list, err := config.LoadAccounts(c.Desk.Accounts)
-		if err != nil {
+		if o.Accounts, err = newDeskAccounts(c.Desk.Accounts, log); err != nil {
 			return PublicOptions{}, err
 		}
-		o.Accounts = accounts{list}
 	}
 	if c.TLS.On() {
 		if o.PushTLS, err = pushTLS(c); err != nil {
@@ -121,7 +120,10 @@ func claimsFromConfig(c *config.Claims) (*ClaimOptions, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &ClaimOptions{Auto: c.Open == config.Auto, Template: claim.DefaultTemplate(), Calm: c.Calm}
+	o := &ClaimOptions{Auto: c.Open == config.Auto, Template: claim.DefaultTemplate(), Calm: c.Calm, Burst: c.Burst, Banks: map[string]settle.Debtor{}}
+	for _, b := range c.Banks {
+		o.Banks[b.Name] = settle.Debtor{Name: b.Holder, Bank: b.Bank, Number: b.Number}
+	}
 	if o.Master, err = claim.NewMaster(key); err != nil {
 		return nil, err
 	}

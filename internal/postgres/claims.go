@@ -646,8 +646,20 @@ func (c *Claims) Looks(ctx context.Context, since time.Time, limit int) ([]claim
 // cannot be removed now are left to [Claims.Sweep].
 func (c *Claims) Erase(ctx context.Context, id, who, why string) error {
 	id = claim.NormalCode(id)
-	gone, err := c.write(ctx, id, func(tx pgx.Tx, d *claim.Claim) (claim.Event, error) {
-		d.Erased = time.Now().UTC().Round(time.Microsecond)
+	gone, err := c.erase(ctx, id, who, why)
+	if err != nil {
+		return err
+	}
+	for _, f := range gone.Files {
+		_ = c.removed(ctx, id+"/"+f.ID) // else Sweep does
+	}
+	return nil
+}
+
+// erase destroys the key, and says that the papers are on their way out.
+func (c *Claims) erase(ctx context.Context, id, who, why string) (claim.Claim, error) {
+	return c.write(ctx, id, func(tx pgx.Tx, d *claim.Claim) (claim.Event, error) {
+		d.Account, d.Erased = "", time.Now().UTC().Round(time.Microsecond)
 		var b pgx.Batch
 		for _, t := range []string{"claim_keys", "claim_sealed", "claim_marks"} {
 			b.Queue("DELETE FROM "+t+" WHERE id = $1", id)
@@ -659,24 +671,4 @@ func (c *Claims) Erase(ctx context.Context, id, who, why string) error {
 		b.Queue("INSERT INTO claim_erased VALUES ($1, now()) ON CONFLICT DO NOTHING", id)
 		return claim.Event{Who: who, What: "erased", Why: why}, tx.SendBatch(ctx, &b).Close()
 	})
-	if err != nil {
-		return err
-	}
-	for _, f := range gone.Files {
-		_ = c.removed(ctx, id+"/"+f.ID) // else Sweep does
-	}
-	return nil
-}
-
-// Erased returns the claims that were erased, by ID, for a restore to replay.
-func (c *Claims) Erased(ctx context.Context) ([]string, error) {
-	found, err := c.db.pool.Query(ctx, "SELECT id FROM claim_erased ORDER BY id")
-	if err != nil {
-		return nil, trouble("list erasures", err)
-	}
-	ids, err := pgx.CollectRows(found, pgx.RowTo[string])
-	if err != nil {
-		return nil, trouble("list erasures", err)
-	}
-	return ids, nil
 }

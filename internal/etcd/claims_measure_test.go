@@ -1,0 +1,112 @@
+//go:build measure
+
+package etcd_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"bongsu/claim"
+	"bongsu/claim/claimtest"
+	"bongsu/internal/etcd"
+	"bongsu/internal/kv"
+)
+
+// large is a quota that no measurement reaches.
+func large(c *etcd.Config) { c.Quota = 6 << 30 }
+
+// recorded is a store that remembers what was written to it.
+type recorded struct {
+	kv.Store
+	mu   sync.Mutex
+	txns []kv.Txn
+}
+
+func (r *recorded) Commit(ctx context.Context, t kv.Txn) (int64, error) {
+	r.mu.Lock()
+	r.txns = append(r.txns, kv.Txn{Do: slices.Clone(t.Do)})
+	r.mu.Unlock()
+	return r.Store.Commit(ctx, t)
+}
+
+// many calls do for each of n things with so many at once, and returns how long all and each took.
+func many(n, atOnce int, do func(i int)) (all time.Duration, each []time.Duration) {
+	each = make([]time.Duration, n)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	begun := time.Now()
+	for range atOnce {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				at := time.Now()
+				do(i)
+				each[i] = time.Since(at)
+			}
+		})
+	}
+	wg.Wait()
+	all = time.Since(begun)
+	slices.Sort(each)
+	return all, each
+}
+
+// TestMeasureIntakeEtcd files reports through intake on three members in this process, and puts
+// the same bytes raw, in transactions as large, in turns. The goal is 0.4 of raw.
+func TestMeasureIntakeEtcd(t *testing.T) {
+	const rounds, n, people = 4, 10_000, 400
+	c := newCluster(t, 3, large).start()
+	store := c.nodes[c.leader()]
+	ledger := claim.NewKeeper(store, master(t))
+	in := claim.NewIntake(ledger)
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { in.Run(ctx, 4) })
+	defer func() { stop(); running.Wait() }()
+	var raw, filed time.Duration
+	var each []time.Duration
+	bytes, puts := 0, 0
+	for round := range rounds {
+		mix := claimtest.Mix2022(n, .1, uint64(round))
+		for i := range mix.Reports {
+			mix.Reports[i].Key = fmt.Sprintf("%d.%d", round, i)
+		}
+		memory := &recorded{Store: kv.NewMemory()}
+		if _, errs := claim.NewKeeper(memory, master(t)).File(ctx, mix.Reports); slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
+			t.Fatal(errs)
+		}
+		for _, txn := range memory.txns {
+			for i := range txn.Do {
+				txn.Do[i].Key = "raw/" + txn.Do[i].Key
+				bytes += len(txn.Do[i].Key) + len(txn.Do[i].Value)
+				puts++
+			}
+		}
+		took, _ := many(len(memory.txns), 4, func(i int) {
+			if _, err := store.Commit(ctx, memory.txns[i]); err != nil {
+				t.Error(err)
+			}
+		})
+		raw += took
+		took, x := many(n, people, func(i int) {
+			if _, err := in.File(ctx, mix.Reports[i]); err != nil {
+				t.Error(err)
+			}
+		})
+		filed += took
+		each = append(each, x...)
+	}
+	slices.Sort(each)
+	rate := func(d time.Duration) float64 { return rounds * n / d.Seconds() }
+	t.Logf("%d reports, %d keys and %d bytes each", rounds*n, puts/(rounds*n), bytes/(rounds*n))
+	t.Logf("raw %.0f/s; through intake %.0f/s, p50 %v, p99 %v, worst %v; ratio %.2f", rate(raw), rate(filed),
+		each[len(each)/2].Round(100*time.Microsecond), each[len(each)*99/100].Round(100*time.Microsecond), each[len(each)-1].Round(100*time.Microsecond), rate(filed)/rate(raw))
+}

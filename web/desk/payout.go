@@ -1,0 +1,202 @@
+package desk
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bongsu/claim"
+	"bongsu/claim/policy"
+	"bongsu/settle"
+)
+
+// payoutView is where what was decided is paid.
+type payoutView struct {
+	Window   claim.Window
+	Windows  []claim.Window
+	Batches  []batchRow
+	Forms    []policy.Form
+	Next     string // name of the next batch
+	Jobs     []jobRow
+	Recourse bool
+	Answered *settle.Answered
+}
+
+// A batchRow is one batch with what the reader may do to it.
+type batchRow struct {
+	settle.Batch
+
+	Formats                      []string
+	MayApprove, MaySend, MayDrop bool
+	MayFile                      bool
+	Mine                         bool
+}
+
+func formats(f policy.Form) []string {
+	if f == policy.Money {
+		return []string{"csv", "pain.001"}
+	}
+	return []string{string(f)}
+}
+
+func (c *call) payoutPage() error { return c.payoutWith(nil) }
+
+func (c *call) payoutWith(answered *settle.Answered) error {
+	w, all, err := c.window()
+	if err != nil {
+		return err
+	}
+	batches, err := c.s.o.Cashier.Batches(c.r.Context(), w.Incident)
+	if err != nil {
+		return err
+	}
+	v := payoutView{
+		Window: w, Windows: all, Forms: forms(), Recourse: c.s.o.Recourse != nil, Answered: answered, Jobs: c.rowsOfJobs(w.Incident),
+		Next: c.s.o.Now().In(c.s.o.Zone).Format("20060102") + "-" + strconv.Itoa(len(batches)+1),
+	}
+	for _, b := range batches {
+		r := batchRow{Batch: b, Formats: formats(b.Form), Mine: strings.EqualFold(b.DraftedBy, c.who)}
+		r.MayApprove = b.State == settle.Drafted && !r.Mine
+		r.MayFile = b.State == settle.Pending || b.State == settle.Sent
+		r.MaySend = b.State == settle.Pending
+		r.MayDrop = slices.Contains([]settle.BatchState{settle.Drafting, settle.Drafted, settle.Pending}, b.State)
+		v.Batches = append(v.Batches, r)
+	}
+	return c.show("payout", v)
+}
+
+// toPayout goes back to the page of the incident.
+func (c *call) toPayout(said string) error {
+	return c.to("/payout?incident="+url.QueryEscape(c.form("incident")), said)
+}
+
+func (c *call) grant() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	cashier, who := c.s.o.Cashier, c.who
+	j, err := c.s.start(&job{
+		Kind: "grant", Key: "grant/" + w.Incident, Incident: w.Incident, By: who, May: Payer,
+		run: func(ctx context.Context, progress func(int)) (any, error) {
+			return cashier.Grant(ctx, w.Incident, who, progress)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return c.follow(j)
+}
+
+func (c *call) draftBatch() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	form, bank, id := policy.Form(c.form("form")), c.form("bank"), c.form("id")
+	limit := 0
+	if s := c.form("limit"); s != "" {
+		if limit, err = strconv.Atoi(s); err != nil || limit < 0 {
+			return fmt.Errorf("%w: limit %q: expected a whole number", errInput, s)
+		}
+	}
+	if id == "" || !slices.Contains(forms(), form) || form == policy.Money && bank == "" {
+		return fmt.Errorf("%w: a batch needs a name, a form, and for money the bank account it leaves from", errInput)
+	}
+	cashier, who := c.s.o.Cashier, c.who
+	j, err := c.s.start(&job{
+		Kind: "draft", Key: "draft/" + w.Incident + "/" + id, Incident: w.Incident, By: who, May: Payer,
+		run: func(ctx context.Context, _ func(int)) (any, error) {
+			return cashier.Draft(ctx, w.Incident, form, bank, id, who, limit)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return c.follow(j)
+}
+
+func (c *call) approveBatch() error {
+	if _, err := c.s.o.Cashier.Approve(c.r.Context(), c.form("batch"), c.who); err != nil {
+		return err
+	}
+	return c.toPayout("approved")
+}
+
+// batchFile gives the file for the bank, once it was looked at under the payer's name. It
+// is a POST: payees are looked at for it.
+func (c *call) batchFile() error {
+	var b bytes.Buffer
+	name, err := c.s.o.Cashier.File(c.r.Context(), c.form("batch"), c.form("format"), c.who, &b)
+	if err != nil {
+		return err
+	}
+	return c.send(name, "application/octet-stream", b.Bytes())
+}
+
+func (c *call) sentBatch() error {
+	if _, err := c.s.o.Cashier.Sent(c.r.Context(), c.form("batch"), c.who); err != nil {
+		return err
+	}
+	return c.toPayout("sent")
+}
+
+func (c *call) dropBatch() error {
+	why, err := c.why()
+	if err != nil {
+		return err
+	}
+	if _, err := c.s.o.Cashier.Drop(c.r.Context(), c.form("batch"), c.who, why); err != nil {
+		return err
+	}
+	return c.toPayout("dropped")
+}
+
+func (c *call) results() error {
+	_, data, err := c.upload("file")
+	if err != nil {
+		return err
+	}
+	got, err := c.s.o.Cashier.Results(c.r.Context(), data, c.who)
+	if err != nil {
+		return err
+	}
+	return c.payoutWith(&got)
+}
+
+// reconcileView holds claims, book and batches against one another.
+type reconcileView struct {
+	settle.Reconciliation
+
+	Window claim.Window
+	At     time.Time
+}
+
+func (c *call) reconcilePage() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	got, err := c.s.o.Cashier.Reconcile(c.r.Context(), w.Incident)
+	if err != nil {
+		return err
+	}
+	return c.show("reconcile", reconcileView{got, w, c.s.o.Now()})
+}
+
+func (c *call) recourse() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	name, data, err := c.s.o.Recourse(c.r.Context(), w.Incident, c.who)
+	if err != nil {
+		return err
+	}
+	return c.send(name, "application/zip", data)
+}
