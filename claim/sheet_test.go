@@ -304,7 +304,7 @@ func TestAccountsStream(t *testing.T) {
 }
 
 func TestReadAccounts(t *testing.T) {
-	const table = "계정,서비스,요금제,월이용료,가입일\nu1,melon,standard,\"10,900\",2020. 1. 2.\nu2,,x,5,\nu3,melon,x,-5,\n900101-1234568,melon,,,\nu4,melon,,,\n"
+	const table = "계정,서비스,요금제,월이용료,가입일,지점\nu1,melon,standard,\"10,900\",2020. 1. 2.,\"강남\n2층\"\nu2,,x,5,\nu3,melon,x,-5,\n900101-1234568,melon,,,\nu4,melon,,,,서초\n"
 	want := []policy.Account{
 		{ID: "u1", Service: "melon", Plan: "standard", Fee: 10_900, Since: time.Date(2020, 1, 1, 15, 0, 0, 0, time.UTC)},
 		{ID: "u4", Service: "melon"},
