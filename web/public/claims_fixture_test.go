@@ -147,12 +147,12 @@ func (g giver) note(list *[]string, s string) func(*claim.Claim) error {
 
 // Amend remembers the words.
 func (g giver) Amend(ctx context.Context, id, secret, text, _ string) (claim.Claim, error) {
-	return g.change(ctx, id, secret, "amended", g.note(&g.added, text))
+	return g.change(ctx, id, secret, "added words", g.note(&g.added, text))
 }
 
 // SetBank remembers the account.
 func (g giver) SetBank(ctx context.Context, id, secret, bank, number, holder, _ string) (claim.Claim, error) {
-	return g.change(ctx, id, secret, "bank", g.note(&g.banks, bank+" "+number+" "+holder))
+	return g.change(ctx, id, secret, "bank account given", g.note(&g.banks, bank+" "+number+" "+holder))
 }
 
 // AddPaper keeps what looks like a picture, a PDF or a text.

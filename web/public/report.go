@@ -576,6 +576,9 @@ func (v *view) choices(f *reportForm, w *claim.Window, t *typed) {
 		f.Reasons = append(f.Reasons, option{Value: n.Name, Title: v.titleOf(n), Selected: t.get("late") == n.Name})
 	}
 	for _, n := range w.Evidence {
+		if n.Name == otherKind {
+			continue // stands first, as what nobody chose
+		}
 		f.Evidence = append(f.Evidence, option{Value: n.Name, Title: v.titleOf(n), Selected: t.get("evidence") == n.Name})
 	}
 }
@@ -804,7 +807,7 @@ func (s *Server) takeReport(w http.ResponseWriter, r *http.Request, l lang.Lang)
 	filed = true
 	sess := sessionOf(receipt)
 	sess.New, sess.Late, sess.Again, sess.Masked = true, report.Claim.Late != "", receipt.Again, in.masked
-	sess.Papers = s.addPapers(r.Context(), f, receipt, t.get("evidence"))
+	sess.Papers = s.addPapers(r.Context(), f, receipt, s.kindOf(win.Incident, t.get("evidence")))
 	s.filed(w, r, l, sess)
 }
 
@@ -834,19 +837,37 @@ func (s *Server) addPapers(ctx context.Context, f *sent, receipt claim.Receipt, 
 	}
 	var out []taken
 	for _, p := range f.papers {
-		out = append(out, s.addPaper(ctx, p, receipt.ID, receipt.Secret, kind))
+		out = append(out, s.addPaper(ctx, p, sessionOf(receipt), kind))
 	}
 	return out
 }
 
-func (s *Server) addPaper(ctx context.Context, p upload, id, secret, kind string) taken {
+// kindOf is the kind that a paper is kept as: the one that was chosen, if the window takes
+// it, else another one.
+func (s *Server) kindOf(incident, chosen string) string {
+	w := s.told().window(incident)
+	if w == nil || len(w.Evidence) == 0 {
+		return cmp.Or(chosen, otherKind)
+	}
+	for _, name := range []string{chosen, otherKind} {
+		if slices.ContainsFunc(w.Evidence, func(n claim.Named) bool { return n.Name == name }) {
+			return name
+		}
+	}
+	return w.Evidence[len(w.Evidence)-1].Name
+}
+
+// otherKind is the kind of papers that are none of those that are asked for.
+const otherKind = "other"
+
+func (s *Server) addPaper(ctx context.Context, p upload, x *session, kind string) taken {
 	if p.wrong != "" {
 		return taken{p.name, p.wrong}
 	}
-	_, err := s.claims.Giver.AddPaper(ctx, id, secret, cmp.Or(p.kind, kind, "other"), p.name, p.data, "")
+	_, err := s.claims.Giver.AddPaper(ctx, x.ID, x.Secret, kind, p.name, p.data, "")
 	key := fileProblem(err)
 	if key == "file.unavailable" && !errors.Is(err, claim.ErrUnavailable) {
-		s.log.Error("a file was not kept", "claim", id, "error", err.Error())
+		s.log.Error("a file was not kept", "claim", x.ID, "error", err.Error())
 	}
 	return taken{p.name, key}
 }
