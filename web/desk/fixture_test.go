@@ -65,7 +65,8 @@ type bench struct {
 	ledger  *claim.Keeper
 	began   time.Time
 	ids     []string
-	fast    bool // time is real: nobody waits for it
+	fast    bool              // time is real: nobody waits for it
+	shown   map[string]string // addresses of what was made
 }
 
 func master(t testing.TB) *claim.Master {
