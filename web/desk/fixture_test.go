@@ -65,7 +65,8 @@ type bench struct {
 	ledger  *claim.Keeper
 	began   time.Time
 	ids     []string
-	fast    bool // time is real: nobody waits for it
+	fast    bool              // time is real: nobody waits for it
+	shown   map[string]string // addresses of what was made
 }
 
 func master(t testing.TB) *claim.Master {
@@ -120,7 +121,7 @@ func newBench(t testing.TB) *bench {
 	}
 	if b.s, err = New(Options{
 		Accounts: b.people, Key: bytes.Repeat([]byte{3}, 32), Questions: desk, Office: b.office, Ledger: b.ledger,
-		Intervals: b.intervals, Cashier: b.cashier, Table: table,
+		Intervals: b.intervals, Cashier: b.cashier,
 		Recourse: func(_ context.Context, incident, _ string) (string, []byte, error) {
 			return incident + ".zip", []byte("PK"), nil
 		},
@@ -128,22 +129,6 @@ func newBench(t testing.TB) *bench {
 		t.Fatal(err)
 	}
 	return b
-}
-
-// table reads the tables of tests: service;use;contact in each line.
-func table(_ string, data []byte, w *claim.Window) (rows []claim.Report, wrong []*claim.RowError, err error) {
-	for i, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
-		cells := strings.Split(line, ";")
-		if len(cells) != 3 {
-			wrong = append(wrong, &claim.RowError{Row: i + 1, Msg: "expected three cells"})
-			continue
-		}
-		rows = append(rows, claim.Report{
-			Claim:    claim.Claim{Incident: w.Incident, Lang: "ko", Report: policy.Claim{Service: cells[0], Use: cells[1], Kind: "person"}},
-			Personal: claim.Personal{Email: cells[2]}, Row: i + 1,
-		})
-	}
-	return rows, wrong, nil
 }
 
 // A person is somebody with a browser, which keeps cookies and fills in tokens.

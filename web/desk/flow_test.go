@@ -296,7 +296,7 @@ func TestEnter(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 
-		table := []byte("kakaotalk;none;a@example.com\nbroken\nkakaotalk;maybe;b@example.com\n")
+		table := []byte("\ufeffservice,use,email\nkakaotalk,none,a@example.com\n,none,c@example.com\nkakaotalk,maybe,b@example.com\n")
 		w := kim.sends("/import", map[string]string{"incident": "fire", "do": "try"}, "표.csv", table)
 		b.golden("import-tried", w.Body.String())
 		count := func() int {

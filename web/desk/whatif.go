@@ -175,9 +175,15 @@ func (c *call) picture(x *compared) *comparedView {
 	v := &comparedView{compared: x}
 	var most, top int64
 	for _, d := range x.Drafts {
-		most = max(most, d.Total.Amount+d.Total.Pending, d.Budget)
+		most = max(most, d.Total.Amount+d.Total.Pending)
 		for _, n := range d.Spread {
 			top = max(top, n)
+		}
+	}
+	scale := most
+	for _, d := range x.Drafts {
+		if d.Budget <= 2*scale { // one that is far off would press the bars to nothing; the table has it
+			most = max(most, d.Budget)
 		}
 	}
 	part := func(n, of int64, size int) int {
@@ -192,7 +198,7 @@ func (c *call) picture(x *compared) *comparedView {
 			Class: class, Name: d.Policy, Y: 10 + 44*i, Paid: part(d.Total.Amount, most, 700), Pending: part(d.Total.Pending, most, 700),
 			Amount: d.Total.Amount, Left: d.Total.Pending,
 		})
-		if d.Budget > 0 {
+		if d.Budget > 0 && d.Budget <= most {
 			v.Budget = append(v.Budget, chartMark{X: 280 + part(d.Budget, most, 700), Y: 4 + 44*i})
 		}
 		if len(d.Spread) == 0 {
