@@ -62,7 +62,7 @@ func many(n, atOnce int, do func(i int)) (all time.Duration, each []time.Duratio
 // TestMeasureIntakeEtcd files reports through intake on three members in this process, and puts
 // the same bytes raw, in transactions as large, in turns. The goal is 0.4 of raw.
 func TestMeasureIntakeEtcd(t *testing.T) {
-	const rounds, n, people = 4, 10_000, 400
+	const rounds, n, people = 3, 5_000, 400
 	c := newCluster(t, 3, large).start()
 	store := c.nodes[c.leader()]
 	ledger := claim.NewKeeper(store, master(t))

@@ -67,6 +67,7 @@ func newRenderer(zone *time.Location) (*renderer, error) {
 
 func (r *renderer) funcs(l lang.Lang) template.FuncMap {
 	return template.FuncMap{
+		"deed": func(what string) string { return r.deed(l, what) },
 		"lang": func() string { return string(l) },
 		"t":    func(key string, args ...any) (string, error) { return r.messages.Text(l, key, args...) },
 		"word": func(kind string, value any) string { return r.word(l, kind, fmt.Sprint(value)) },
@@ -238,7 +239,7 @@ func (p *page) Active() string {
 		return "policies"
 	case "session":
 		return "body"
-	case "reconcile":
+	case "reconcile", "batch", "missing":
 		return "payout"
 	}
 	return p.Name

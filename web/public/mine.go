@@ -55,7 +55,7 @@ func (v *view) sign(t *typed) *signForm {
 	}
 	for _, name := range []string{"code", "secret"} {
 		if w := v.field(name, t).Wrong; w != "" {
-			f.Summary = append(f.Summary, wrongLine{name, w})
+			f.Summary = append(f.Summary, wrongLine{name, v.text("receipt." + name), w})
 		}
 	}
 	return f
@@ -76,7 +76,7 @@ type minePage struct {
 	By           string // policy alone, or a person
 	Policy       string
 	Appeal       moment // until when
-	Asked        []words
+	Asked        []option
 	Filed        moment
 	Service, Use string
 	Kind         string
@@ -98,7 +98,6 @@ type minePage struct {
 	Fields   map[string]field
 	Summary  []wrongLine
 	Leave    string
-	Contact  string
 	Erased   bool
 }
 
@@ -128,7 +127,7 @@ type addedLine struct {
 func (v *view) mine(t *typed) *minePage {
 	m, c := t.mine, &t.mine.claim
 	p := &minePage{
-		form: v.form("claim", "claim", t), ID: c.ID, Sealed: t.sealed, Fields: map[string]field{}, Contact: v.phonePost(),
+		form: v.form("claim", "claim", t), ID: c.ID, Sealed: t.sealed, Fields: map[string]field{},
 		State: v.text("mine.state." + stateOf(c)), What: v.text("mine.what." + stateOf(c)), Filed: v.day(c.Filed), Late: c.Late != "",
 		Use: v.text("report.use." + cmp.Or(known(c.Report.Use, "paid", "free", "none"), "none")), Kind: v.text("report.kind." + cmp.Or(known(c.Report.Kind, "person", "small-business", "company"), "person")),
 		Leave: v.out.root() + "claim/leave", ProofFile: v.out.root() + "claim-proof.json", Into: c.Into, Erased: !c.Erased.IsZero(),
@@ -143,11 +142,11 @@ func (v *view) mine(t *typed) *minePage {
 		p.Loss = v.money(c.Report.Loss, c.Currency)
 	}
 	if !c.Report.From.IsZero() {
-		to := moment{}
+		key, times := "service.since", []any{v.day(c.Report.From)}
 		if !c.Report.To.IsZero() {
-			to = v.day(c.Report.To)
+			key, times = "work.when", append(times, v.day(c.Report.To))
 		}
-		if h, err := v.say(v.out.lang, "work.when", v.day(c.Report.From), to); err == nil {
+		if h, err := v.say(v.out.lang, key, times...); err == nil {
 			p.Period = h
 		}
 	}
@@ -174,10 +173,7 @@ func (v *view) mine(t *typed) *minePage {
 	}
 	if c.State == claim.Asked && c.Decision != nil {
 		for _, name := range c.Decision.Evidence {
-			p.Asked = append(p.Asked, kind(name))
-			if kinds[name].Text == "" && name != "bank-account" {
-				p.Evidence = append(p.Evidence, option{Value: name, Title: kind(name)})
-			}
+			p.Asked = append(p.Asked, option{Value: name, Title: kind(name)})
 			p.BankFirst = p.BankFirst || name == "bank-account"
 		}
 	}
@@ -201,13 +197,14 @@ func (v *view) mine(t *typed) *minePage {
 	for _, name := range append(keptFields(), "files", "sure") {
 		p.Fields[name] = v.field(name, t)
 		if p.Fields[name].Wrong != "" {
-			p.Summary = append(p.Summary, wrongLine{name, p.Fields[name].Wrong})
+			key := map[string]string{"text": "mine.words.text", "appeal": "mine.appeal.text", "bank": "mine.bank.name", "number": "mine.bank.number", "holder": "mine.bank.holder", "files": "report.files", "sure": "mine.withdraw"}[name]
+			p.Summary = append(p.Summary, wrongLine{name, v.text(key), p.Fields[name].Wrong})
 		}
 	}
 	if known(t.done, "words", "papers", "bank", "withdraw", "appeal") != "" {
 		p.Done = v.text("mine.done." + t.done)
 	}
-	if t.session != nil {
+	if t.session != nil && (t.done == "papers" || !t.ok()) {
 		p.DonePapers = v.taken(t.session.Papers)
 	}
 	return p
@@ -607,9 +604,15 @@ func (s *Server) does(ctx context.Context, what string, f *sent, x *session) err
 		}
 		_, err = s.claims.Ender.Withdraw(ctx, x.ID, x.Secret, "")
 	case "papers":
-		if len(f.papers) == 0 {
+		bank := t.get("bank")+t.get("number")+t.get("holder") != ""
+		if len(f.papers) == 0 && !bank {
 			t.refuse("files", "file.none")
 			return nil
+		}
+		if bank { // asked for together with the papers, so that it is one step
+			if err = s.does(ctx, "bank", f, x); err != nil || t.blame(err) {
+				return err
+			}
 		}
 		for _, p := range f.papers {
 			got := s.addPaper(ctx, p, x.ID, x.Secret, t.get("evidence"))
