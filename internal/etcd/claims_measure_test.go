@@ -161,8 +161,10 @@ func TestMeasureMixEtcd(t *testing.T) {
 	d := claim.Decider{
 		Ledger: ledger, Policy: p, Who: "policy", Now: lost.Add(100 * 24 * time.Hour),
 		Outages: claim.NewOutages([]status.Interval{
-			{Service: "kakaotalk", Level: status.Down, From: lost, To: lost.Add(10 * time.Hour)}, {Service: "melon", Level: status.Down, From: lost, To: lost.Add(23 * time.Hour)},
-			{Service: "daum-mail", Level: status.Down, From: lost, To: lost.Add(100 * time.Hour)}, {Service: "kakao-t", Level: status.Down, From: lost, To: lost.Add(20 * time.Hour)},
+			{Service: "kakaotalk", Level: status.Down, From: lost, To: lost.Add(10 * time.Hour)},
+			{Service: "melon", Level: status.Down, From: lost, To: lost.Add(23 * time.Hour)},
+			{Service: "daum-mail", Level: status.Down, From: lost, To: lost.Add(100 * time.Hour)},
+			{Service: "kakao-t", Level: status.Down, From: lost, To: lost.Add(20 * time.Hour)},
 		}, lost.Add(200*time.Hour)),
 	}
 	cpu := spent(t)
