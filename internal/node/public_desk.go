@@ -43,7 +43,7 @@ func (p *Public) deskOptions() desk.Options {
 	o := desk.Options{Accounts: p.o.Accounts, Key: p.o.SessionKey, Questions: p.desk, Log: p.log}
 	if c := p.claims; c != nil {
 		o.Office, o.Ledger, o.Cashier = c.office, c.office.Ledger, c.cashier
-		o.Intervals, o.Services, o.Template, o.Table = c.seen.intervals, c.services, c.o.Template, c.table
+		o.Intervals, o.Services, o.Template = c.seen.intervals, c.services, c.o.Template
 	}
 	return o
 }
