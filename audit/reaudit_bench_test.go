@@ -63,7 +63,7 @@ func BenchmarkReaudit(b *testing.B) {
 		}},
 		{"wants", files, "kind: Component\nname: talk", also("wants")},
 		{"start", files, "kind: Component\nname: talk01-store", also("startNeeds")},
-		{"duration", files, "kind: Component\nname: talk01-", digit("takes: ")},
+		{"duration", files, "kind: Component\nname: talk01-", digit("likely: ")},
 		{"action", files, "kind: Component\nname: talk01-", func(d string, _ int) string {
 			return strings.Replace(d, "needs: [deploy", "needs: [dc-switch, deploy", 1)
 		}},
