@@ -34,6 +34,7 @@ var flow = [][]string{
 	{"prevent"},
 	{"internal/mark"},
 	{"web", "web/public", "web/desk"},
+	{"web/deskapi"},
 	{"internal/node"},
 	{"internal/demo"},
 	{"cmd/bongsu"},

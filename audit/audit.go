@@ -69,6 +69,7 @@ type Report struct {
 
 	snap   *estate.Snapshot
 	matrix []column
+	asked  *Options // nil of a report that was read back
 }
 
 // Swept counts the losses of one sort that were tried beyond the named ones.
@@ -182,9 +183,6 @@ func (a *auditor) run() {
 	for _, r := range a.rules {
 		if r.estate != nil {
 			a.rule = r
-			if r.local {
-				a.keep()
-			}
 			r.estate(a)
 		}
 	}
@@ -208,13 +206,18 @@ type auditor struct {
 	rules  []rule
 	rule   rule // whose turn it is
 	engine *impact.Engine
-	sweep  *impact.Sweep
+	sweep  *impact.Sweep // once asked for
 	graph  *graph
 	fates  [][]int // of each domain: the single domains whose loss takes it, sorted
 	hosts  [][]int // of each domain: the components with a replica or a copy in it
 
 	channels map[string][]int // to staff and to users, once asked for
+	outright *outright        // what things cannot do without, as it is written
 	must     []bool           // of each component: some service cannot do without it
+	touches  map[int]reach    // of components asked for before
+	dates    dates            // how many documents say since when they are true
+	waivers  []estate.Ref     // the documents with exceptions
+	ledger   *ledger          // of a Checker: who takes which room
 	used     usage
 	tight    bool       // something takes stated room
 	subjects [][]string // by kind: how findings name the documents
@@ -235,10 +238,15 @@ type auditor struct {
 	wants  bool                // deadlocks are sought with wants as needs, too
 	strict *strictly           // once asked for
 	behind []estate.Ref        // what changed since strict was asked for
-	known  *known              // of a check that follows another; else nil
-	swept  []Swept
-	idle   int // swept losses that touch nothing
-	err    error
+
+	recounted []estate.Ref // and of which crews and limits the number did
+	known     *known       // of a check that follows another; else nil
+
+	places   *estate.Snapshot // where documents are in files, if not s
+	standing *impact.Standing // of a Checker: with nothing lost, then each named loss; else nil
+	swept    []Swept
+	idle     int // swept losses that touch nothing
+	err      error
 }
 
 // A loss is a set of domains that are lost together.
@@ -261,18 +269,25 @@ func newAuditor(s *estate.Snapshot, o Options) (*auditor, error) {
 			a.rules = append(a.rules, r)
 		}
 	}
-	if err := checkWaivers(s, names); err != nil {
+	if err := checkWaivers(s, names, slices.Collect(docs(s))); err != nil {
 		return nil, err
 	}
 	if err := a.choose(); err != nil {
 		return nil, err
 	}
 	a.engine = impact.NewEngine(s)
-	a.sweep = a.engine.NewSweep()
 	a.graph = newGraph(s)
 	a.fates = fates(s)
 	a.hosts = hosts(s)
-	a.must = musts(s)
+	a.outright = newOutright(s)
+	a.must = a.outright.musts()
+	a.touches = map[int]reach{}
+	a.dates.note(s)
+	for r := range docs(s) {
+		if len(s.Doc(r).Waive) > 0 {
+			a.waivers = append(a.waivers, r)
+		}
+	}
 	a.subjects = make([][]string, len(estate.Kinds()))
 	for r := range docs(s) {
 		a.subjects[r.Kind] = append(a.subjects[r.Kind], s.NameOf(r))
@@ -331,18 +346,55 @@ func eachDomain(s *estate.Snapshot, r estate.Ref, f func(d int)) {
 func hosts(s *estate.Snapshot) [][]int {
 	out := make([][]int, len(s.Domains))
 	for i := range s.Components {
-		host := func(d int) {
+		eachHost(&s.Components[i], func(d int) {
 			if h := out[d]; len(h) == 0 || h[len(h)-1] != i {
 				out[d] = append(h, i)
 			}
+		})
+	}
+	return out
+}
+
+// eachHost calls f for every domain with a replica or a copy of the component.
+func eachHost(c *estate.Component, f func(d int)) {
+	for i := range c.Replicas {
+		f(c.Replicas[i].In)
+	}
+	if c.Data != nil {
+		for i := range c.Data.Copies {
+			f(c.Data.Copies[i].In)
 		}
-		for _, r := range s.Components[i].Replicas {
-			host(r.In)
+	}
+}
+
+// rehost brings hosts up to date with changed documents.
+func rehost(hosts [][]int, before, after *estate.Snapshot, changed []estate.Ref) {
+	for _, r := range changed {
+		if r.Kind != estate.KindComponent {
+			continue
 		}
-		if s.Components[i].Data != nil {
-			for _, k := range s.Components[i].Data.Copies {
-				host(k.In)
+		eachHost(&before.Components[r.Index], func(d int) {
+			hosts[d] = slices.DeleteFunc(hosts[d], func(c int) bool { return c == r.Index })
+		})
+		eachHost(&after.Components[r.Index], func(d int) {
+			if at, found := slices.BinarySearch(hosts[d], r.Index); !found {
+				hosts[d] = slices.Insert(hosts[d], at, r.Index)
 			}
+		})
+	}
+}
+
+// follows brings a list of documents up to date with changed ones.
+func follows(list, changed []estate.Ref, has func(estate.Ref) bool) []estate.Ref {
+	var out []estate.Ref
+	for _, r := range list {
+		if !slices.Contains(changed, r) {
+			out = append(out, r)
+		}
+	}
+	for _, r := range changed {
+		if has(r) {
+			out = append(out, r)
 		}
 	}
 	return out
@@ -480,7 +532,7 @@ func (a *auditor) inParallel(n int, f func(b *auditor, i int)) {
 	for k, b := range workers {
 		wait.Go(func() {
 			if k > 0 {
-				b.sweep = a.engine.NewSweep()
+				b.sweep = nil
 			}
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				f(b, i)
@@ -494,9 +546,34 @@ func (a *auditor) inParallel(n int, f func(b *auditor, i int)) {
 	}
 }
 
+// visit hands f the view of a loss.
+func (a *auditor) visit(domains []int, f func(*impact.View)) {
+	if a.standing != nil {
+		if len(domains) == 0 {
+			a.standing.Visit(0, f)
+			return
+		}
+		for i, l := range a.named {
+			if slices.Equal(l.domains, domains) {
+				a.standing.Visit(1+i, f)
+				return
+			}
+		}
+	}
+	a.sweeper().Visit(domains, f)
+}
+
+// sweeper is the sweep of this auditor.
+func (a *auditor) sweeper() *impact.Sweep {
+	if a.sweep == nil {
+		a.sweep = a.engine.NewSweep()
+	}
+	return a.sweep
+}
+
 // judge holds the rules against one loss.
 func (a *auditor) judge(l loss, named bool) {
-	a.sweep.Visit(l.domains, func(v *impact.View) {
+	a.visit(l.domains, func(v *impact.View) {
 		t := &trial{View: v, loss: l, named: named}
 		a.hold(t)
 		if named {
@@ -511,7 +588,7 @@ type downCount struct{ components, services, crews int }
 // asItStands holds the rules about what cannot come back against the estate with
 // nothing lost, so that what is down anyway is said once and not for each loss.
 func (a *auditor) asItStands() {
-	a.sweep.Visit(nil, func(v *impact.View) {
+	a.visit(nil, func(v *impact.View) {
 		t := &trial{View: v, loss: loss{name: NoLoss}}
 		before := len(a.list)
 		a.down = downCount{len(v.Components), len(v.Services), len(v.Crews)}
@@ -608,12 +685,24 @@ func (a *auditor) add(f Finding, l string, subject estate.Ref, words ...string) 
 
 // report sorts what was found.
 func (a *auditor) report() *Report {
-	slices.SortFunc(a.list, func(x, y Finding) int {
+	order := func(x, y *Finding) int {
 		return cmp.Or(cmp.Compare(y.Users, x.Users), cmp.Compare(y.Severity.Rank(), x.Severity.Rank()), strings.Compare(x.ID, y.ID))
-	})
+	}
+	slices.SortFunc(a.list, func(x, y Finding) int { return order(&x, &y) })
+	if a.known != nil { // what was taken over is sorted already
+		all := make([]Finding, 0, len(a.list)+len(a.known.over))
+		i := 0
+		for _, f := range a.known.over {
+			for ; i < len(a.list) && order(&a.list[i], f) < 0; i++ {
+				all = append(all, a.list[i])
+			}
+			all = append(all, a.moved(f))
+		}
+		a.list = append(all, a.list[i:]...)
+	}
 	// A loss can be asked for by name and be one of a sweep too.
 	a.list = slices.CompactFunc(a.list, func(x, y Finding) bool { return x.ID == y.ID })
-	r := &Report{Version: Version, Estate: a.s.Rev, Losses: []string{}, Findings: a.list, Swept: a.swept, snap: a.s, matrix: a.matrix}
+	r := &Report{Version: Version, Estate: a.s.Rev, Losses: []string{}, Findings: a.list, Swept: a.swept, snap: a.s, matrix: a.matrix, asked: &a.o}
 	if !a.o.Now.IsZero() {
 		r.Now = a.o.Now.UTC().Format(time.RFC3339)
 	}

@@ -39,6 +39,9 @@ func (u usage) of(s *estate.Snapshot, k room) float64 {
 
 // usage says how much room the replicas take with nothing lost.
 func (a *auditor) usage() usage {
+	if a.ledger != nil {
+		return a.ledger.used
+	}
 	used := make(usage, len(a.s.Domains))
 	for i := range a.s.Components {
 		for j := range a.s.Components[i].Replicas {
@@ -51,6 +54,76 @@ func (a *auditor) usage() usage {
 		}
 	}
 	return used
+}
+
+// A ledger says who takes how much of each stated room, so that a change adds up
+// anew what it touches, in the same order: sums of fractions hang on that.
+type ledger struct {
+	takes [][][]take // of each domain, in the order of its capacity: by component
+	used  usage
+}
+
+type take struct {
+	component int
+	amount    float64
+}
+
+func newLedger(a *auditor) *ledger {
+	l := &ledger{takes: make([][][]take, len(a.s.Domains)), used: make(usage, len(a.s.Domains))}
+	for c := range a.s.Components {
+		for j := range a.s.Components[c].Replicas {
+			a.takeRoom(&a.s.Components[c].Replicas[j], func(d, i int, amount float64) {
+				if l.takes[d] == nil {
+					l.takes[d], l.used[d] = make([][]take, len(a.s.Domains[d].Capacity)), make([]float64, len(a.s.Domains[d].Capacity))
+				}
+				l.takes[d][i] = append(l.takes[d][i], take{c, amount})
+				l.used[d][i] += amount
+			})
+		}
+	}
+	return l
+}
+
+// follow brings the ledger up to date with changed documents.
+func (l *ledger) follow(a *auditor, before *estate.Snapshot, changed []estate.Ref) {
+	if slices.ContainsFunc(changed, func(r estate.Ref) bool { return r.Kind == estate.KindDomain }) {
+		*l = *newLedger(a)
+		return
+	}
+	type place struct{ d, i int }
+	touched := map[place]bool{}
+	for _, r := range changed {
+		if r.Kind != estate.KindComponent {
+			continue
+		}
+		c := r.Index
+		for j := range before.Components[c].Replicas {
+			a.takeRoom(&before.Components[c].Replicas[j], func(d, i int, _ float64) {
+				l.takes[d][i] = slices.DeleteFunc(l.takes[d][i], func(t take) bool { return t.component == c })
+				touched[place{d, i}] = true
+			})
+		}
+		for j := range a.s.Components[c].Replicas {
+			a.takeRoom(&a.s.Components[c].Replicas[j], func(d, i int, amount float64) {
+				if l.takes[d] == nil {
+					l.takes[d], l.used[d] = make([][]take, len(a.s.Domains[d].Capacity)), make([]float64, len(a.s.Domains[d].Capacity))
+				}
+				at, _ := slices.BinarySearchFunc(l.takes[d][i], c+1, func(t take, c int) int { return t.component - c })
+				l.takes[d][i] = slices.Insert(l.takes[d][i], at, take{c, amount})
+				touched[place{d, i}] = true
+			})
+		}
+	}
+	for p := range touched {
+		sum := 0.0
+		for _, t := range l.takes[p.d][p.i] {
+			sum += t.amount
+		}
+		l.used[p.d][p.i] = sum
+		if !slices.ContainsFunc(l.takes[p.d], func(list []take) bool { return len(list) > 0 }) {
+			l.takes[p.d], l.used[p.d] = nil, nil // nothing takes of it: as if it had never been
+		}
+	}
 }
 
 // takeRoom calls f with what an entry of replicas takes of each stated room, by
@@ -81,7 +154,7 @@ const tolerance = 1e-6
 
 // capacityNow finds domains that hold more than they have room for as it is.
 func capacityNow(a *auditor) {
-	if a.known == nil || a.known.room {
+	if a.known == nil || a.known.sways&swaysRoom != 0 {
 		a.used = a.usage()
 		a.tight = slices.ContainsFunc(a.used, func(u []float64) bool { return u != nil })
 	}
@@ -136,7 +209,7 @@ func capacity(a *auditor, t *trial) {
 	if t.half != nil && a.roomEnough(t) {
 		return
 	}
-	if !a.tight {
+	if !a.tight || a.roomAsBefore(t) {
 		return
 	}
 	demands, total, sites := a.demands(t)
@@ -175,6 +248,14 @@ func capacity(a *auditor, t *trial) {
 			a.addShortage(t, estate.Ref{}, "all/"+res, "all sites that are left together", res, d, have)
 		}
 	}
+}
+
+// roomAsBefore reports whether there was room enough in the loss, and nothing
+// changed that could make it less.
+func (a *auditor) roomAsBefore(t *trial) bool {
+	k := a.known
+	return k != nil && k.sways&(swaysRoom|swaysPlaces) == 0 && !k.musts && !k.flips && !k.had[[2]string{a.rule.name, t.loss.name}] &&
+		!a.standing.Moved(k.lossAt[t.loss.name])
 }
 
 // demands says what room the ways back need at least: in single domains, and in
@@ -403,30 +484,78 @@ func (a *auditor) allStated(sites []int, resource string) bool {
 	return len(sites) > 0
 }
 
-// musts returns the components that some service or part cannot do without, as
-// it is written: through lists, never through alternatives.
-func musts(s *estate.Snapshot) []bool {
-	must := make([]bool, len(s.Components))
-	var outright func(n estate.Need)
-	outright = func(n estate.Need) {
-		switch {
-		case n.Empty():
-		case n.Ref != nil:
-			if i := n.Ref.Index; n.Ref.Kind == estate.KindComponent && !must[i] {
-				must[i] = true
-				outright(s.Components[i].Needs)
-			}
-		case n.K == len(n.Of):
-			for _, o := range n.Of {
-				outright(o)
+// outright says which components each component and each service with its parts
+// cannot do without, as it is written: through lists, never through alternatives.
+type outright struct {
+	components, services [][]int32
+}
+
+func newOutright(s *estate.Snapshot) *outright {
+	o := &outright{make([][]int32, len(s.Components)), make([][]int32, len(s.Services))}
+	for i := range s.Components {
+		o.components[i] = outrightOf(nil, s.Components[i].Needs)
+	}
+	for i := range s.Services {
+		o.service(s, i)
+	}
+	return o
+}
+
+func (o *outright) service(s *estate.Snapshot, i int) {
+	list := outrightOf(nil, s.Services[i].Needs)
+	for _, p := range s.Services[i].Parts {
+		list = outrightOf(list, p.Needs)
+	}
+	o.services[i] = list
+}
+
+func outrightOf(list []int32, n estate.Need) []int32 {
+	switch {
+	case n.Empty():
+	case n.Ref != nil:
+		if n.Ref.Kind == estate.KindComponent {
+			list = append(list, int32(n.Ref.Index))
+		}
+	case n.K == len(n.Of):
+		for _, o := range n.Of {
+			list = outrightOf(list, o)
+		}
+	}
+	return list
+}
+
+// follow brings it up to date with changed documents.
+func (o *outright) follow(s *estate.Snapshot, changed []estate.Ref) {
+	for _, r := range changed {
+		switch r.Kind {
+		case estate.KindComponent:
+			o.components[r.Index] = outrightOf(nil, s.Components[r.Index].Needs)
+		case estate.KindService:
+			o.service(s, r.Index)
+		case estate.KindDomain, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
+		}
+	}
+}
+
+// musts returns the components that some service or part cannot do without.
+func (o *outright) musts() []bool {
+	must := make([]bool, len(o.components))
+	var stack []int32
+	push := func(list []int32) {
+		for _, c := range list {
+			if !must[c] {
+				must[c] = true
+				stack = append(stack, c)
 			}
 		}
 	}
-	for i := range s.Services {
-		outright(s.Services[i].Needs)
-		for _, p := range s.Services[i].Parts {
-			outright(p.Needs)
-		}
+	for _, list := range o.services {
+		push(list)
+	}
+	for len(stack) > 0 {
+		c := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		push(o.components[c])
 	}
 	return must
 }

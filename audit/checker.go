@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"strings"
@@ -40,12 +41,15 @@ func (c *Checker) Check(s *estate.Snapshot, now time.Time) (*Report, error) {
 	c.judged = Judged{}
 	a, err := c.follow(s, now)
 	if a == nil && err == nil {
-		c.judged.Whole = true
-		a, err = newAuditor(s, o)
+		c.judged.Whole, c.last = true, nil
+		if a, err = newAuditor(s, o); err == nil {
+			a.stand()
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
+	c.last = nil // what it kept is on its way to this check
 	if a.run(); a.err != nil {
 		return nil, a.err
 	}
@@ -60,7 +64,7 @@ func (c *Checker) Check(s *estate.Snapshot, now time.Time) (*Report, error) {
 // are swept.
 func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	last := c.last
-	if last == nil {
+	if last == nil || last.standing == nil {
 		return nil, nil //nolint:nilnil // everything is to be judged
 	}
 	changes := estate.Diff(last.s, s)
@@ -70,16 +74,15 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	}
 	k := &known{}
 	for _, x := range changes {
-		if x.What != estate.Changed || x.Kind == estate.KindDomain {
+		if x.What != estate.Changed {
 			return nil, nil //nolint:nilnil // everything is to be judged
 		}
 		r, _ := s.Lookup(x.Kind, x.Name)
-		k.changed = append(k.changed, r)
-		for _, f := range x.Fields {
-			k.note(x.Kind, f.Path)
+		if k.note(r, x.Fields)&swaysAll != 0 {
+			return nil, nil //nolint:nilnil // everything is to be judged
 		}
 	}
-	if err := checkWaivers(s, ruleNames()); err != nil {
+	if err := checkWaivers(s, ruleNames(), k.documents); err != nil {
 		return nil, err
 	}
 	if last.turns(s, last.o.Now, now) {
@@ -88,19 +91,22 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	a := *last
 	a.s, a.o.Now = s, now
 	a.behind = slices.Concat(last.behind, k.changed)
-	a.base, a.list, a.swept, a.idle, a.skip = found{}, nil, nil, 0, nil
-	a.known = k
-	if k.graph {
+	a.recounted = slices.Concat(last.recounted, k.recounted)
+	a.base, a.list, a.swept, a.idle, a.skip, a.sweep = found{}, nil, nil, 0, nil, nil
+	a.known, a.touches = k, map[int]reach{}
+	if k.sways&swaysGraph != 0 {
 		a.graph = last.graph.renew(s, k.changed)
 		if a.graph == nil {
 			return nil, nil //nolint:nilnil // everything is to be judged
 		}
-		a.must = musts(s)
 		a.needed = slices.Clone(last.needed)
 		for _, r := range k.changed {
 			eachDomain(last.s, r, func(d int) { a.needed[d]-- })
 			eachDomain(s, r, func(d int) { a.needed[d]++ })
 		}
+		a.outright.follow(s, k.changed)
+		a.must = a.outright.musts()
+		k.musts = !slices.Equal(a.must, last.must)
 	} else {
 		g := *last.graph
 		g.s = s
@@ -109,25 +115,36 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	if last.cutter != nil {
 		a.cutter = last.cutter.follow(s, k.changed)
 	}
-	if k.places {
-		a.hosts = hosts(s)
+	if k.sways&swaysPlaces != 0 {
+		rehost(a.hosts, last.s, s, k.changed)
 	}
-	a.channels = nil
+	if k.sways&swaysRoom != 0 {
+		a.ledger.follow(&a, last.s, k.changed)
+	}
+	a.dates.follow(last.s, s, k.documents)
+	a.waivers = follows(last.waivers, k.documents, func(r estate.Ref) bool { return len(s.Doc(r).Waive) > 0 })
+	if k.sways&(swaysGraph|swaysTools) != 0 {
+		a.channels = nil
+	}
 	for _, kind := range channelKinds() {
 		a.channelsTo(kind.whom)
 	}
-	if k.engine {
-		a.engine = last.engine.Update(s, k.changed)
-	} else {
-		a.engine = last.engine.Renew(s)
+	if k.sways&swaysImpact == 0 {
+		a.standing.Renew(s, k.documents)
+	} else if !a.standing.Follow(s, k.changed, k.recounted) {
+		return nil, nil //nolint:nilnil // everything is to be judged
 	}
-	a.sweep = a.engine.NewSweep()
+	a.engine = a.standing.Engine()
 	k.reach(last.graph, a.graph)
-	k.list = c.list
-	k.findings = make(map[string]*Finding, len(k.list))
-	for i := range k.list {
-		k.findings[k.list[i].ID] = &k.list[i]
+	k.lossAt = map[string]int{NoLoss: 0}
+	for i, l := range a.named {
+		k.lossAt[l.name] = 1 + i
 	}
+	for i := range s.Services {
+		o := &s.Services[i].Objectives
+		k.promised = k.promised || k.reached[estate.KindService][i] && (o.RTO != nil || o.RPO != nil)
+	}
+	a.takeOver(c.list)
 	c.judged.Reached = k.count
 	return &a, nil
 }
@@ -169,33 +186,112 @@ func (a *auditor) turns(s *estate.Snapshot, from, to time.Time) bool {
 
 // known is what the check before found, and what the change since then reaches.
 type known struct {
-	changed                     []estate.Ref
-	engine, graph, places, room bool // whether it may change what impact says, who needs whom, what stands where, how much room is taken
+	documents []estate.Ref // that changed
+	changed   []estate.Ref // of these, but for those that follow
+	recounted []estate.Ref // crews and limits of which only the number changed
+	of        []sways      // what the change of each of documents sways
+	sways     sways        // all of it
+	flips     bool         // there are enough people or slots for another set of actions
+	musts     bool         // other components than before are such that a service cannot do without
 
-	list     []Finding
-	findings map[string]*Finding
-	reached  [4][]bool // of each component, service and crew, by kind
+	over     []*Finding          // what was found and is taken over as it is, sorted
+	findings map[string]*Finding // by ID: what else was found
+	had      map[[2]string]bool  // what else was found, by rule and loss
+	lossAt   map[string]int      // of each loss: its place in what is standing
+	below    []bool              // of each component: something that changed needs it, directly or not
+	promised bool                // a service with an objective is reached
+	reached  [4][]bool           // of each component, service and crew, by kind
 	count    int
 }
 
-// note says what the change of a field may change.
-func (k *known) note(kind estate.Kind, path string) {
-	field, _, _ := strings.Cut(path, ".")
-	field, _, _ = strings.Cut(field, "[")
-	switch field {
-	case "needs", "wants", "startNeeds", "parts":
-		k.graph, k.engine = true, true
-	case "actions":
-		k.graph, k.engine = true, true
-	case "replicas", "data":
-		k.places, k.room, k.engine = true, true, true
-	case "mode", "atLeast", "auto", "people", "slots":
-		k.engine = true
-	case "kind", "name", "title", "source", "cost", "waive", "tool", "spread", "users", "weight", "paid", "tier", "objectives":
-	default:
-		k.graph, k.places, k.room, k.engine = true, true, true, true
-		_ = kind
+// A sways is a set of things that the change of a document may sway.
+type sways uint8
+
+const (
+	swaysImpact sways = 1 << iota // what impact says
+	swaysGraph                    // who needs whom
+	swaysPlaces                   // what stands where
+	swaysRoom                     // how much room there is, and is taken
+	swaysTools                    // what is a tool
+	swaysUp                       // what is said of those that need the document
+	swaysDown                     // what is said of those that it needs
+	swaysAll                      // anything
+)
+
+// note says what the change of fields of a document sways.
+func (k *known) note(r estate.Ref, fields []estate.FieldChange) sways {
+	var all sways
+	counts := len(fields) > 0
+	for _, f := range fields {
+		x := swaysOf(r.Kind, f.Path)
+		all |= x
+		counts = counts && (f.Path == "people" || f.Path == "slots")
 	}
+	k.documents, k.of, k.sways = append(k.documents, r), append(k.of, all), k.sways|all
+	if counts {
+		k.recounted = append(k.recounted, r)
+	} else {
+		k.changed = append(k.changed, r)
+	}
+	return all
+}
+
+func swaysOf(kind estate.Kind, path string) sways {
+	field, rest := path, ""
+	if i := strings.IndexAny(path, ".[ "); i >= 0 {
+		field, rest = path[:i], path[i:]
+	}
+	switch field {
+	case "title", "source", "waive", "objectives", "page", "weight", "paid":
+		return 0 // what is said of the document itself
+	}
+	const needs = swaysImpact | swaysGraph | swaysUp | swaysDown
+	switch kind {
+	case estate.KindDomain:
+		switch field {
+		case "cost", "operator", "rate", "outage", "growth":
+			return 0
+		case "capacity":
+			return swaysRoom
+		}
+	case estate.KindProbe, estate.KindOption:
+		return 0
+	case estate.KindLimit:
+		if field == "cost" || field == "slots" {
+			return swaysImpact
+		}
+	case estate.KindComponent, estate.KindService, estate.KindCrew:
+		switch field {
+		case "cost":
+			return swaysUp
+		case "users", "tier":
+			return swaysDown
+		case "tool":
+			return swaysTools | swaysUp | swaysDown
+		case "needs", "wants", "startNeeds", "parts":
+			return needs
+		case "actions":
+			switch {
+			case strings.Contains(rest, "].takes"):
+				return swaysImpact | swaysUp
+			case strings.Contains(rest, "].run"), strings.Contains(rest, "].ramp"):
+				return 0
+			}
+			return needs | swaysPlaces
+		case "replicas":
+			return swaysImpact | swaysPlaces | swaysRoom | swaysUp
+		case "data":
+			if strings.HasSuffix(rest, "].tested") {
+				return 0
+			}
+			return swaysImpact | swaysPlaces | swaysUp
+		case "mode", "atLeast", "auto":
+			return swaysImpact | swaysUp | swaysPlaces
+		case "people":
+			return swaysImpact
+		}
+	}
+	return swaysAll
 }
 
 // reach finds what the change reaches, by the needs before and after it.
@@ -211,29 +307,26 @@ func (k *known) reach(before, after *graph) {
 		}
 	}
 	changed := map[int]bool{}
-	seed := func(i int) {
-		changed[i] = true
-		push(up, &ups, i)
-		push(down, &downs, i)
-	}
-	limits := map[int]bool{}
-	for _, r := range k.changed {
+	var own []int
+	for j, r := range k.documents {
 		switch r.Kind {
 		case estate.KindComponent, estate.KindService, estate.KindCrew:
-			seed(after.id(r))
-		case estate.KindLimit:
-			limits[r.Index] = true
-		case estate.KindDomain, estate.KindProbe, estate.KindOption:
+			i := after.id(r)
+			own = append(own, i)
+			if k.of[j]&swaysUp != 0 {
+				push(up, &ups, i)
+			}
+			if k.of[j]&swaysDown != 0 {
+				changed[i] = true
+				push(down, &downs, i)
+			}
+		case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
 		}
 	}
-	if len(limits) > 0 {
-		for i := range s.Components {
-			for j := range s.Components[i].Actions {
-				if slices.ContainsFunc(s.Components[i].Actions[j].Uses, func(u estate.Use) bool { return limits[u.Index] }) {
-					seed(i)
-				}
-			}
-		}
+	flipped := k.flipped(before.s, s)
+	k.flips = len(flipped) > 0
+	for _, c := range flipped {
+		push(up, &ups, c)
 	}
 	for len(ups) > 0 {
 		i := ups[len(ups)-1]
@@ -261,6 +354,10 @@ func (k *known) reach(before, after *graph) {
 	for _, kind := range []estate.Kind{estate.KindComponent, estate.KindService, estate.KindCrew} {
 		k.reached[kind] = make([]bool, count(s, kind))
 	}
+	k.below = down[:after.first[1]]
+	for _, i := range own {
+		up[i] = true
+	}
 	for i := range n {
 		if up[i] || down[i] {
 			r := after.ref(i)
@@ -268,6 +365,41 @@ func (k *known) reach(before, after *graph) {
 			k.count++
 		}
 	}
+}
+
+// flipped lists the components with actions that there were enough people or slots
+// for, and are not any more, or the other way round.
+func (k *known) flipped(before, after *estate.Snapshot) []int {
+	numbers := map[estate.Ref][2]int{}
+	for _, r := range k.documents {
+		key := estate.Ref{Kind: r.Kind, Index: r.Index}
+		switch r.Kind {
+		case estate.KindCrew:
+			numbers[key] = [2]int{before.Crews[r.Index].People, after.Crews[r.Index].People}
+		case estate.KindLimit:
+			numbers[key] = [2]int{before.Limits[r.Index].Slots, after.Limits[r.Index].Slots}
+		case estate.KindDomain, estate.KindComponent, estate.KindService, estate.KindProbe, estate.KindOption:
+		}
+	}
+	if len(numbers) == 0 {
+		return nil
+	}
+	enough := func(have, asked int) bool { return have < 0 || asked <= have }
+	flips := func(kind estate.Kind, uses []estate.Use) bool {
+		return slices.ContainsFunc(uses, func(u estate.Use) bool {
+			x, ok := numbers[estate.Ref{Kind: kind, Index: u.Index}]
+			return ok && enough(x[0], u.Count) != enough(x[1], u.Count)
+		})
+	}
+	var out []int
+	for i := range after.Components {
+		if slices.ContainsFunc(after.Components[i].Actions, func(act estate.Action) bool {
+			return flips(estate.KindCrew, act.Crew) || flips(estate.KindLimit, act.Uses)
+		}) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 func (k *known) reaches(r estate.Ref) bool {
@@ -289,17 +421,81 @@ func (a *auditor) judged(kind estate.Kind) iter.Seq[int] {
 	}
 }
 
-// keep takes over what the rule whose turn it is, a local one, found on what the
-// change does not reach.
-func (a *auditor) keep() {
-	if a.known == nil {
-		return
+// judges reports whether a rule that looks at a thing by itself in each loss has
+// to judge it.
+func (a *auditor) judges(r estate.Ref) bool { return a.known == nil || a.known.reaches(r) }
+
+// stirred reports whether it may be news that a thing, or a part of it, is
+// unrecoverable in a loss, news no more, or other news.
+func (a *auditor) stirred(loss string, r estate.Ref, part int) bool {
+	k := a.known
+	if k == nil {
+		return true
 	}
-	for i := range a.known.list {
-		if f := &a.known.list[i]; f.Rule == a.rule.name && !a.known.reaches(f.about[0]) {
-			a.again(f)
+	st, i := a.standing, k.lossAt[loss]
+	switch {
+	case part >= 0:
+		return st.PartStirred(i, r.Index, part) || st.PartStirred(0, r.Index, part)
+	case r.Kind == estate.KindComponent && (k.below[r.Index] || st.Turned(i) || st.Turned(0)):
+		return true
+	}
+	return st.Stirred(i, r) || st.Stirred(0, r)
+}
+
+// takeOver takes over what the check before found on what the change does not
+// reach, where a rule judges that by itself. Of the rest it notes what it was.
+func (a *auditor) takeOver(list []Finding) {
+	local := map[string]bool{}
+	for _, r := range a.rules {
+		local[r.name] = r.local
+	}
+	k := a.known
+	k.findings, k.had = map[string]*Finding{}, map[[2]string]bool{}
+	for i := range list {
+		f := &list[i]
+		anew := false
+		switch {
+		case local[f.Rule], f.Rule == "outage":
+			anew = k.reaches(f.about[0])
+		case f.Rule == "stale":
+			anew = len(f.about) == 0 || a.dates.anew(f.about[0].Kind) || slices.Contains(k.documents, f.about[0])
+		case f.Rule == "unrecoverable":
+			if anew = a.stirred(f.Loss, f.about[0], f.spot.part-1); anew {
+				k.findings[f.ID] = f
+			}
+		default:
+			k.findings[f.ID] = f
+			anew = true
+		}
+		if !anew {
+			k.over = append(k.over, f)
+		} else {
+			k.had[[2]string{f.Rule, f.Loss}] = true
 		}
 	}
+}
+
+// mostStood is how many things of the estate times losses a check keeps, so that
+// the next one can follow: some 25 bytes each.
+const mostStood = 16 << 20
+
+// stand keeps what the losses do, for the next check, where there are not too many.
+func (a *auditor) stand() {
+	if a.o.Every || a.o.Pairs || a.engine.Nodes()*(1+len(a.named)) > mostStood {
+		return
+	}
+	a.standing = a.engine.Stand(a.losses())
+	a.engine = a.standing.Engine()
+	a.ledger = newLedger(a)
+}
+
+// losses lists what is kept: nothing lost, then each named loss.
+func (a *auditor) losses() [][]int {
+	out := [][]int{nil}
+	for _, l := range a.named {
+		out = append(out, l.domains)
+	}
+	return out
 }
 
 // kept takes over the finding of the rule whose turn it is on a subject in a
@@ -319,12 +515,15 @@ func (a *auditor) kept(t *trial, subject string, about ...estate.Ref) bool {
 	return true
 }
 
-// again notes a finding of the check before; only its document may have moved.
-func (a *auditor) again(f *Finding) {
+// again notes a finding of the check before.
+func (a *auditor) again(f *Finding) { a.list = append(a.list, a.moved(f)) }
+
+// moved returns a finding of the check before, whose document may have moved.
+func (a *auditor) moved(f *Finding) Finding {
 	g := *f
 	g.pos = a.posOf(f.about[0], f.spot)
 	g.File, g.Line = g.pos.File, g.pos.Line
-	a.list = append(a.list, g)
+	return g
 }
 
 // A spot is the place in a document that a finding points to; zero: its beginning.
@@ -334,11 +533,12 @@ type spot struct {
 }
 
 func (a *auditor) posOf(r estate.Ref, at spot) estate.Pos {
+	s := cmp.Or(a.places, a.s)
 	switch {
 	case at.copy:
-		return a.s.Components[r.Index].Data.Copies[0].Pos
+		return s.Components[r.Index].Data.Copies[0].Pos
 	case at.part > 0:
-		return a.s.Services[r.Index].Parts[at.part-1].Pos
+		return s.Services[r.Index].Parts[at.part-1].Pos
 	}
-	return a.s.Doc(r).Pos
+	return s.Doc(r).Pos
 }

@@ -21,11 +21,11 @@ func (a *auditor) coldStart() {
 	if a.err != nil || !a.runs("deadlock") || Warning.Rank() < a.o.MinSeverity.Rank() {
 		return
 	}
-	if a.known != nil && !a.known.engine && !a.frozen {
+	if a.known != nil && a.known.sways&swaysImpact == 0 && !a.frozen {
 		return // there was none, and nothing changed that could make one
 	}
 	var held []bool // what never did is as down as it was
-	a.sweep.Visit(nil, func(v *impact.View) {
+	a.visit(nil, func(v *impact.View) {
 		held = make([]bool, len(a.s.Components))
 		for i := range held {
 			held[i] = v.Held(i)
@@ -66,8 +66,8 @@ func (a *auditor) coldStart() {
 	}
 	b.s = c.snapshot()
 	b.engine = impact.NewEngine(b.s)
-	b.sweep, b.list, b.known = b.engine.NewSweep(), nil, nil
-	b.sweep.Visit(nil, func(v *impact.View) {
+	b.sweep, b.standing, b.list, b.known = nil, nil, nil, nil
+	b.visit(nil, func(v *impact.View) {
 		t := &trial{View: v, loss: loss{name: ColdStart}}
 		for _, d := range v.Deadlocks() {
 			b.addCycle(t, d.Cycle, Warning, func(f Finding, t *trial, cycle []estate.Ref, subject string) {

@@ -35,7 +35,7 @@ func dataSingleCopy(a *auditor) {
 			continue
 		}
 		r := a.component(i)
-		touched := a.graph.touched(c.Tool, r)
+		touched := a.touchedBy(i)
 		shown := lowest(a.fates, common)[0]
 		low := a.domainNames(lowest(a.fates, common))
 		size := ""

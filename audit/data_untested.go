@@ -29,7 +29,7 @@ func dataUntested(a *auditor) {
 			continue
 		}
 		r := a.component(i)
-		touched := a.graph.touched(c.Tool, r)
+		touched := a.touchedBy(i)
 		f := Finding{
 			Severity: Warning, Users: touched.users, about: []estate.Ref{r}, spot: spot{copy: true},
 			Proof: Proof{Services: touched.names(a.s)},

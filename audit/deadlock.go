@@ -92,7 +92,7 @@ func (a *auditor) round(t *trial, cycle []estate.Ref) []string {
 // that.
 func (a *auditor) prepareStrictly() (join func()) {
 	a.wants = a.runs("deadlock") && len(a.named) > 0
-	if a.known != nil && !a.known.engine && !slices.ContainsFunc(a.wanted, func(all []impact.Deadlock) bool { return len(all) > 0 }) {
+	if a.known != nil && a.known.sways&swaysImpact == 0 && !slices.ContainsFunc(a.wanted, func(all []impact.Deadlock) bool { return len(all) > 0 }) {
 		a.wants = false // there was none, and nothing changed that could make one
 	}
 	if !a.wants {
@@ -103,17 +103,16 @@ func (a *auditor) prepareStrictly() (join func()) {
 		s      = a.s
 		strict = a.strict
 		behind = a.behind
+		counts = a.recounted
 	)
 	wait.Go(func() {
-		if strict == nil {
-			strict = newStrictly(s)
-		} else {
-			strict = strict.update(s, behind)
+		if strict == nil || !strict.follow(s, behind, counts) {
+			strict = a.newStrictly(s)
 		}
 	})
 	return func() {
 		wait.Wait()
-		a.strict, a.behind = strict, nil
+		a.strict, a.behind, a.recounted = strict, nil, nil
 	}
 }
 
@@ -133,8 +132,8 @@ func (a *auditor) wantsAsNeeds() {
 		}
 	}
 	b := *a
-	b.s, b.engine = a.strict.s, a.strict.engine
-	b.sweep, b.list, b.known = b.engine.NewSweep(), nil, nil
+	b.s, b.engine, b.standing = a.strict.s, a.strict.engine, a.strict.standing
+	b.sweep, b.list, b.places = nil, nil, a.s
 	b.inParallel(len(a.named), func(b *auditor, i int) {
 		known := map[estate.Ref]bool{}
 		for _, d := range a.cycles[i] {
@@ -143,13 +142,16 @@ func (a *auditor) wantsAsNeeds() {
 			}
 		}
 		l := a.named[i]
-		b.sweep.Visit(l.domains, func(v *impact.View) {
+		b.visit(l.domains, func(v *impact.View) {
 			t := &trial{View: v, loss: l}
 			for _, d := range v.Deadlocks() {
 				if !slices.ContainsFunc(d.Cycle, func(r estate.Ref) bool { return !known[r] }) {
 					continue
 				}
 				a.wanted[i] = append(a.wanted[i], d)
+				if b.kept(t, strings.Join(b.names(d.Cycle), ">")+">wants", d.Cycle...) {
+					continue
+				}
 				b.addCycle(t, d.Cycle, Warning, func(f Finding, t *trial, cycle []estate.Ref, subject string) {
 					f.Sentence = strings.Replace(f.Sentence, " wait", ", if they wait for what they only want, wait", 1)
 					f.Proof.Words = append(f.Proof.Words, "some of these are wants: true only if it cannot start without them")
@@ -164,13 +166,16 @@ func (a *auditor) wantsAsNeeds() {
 
 // strictly is the estate with every want as a need.
 type strictly struct {
-	s      *estate.Snapshot
-	engine *impact.Engine
-	some   bool // there are wants
+	s        *estate.Snapshot // its own, changed in place
+	engine   *impact.Engine
+	standing *impact.Standing // of a Checker, like that of the auditor; else nil
+	some     bool             // there are wants
 }
 
-func newStrictly(s *estate.Snapshot) *strictly {
-	k := (&strictly{}).with(s, s)
+func (a *auditor) newStrictly(s *estate.Snapshot) *strictly {
+	c := *s
+	c.Components, c.Services = slices.Clone(s.Components), slices.Clone(s.Services)
+	k := &strictly{s: &c}
 	for i := range s.Components {
 		k.component(s, i)
 	}
@@ -178,32 +183,33 @@ func newStrictly(s *estate.Snapshot) *strictly {
 		k.service(s, i)
 	}
 	k.engine = impact.NewEngine(k.s)
+	if a.standing != nil {
+		k.standing = k.engine.Stand(a.losses())
+	}
 	return k
 }
 
-// update returns the same of a snapshot of which only some documents changed. The
-// places in files of the others may be former ones.
-func (k *strictly) update(s *estate.Snapshot, changed []estate.Ref) *strictly {
+// follow goes over to a snapshot of which only some documents changed; false: it
+// cannot. The places in files of the others may be former ones.
+func (k *strictly) follow(s *estate.Snapshot, changed, recounted []estate.Ref) bool {
+	if k.standing == nil {
+		return false
+	}
 	slices.SortFunc(changed, func(x, y estate.Ref) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Index, y.Index)) })
 	changed = slices.Compact(changed)
-	n := k.with(s, k.s)
+	c := *s
+	c.Components, c.Services = k.s.Components, k.s.Services
+	*k.s = c
 	for _, r := range changed {
 		switch r.Kind {
 		case estate.KindComponent:
-			n.component(s, r.Index)
+			k.component(s, r.Index)
 		case estate.KindService:
-			n.service(s, r.Index)
+			k.service(s, r.Index)
 		case estate.KindDomain, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
 		}
 	}
-	n.engine = k.engine.Update(n.s, changed)
-	return n
-}
-
-func (k *strictly) with(s, from *estate.Snapshot) *strictly {
-	c := *s
-	c.Components, c.Services = slices.Clone(from.Components), slices.Clone(from.Services)
-	return &strictly{s: &c, some: k.some}
+	return k.standing.Follow(k.s, changed, recounted)
 }
 
 func (k *strictly) component(s *estate.Snapshot, i int) {

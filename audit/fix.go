@@ -51,7 +51,7 @@ func Fix(s *estate.Snapshot, lost []string, tier int) (*BreakGlass, error) {
 		Estate: s.Rev, Loss: l.name, Tier: tier, Services: []string{}, Measures: []MeasureItem{}, Impossible: []string{},
 		Certificate: FixCertificate{Disjoint: [][]string{}, Blocked: [][]string{}},
 	}
-	a.sweep.Visit(l.domains, func(v *impact.View) {
+	a.visit(l.domains, func(v *impact.View) {
 		t := &trial{View: v, loss: l, named: true}
 		var subjects []estate.Ref
 		for _, x := range t.Services {

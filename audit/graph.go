@@ -268,6 +268,17 @@ func (g *graph) touched(repair bool, refs ...estate.Ref) reach {
 	return out
 }
 
+// touchedBy is what the graph says of a component; of a tool, with what only comes
+// back with its help. Rules that judge components one by one ask it again and again.
+func (a *auditor) touchedBy(component int) reach {
+	r, known := a.touches[component]
+	if !known {
+		r = a.graph.touched(a.s.Components[component].Tool, a.component(component))
+		a.touches[component] = r
+	}
+	return r
+}
+
 // needers counts what names the thing in a need, a want or an action.
 func (g *graph) needers(r estate.Ref) int {
 	id := g.id(r)

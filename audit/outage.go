@@ -15,6 +15,9 @@ import (
 // action starts as soon as it can, and those that lose more data. A service that
 // does not come back at all is the affair of unrecoverable.
 func outage(a *auditor, t *trial) {
+	if a.known != nil && !a.known.promised {
+		return
+	}
 	lossy := a.dataLosses(t)
 	for _, x := range a.losers(t, lossy) {
 		svc := &a.s.Services[x]
@@ -38,7 +41,7 @@ func outage(a *auditor, t *trial) {
 		default:
 			continue
 		}
-		if !a.fresh(a.name(r), f.Severity) || a.kept(t, a.name(r), r) {
+		if !a.fresh(a.name(r), f.Severity) {
 			continue
 		}
 		if tooLate {
@@ -93,7 +96,7 @@ func (a *auditor) losers(t *trial, lossy map[int]lossyService) []int {
 	out = slices.Compact(out)
 	return slices.DeleteFunc(out, func(i int) bool {
 		o := a.s.Services[i].Objectives
-		return o.RTO == nil && o.RPO == nil
+		return o.RTO == nil && o.RPO == nil || !a.judges(estate.Ref{Kind: estate.KindService, Index: i})
 	})
 }
 

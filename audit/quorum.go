@@ -345,7 +345,7 @@ func quorum(a *auditor) {
 			}
 			if lostWith[b] == nil {
 				down := map[int]bool{}
-				a.sweep.Visit([]int{d.Index}, func(v *impact.View) {
+				a.visit([]int{d.Index}, func(v *impact.View) {
 					for _, x := range v.Components {
 						down[x.Index] = x.State == impact.Unrecoverable
 					}
@@ -358,7 +358,7 @@ func quorum(a *auditor) {
 			}
 		}
 		r := a.component(i)
-		touched := a.graph.touched(a.s.Components[i].Tool, r)
+		touched := a.touchedBy(i)
 		f.Users, f.Proof.Services, f.about = touched.users, touched.names(a.s), []estate.Ref{r}
 		switch {
 		case len(stays) > 0:

@@ -45,7 +45,7 @@ func sharedFate(a *auditor) {
 			}
 		}
 		r := a.component(i)
-		touched := a.graph.touched(c.Tool, r)
+		touched := a.touchedBy(i)
 		names := a.domainNames(low)
 		f := Finding{
 			Severity: sev, Users: touched.users, about: []estate.Ref{r},

@@ -13,13 +13,7 @@ import (
 func stale(a *auditor) {
 	for _, k := range estate.Kinds() {
 		n := count(a.s, k)
-		dated := 0
-		for i := range n {
-			if !a.s.Doc(estate.Ref{Kind: k, Index: i}).Source.At.IsZero() {
-				dated++
-			}
-		}
-		if dated == 0 {
+		if a.dates.dated[k] == 0 {
 			if n > 0 {
 				a.add(Finding{
 					Severity: Info,
@@ -29,26 +23,69 @@ func stale(a *auditor) {
 			}
 			continue
 		}
-		for i := range n {
-			r := a.ref(k, i)
-			at := a.s.Doc(r).Source.At
-			f := Finding{Severity: Info}
-			switch {
-			case at.IsZero():
-				f.Sentence = a.s.NameOf(r) + " does not say since when it is true"
-			case !a.o.Now.IsZero() && a.o.Now.Sub(at) > a.o.MaxAge:
-				f.Sentence = fmt.Sprintf("what is said of %s was so on %s, longer ago than %s", a.s.NameOf(r), at.Format(time.DateOnly), lasting(a.o.MaxAge))
-			default:
-				continue
+		if a.known == nil || a.dates.anew(k) {
+			for i := range n {
+				a.dated(a.ref(k, i))
 			}
-			if from := a.s.Doc(r).Source.From; from != "" {
-				f.Proof.Words = []string{"its source: " + from}
+			continue
+		}
+		for _, r := range a.known.documents {
+			if r.Kind == k {
+				a.dated(r)
 			}
-			f.Fix = a.advice(r, "look again, and note the day in source.at of %s", a.s.NameOf(r))
-			a.add(f, NoLoss, r, a.staleSubject(r))
 		}
 	}
 }
+
+// dated says where a document is not dated, or too long ago.
+func (a *auditor) dated(r estate.Ref) {
+	at := a.s.Doc(r).Source.At
+	f := Finding{Severity: Info, about: []estate.Ref{r}}
+	switch {
+	case at.IsZero():
+		f.Sentence = a.s.NameOf(r) + " does not say since when it is true"
+	case !a.o.Now.IsZero() && a.o.Now.Sub(at) > a.o.MaxAge:
+		f.Sentence = fmt.Sprintf("what is said of %s was so on %s, longer ago than %s", a.s.NameOf(r), at.Format(time.DateOnly), lasting(a.o.MaxAge))
+	default:
+		return
+	}
+	if from := a.s.Doc(r).Source.From; from != "" {
+		f.Proof.Words = []string{"its source: " + from}
+	}
+	f.Fix = a.advice(r, "look again, and note the day in source.at of %s", a.s.NameOf(r))
+	a.add(f, NoLoss, r, a.staleSubject(r))
+}
+
+// dates says how many documents of each kind say since when they are true, and
+// whether any did before.
+type dates struct {
+	dated, before [16]int
+}
+
+func (d *dates) note(s *estate.Snapshot) {
+	for r := range docs(s) {
+		if !s.Doc(r).Source.At.IsZero() {
+			d.dated[r.Kind]++
+		}
+	}
+}
+
+// follow brings the numbers up to date with changed documents.
+func (d *dates) follow(before, after *estate.Snapshot, changed []estate.Ref) {
+	d.before = d.dated
+	for _, r := range changed {
+		if !before.Doc(r).Source.At.IsZero() {
+			d.dated[r.Kind]--
+		}
+		if !after.Doc(r).Source.At.IsZero() {
+			d.dated[r.Kind]++
+		}
+	}
+}
+
+// anew reports whether every document of a kind is told anew, since some say their
+// date now and none did, or the other way round.
+func (d *dates) anew(k estate.Kind) bool { return (d.dated[k] > 0) != (d.before[k] > 0) }
 
 // staleSubject names a document with its kind, unless it is of a kind that needs name.
 func (a *auditor) staleSubject(r estate.Ref) string {

@@ -85,7 +85,7 @@ func (p *statusPage) judge() {
 
 // try says what a loss takes right away: what comes back later cannot tell of it.
 func (p *statusPage) try(lost []int) (l pageLoss) {
-	p.sweep.Visit(lost, func(v *impact.View) {
+	p.visit(lost, func(v *impact.View) {
 		for i, part := range p.parts {
 			if !v.Met(part.needs, false) {
 				l.parts = append(l.parts, i)

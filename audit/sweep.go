@@ -82,14 +82,17 @@ func (a *auditor) emptySweep() {
 const AnyType = "all"
 
 // paired reports whether pairs are made of a domain.
-func (a *auditor) paired(d int) bool {
-	switch kind := a.s.Domains[d].Type; {
-	case len(a.o.PairTypes) == 0:
+func (a *auditor) paired(d int) bool { return a.o.paired(a.s.Domains[d].Type) }
+
+// paired reports whether pairs are made of domains of a type.
+func (o *Options) paired(kind string) bool {
+	switch {
+	case len(o.PairTypes) == 0:
 		return kind == estate.TypeSite || kind == "feed" || kind == "rack"
-	case slices.Contains(a.o.PairTypes, AnyType):
+	case slices.Contains(o.PairTypes, AnyType):
 		return true
 	default:
-		return slices.Contains(a.o.PairTypes, kind)
+		return slices.Contains(o.PairTypes, kind)
 	}
 }
 
@@ -266,7 +269,7 @@ func (a *auditor) judgePairs(r pairRun, skip func([2]int) []found) []found {
 		}
 		return made
 	}
-	a.sweep.Visit([]int{r.first}, func(v *impact.View) {
+	a.visit([]int{r.first}, func(v *impact.View) {
 		h := a.firstHalf(&trial{View: v, loss: loss{a.s.Domains[r.first].Name, []int{r.first}}})
 		for i, d := range r.second {
 			one(i, func(l loss) {
@@ -325,7 +328,7 @@ func (a *auditor) alone(domains []int) []single {
 	a.each(len(domains), 64, func(b *auditor, i int) {
 		d := domains[i]
 		b.list = nil
-		b.sweep.Visit([]int{d}, func(v *impact.View) {
+		b.visit([]int{d}, func(v *impact.View) {
 			t := &trial{View: v, loss: loss{b.s.Domains[d].Name, []int{d}}}
 			b.hold(t)
 			out[d] = b.single(t, d)
@@ -359,7 +362,7 @@ func (a *auditor) single(t *trial, d int) single {
 // they are more than anybody should wait for.
 func (a *auditor) candidates(domains []int, alone []single) (pairs [][2]int, ok bool) {
 	most := a.mostPairs()
-	if pairs, ok = a.sweep.Pairs(domains, most); !ok {
+	if pairs, ok = a.sweeper().Pairs(domains, most); !ok {
 		return nil, false
 	}
 	add := func(x, y int) {

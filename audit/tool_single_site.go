@@ -21,7 +21,7 @@ func toolSingleSite(a *auditor) {
 		}
 	}
 	for _, site := range slices.Sorted(maps.Keys(tools)) {
-		a.sweep.Visit([]int{site}, func(v *impact.View) {
+		a.visit([]int{site}, func(v *impact.View) {
 			t := &trial{View: v, loss: loss{a.s.Domains[site].Name, []int{site}}}
 			for _, i := range tools[site] {
 				a.singleSite(t, a.component(i))
@@ -33,7 +33,7 @@ func toolSingleSite(a *auditor) {
 // singleSite says what the loss of its only site does to a tool.
 func (a *auditor) singleSite(t *trial, r estate.Ref) {
 	c := &a.s.Components[r.Index]
-	touched := a.graph.touched(true, r)
+	touched := a.touchedBy(r.Index)
 	f := Finding{
 		Severity: Warning, Users: touched.users, about: []estate.Ref{r},
 		Sentence: fmt.Sprintf("the tool %s stands in %s only", c.Name, t.loss.name),

@@ -16,7 +16,7 @@ func unplaced(a *auditor) {
 		r := a.component(i)
 		switch {
 		case len(c.Replicas) == 0 && c.Needs.Empty() && a.graph.needers(r) > 0:
-			touched := a.graph.touched(c.Tool, r)
+			touched := a.touchedBy(i)
 			a.add(Finding{
 				Severity: Warning, Users: touched.users, about: []estate.Ref{r},
 				Sentence: fmt.Sprintf("%s stands nowhere and needs nothing, so no loss can take it, yet %s it", c.Name, counted(a.graph.needers(r), "thing needs", "things need")),
@@ -24,7 +24,7 @@ func unplaced(a *auditor) {
 				Fix:      a.advice(r, "say where %s runs, or waive this where it truly stands nowhere, such as a list on paper", c.Name),
 			}, NoLoss, r)
 		case len(c.Replicas) > 0 && replicas(c) == 0:
-			touched := a.graph.touched(c.Tool, r)
+			touched := a.touchedBy(i)
 			a.add(Finding{
 				Severity: Warning, Users: touched.users, about: []estate.Ref{r},
 				Sentence: c.Name + " has entries of replicas, and each of them counts 0",

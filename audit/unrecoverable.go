@@ -19,7 +19,7 @@ func unrecoverable(a *auditor, t *trial) {
 			continue
 		}
 		r := a.ref(estate.KindService, x.Index)
-		if a.fresh(a.name(r), Error) && !a.kept(t, a.name(r), r) {
+		if a.stirred(t.loss.name, r, -1) && a.fresh(a.name(r), Error) {
 			a.stuck(t, r, -1, t.Because(r, mostReasons), reach{a.s.Services[x.Index].Users, []int{x.Index}}, Error)
 		}
 	}
@@ -29,7 +29,7 @@ func unrecoverable(a *auditor, t *trial) {
 		if p.State != impact.Unrecoverable || !t.Back(r) {
 			continue // with its core, which says it
 		}
-		if part := svc.Name + "/" + svc.Parts[p.Part].Name; a.fresh(part, Error) && !a.kept(t, part, r) {
+		if part := svc.Name + "/" + svc.Parts[p.Part].Name; a.stirred(t.loss.name, r, p.Part) && a.fresh(part, Error) {
 			users := int64(svc.Parts[p.Part].Share * float64(svc.Users))
 			a.stuck(t, r, p.Part, t.PartBecause(p.Service, p.Part, mostReasons), reach{users, []int{p.Service}}, Error)
 		}
@@ -38,7 +38,7 @@ func unrecoverable(a *auditor, t *trial) {
 	var left []estate.Ref
 	for _, x := range t.Components {
 		if x.State == impact.Unrecoverable {
-			if r := a.component(x.Index); a.fresh(a.name(r), Warning) {
+			if r := a.component(x.Index); a.stirred(t.loss.name, r, -1) && a.fresh(a.name(r), Warning) {
 				left = append(left, r)
 			}
 		}

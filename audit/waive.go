@@ -9,8 +9,8 @@ import (
 )
 
 // checkWaivers refuses a waiver of a rule that does not exist.
-func checkWaivers(s *estate.Snapshot, rules []string) error {
-	for doc := range docs(s) {
+func checkWaivers(s *estate.Snapshot, rules []string, among []estate.Ref) error {
+	for _, doc := range among {
 		for _, w := range s.Doc(doc).Waive {
 			if !slices.Contains(rules, w.Rule) {
 				return &RuleError{Name: w.Rule, Nearest: estate.Nearest(w.Rule, rules), Pos: w.Pos}
@@ -46,7 +46,7 @@ func (a *auditor) expired(w estate.Waiver) bool {
 
 // waiverExpired finds exceptions that nobody renewed.
 func waiverExpired(a *auditor) {
-	for doc := range docs(a.s) {
+	for _, doc := range a.waivers {
 		for _, w := range a.s.Doc(doc).Waive {
 			if !a.expired(w) {
 				continue

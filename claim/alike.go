@@ -36,7 +36,7 @@ const mostOthers = 5
 // the number of marks, and the same for the same claims in any order.
 func Alike(all []Marked, now time.Time) map[string][]Flag {
 	all = slices.SortedFunc(slices.Values(all), func(a, b Marked) int {
-		return cmp.Or(a.Claim.Filed.Compare(b.Claim.Filed), strings.Compare(a.Claim.ID, b.Claim.ID))
+		return cmp.Or(unaskedFirst(&a.Claim, &b.Claim), a.Claim.Filed.Compare(b.Claim.Filed), strings.Compare(a.Claim.ID, b.Claim.ID))
 	})
 	groups := map[[2]string][]int{} // by kind of likeness and what they share
 	join := func(kind, what string, i int) {
@@ -107,6 +107,17 @@ func Alike(all []Marked, now time.Time) map[string][]Flag {
 		slices.SortStableFunc(out[id], func(a, b Flag) int { return cmp.Compare(b.Score, a.Score) })
 	}
 	return out
+}
+
+// unaskedFirst puts what was given without a claim before what was claimed: the claim is the one to look at.
+func unaskedFirst(a, b *Claim) int {
+	switch x, y := a.Channel == Unasked, b.Channel == Unasked; {
+	case x && !y:
+		return -1
+	case y && !x:
+		return 1
+	}
+	return 0
 }
 
 // oneContact says whether claims share a contact: then the bank account is their own.

@@ -112,11 +112,12 @@ type Consent struct {
 
 // A Flag is a doubt, for a person to look at. It never refuses anything by itself.
 type Flag struct {
-	Kind   string    `json:"kind"`   // contact, device, text, amount, bank, account
+	Kind   string    `json:"kind"`   // contact, device, text, amount, bank, account; paper: one that was sent
 	Others []string  `json:"others"` // claims that it looks like, at most a few
 	Score  float64   `json:"score"`
 	At     time.Time `json:"at"`
 	Clear  string    `json:"clear,omitempty"` // who looked, and why it is none
+	Note   string    `json:"note,omitempty"`  // what there is to see, where it names no others
 }
 
 // A File is a paper that was sent in.
@@ -135,6 +136,7 @@ type Report struct {
 	Personal Personal
 	Key      string   // Idempotency-Key or form token; empty: none
 	Marks    []string // what duplicates are found by: kind:value, kept only as keyed hashes
+	Row      int      // of the table that it came in; 0: it came in none
 }
 
 // A Receipt is what a claimant is given at once.
@@ -222,11 +224,18 @@ func LookedAt(f File) string { return Looked + " at " + f.Kind + " " + f.ID }
 // Look says that the event is one of those that [Ledger.Looks] tells.
 func (e *Event) Look() bool { return e.What == Looked || strings.HasPrefix(e.What, Looked+" at ") }
 
-// Add puts a paper to the claim, and its kind to the evidence that rules see.
+// Add puts a paper to the claim, and its kind to the evidence that rules see. When it is the last that was
+// asked for, the claim is for the desk again.
 func (c *Claim) Add(f File) {
 	c.Files = append(slices.Clone(c.Files), f)
 	if !slices.Contains(c.Report.Evidence, f.Kind) {
 		c.Report.Evidence = append(slices.Clone(c.Report.Evidence), f.Kind)
+	}
+	if c.State != Asked || c.Decision == nil {
+		return
+	}
+	if !slices.ContainsFunc(c.Decision.Evidence, func(kind string) bool { return !slices.Contains(c.Report.Evidence, kind) }) {
+		c.State, c.NextAt = Review, f.At.Add(ReviewTime)
 	}
 }
 

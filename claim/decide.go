@@ -1,10 +1,13 @@
 package claim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +27,8 @@ type Decider struct {
 	Policy   *policy.Policy
 	Outages  Outages
 	Accounts func(pseudonym string) policy.Account // nil: none are known
-	Who      string                                // who runs it
+	Who      string                                // who decides, for the record: policy
+	By       string                                // who started it; empty: nobody
 	Now      time.Time
 }
 
@@ -48,11 +52,18 @@ func (d *Decider) Case(c *Claim) policy.Case {
 	return x
 }
 
-// settled is a claim as the policy leaves it, and what to say of it.
-func (d *Decider) settled(c Claim) (Claim, Event) {
+// wantsSecond says whether a decision of the policy is one that a second person has to see.
+func (d *Decider) wantsSecond(got *policy.Decision) bool {
+	return got.Outcome == policy.Pay && len(got.Evidence) == 0 && d.Policy.FourEyes > 0 && got.Amount > d.Policy.FourEyes
+}
+
+// budgetSpent is what decisions say that were left to persons for want of money.
+const budgetSpent = "the budget of the policy is used up"
+
+// settled is a claim as the policy leaves it, and what to say of it; over: no money is left.
+func (d *Decider) settled(c Claim, over bool) (Claim, Event) {
 	x := d.Case(&c)
 	got := d.Policy.Assess(&x)
-	c.Decision = &got
 	c.NextAt, c.Appeal = time.Time{}, time.Time{}
 	switch {
 	case got.Outcome == policy.Human:
@@ -61,60 +72,156 @@ func (d *Decider) settled(c Claim) (Claim, Event) {
 		c.State, c.Appeal = Decided, d.Now.Add(AppealTime)
 	case len(got.Evidence) > 0:
 		c.State, c.NextAt = Asked, d.Now.Add(PapersTime)
-	case d.Policy.FourEyes > 0 && got.Amount > d.Policy.FourEyes:
+	case d.wantsSecond(&got):
 		c.State, c.NextAt = Review, d.Now.Add(ReviewTime)
-		got.Why = append(got.Why, fmt.Sprintf("%d is more than %d, which a second person has to see", got.Amount, d.Policy.FourEyes))
-		c.Decision = &got
+		toPerson(&got, fmt.Sprintf("%d is more than %d, which a second person has to see", got.Amount, d.Policy.FourEyes))
+	case over:
+		c.State, c.NextAt = Review, d.Now.Add(ReviewTime)
+		toPerson(&got, budgetSpent)
 	default:
 		c.State, c.Appeal = Approved, d.Now.Add(AppealTime)
 	}
-	return c, Event{Who: d.Who, What: "decided: " + string(c.State), Why: got.Policy + " " + got.Rule}
+	c.Decision = &got
+	why := got.Policy + " " + got.Rule
+	if d.By != "" {
+		why += ", started by " + d.By
+	}
+	return c, Event{Who: d.Who, What: didDecide + string(c.State), Why: why}
+}
+
+// toPerson leaves to a person what a rule would give: its claimant is promised nothing.
+func toPerson(got *policy.Decision, why string) {
+	got.Outcome = policy.Human
+	got.Why = append(got.Why, why)
+	got.Reason = map[string]string{"ko": "담당자가 직접 검토합니다.", "en": "A person looks at this report."}
+}
+
+// undecided says whether the policy is to decide the claim: nobody has, or money was wanting and
+// another version of the policy is in force since.
+func (d *Decider) undecided(c *Claim) bool {
+	if c.Decision == nil {
+		return c.State == Received
+	}
+	return c.State == Review && c.Decider == "" && c.Proposal == nil && c.Appealed.IsZero() && outOfBudget(c.Decision) && c.Decision.Digest != d.Policy.Digest
+}
+
+func outOfBudget(got *policy.Decision) bool { return slices.Contains(got.Why, budgetSpent) }
+
+// spends is what of a claim counts against the budget.
+func (c *Claim) spends() int64 {
+	if c.Decision == nil || c.Decision.Outcome != policy.Pay {
+		return 0
+	}
+	switch c.State {
+	case Approved, Paying, Paid, Returned, Appealed:
+		return c.Decision.Cost
+	case Received, Review, Asked, Decided, Withdrawn, Merged:
+	}
+	return 0
 }
 
 // All decides every claim of an incident that nobody has decided. It goes over all of
-// them once, and may be repeated after a crash: what is decided is left alone. Decisions
-// do not depend on the order or the number of cores.
+// them once, the oldest first, and may be repeated after a crash: what is decided is left alone. Decisions
+// do not depend on the order of the ledger or the number of cores.
 func (d *Decider) All(ctx context.Context, incident string, progress func(done int)) (Tally, error) {
 	var todo []Claim
+	var spent int64
+	var first *Claim // that an earlier run had no money for
 	if err := d.Ledger.Each(ctx, incident, func(c Claim) error {
-		if c.State == Received && c.Decision == nil {
+		if d.undecided(&c) {
 			todo = append(todo, c)
+		} else if c.Decision != nil && c.Decision.Digest == d.Policy.Digest && outOfBudget(c.Decision) {
+			if first == nil || older(&c, first) < 0 {
+				first = &c
+			}
 		}
+		spent += c.spends()
 		return nil
 	}); err != nil {
 		return Tally{}, err
 	}
+	slices.SortFunc(todo, func(a, b Claim) int { return older(&a, &b) })
+	r := running{d: d, cut: len(todo), progress: progress}
+	if d.Policy.Budget > 0 {
+		if first != nil { // after it there was none either; before it some may not have been written
+			r.cut, _ = slices.BinarySearchFunc(todo, first, func(c Claim, x *Claim) int { return older(&c, x) })
+		}
+		r.cut = d.affordable(todo[:r.cut], d.Policy.Budget-spent)
+	}
+	return r.all(ctx, todo)
+}
+
+// older is the order in which claims are decided.
+func older(a, b *Claim) int {
+	return cmp.Or(a.Filed.Compare(b.Filed), strings.Compare(a.ID, b.ID))
+}
+
+// affordable returns how many of the claims, in their order, can be decided before money ends.
+func (d *Decider) affordable(todo []Claim, left int64) int {
+	costs := make([]int64, len(todo))
+	workers := runtime.GOMAXPROCS(0)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w * len(todo) / workers; i < (w+1)*len(todo)/workers; i++ {
+				if c, _ := d.settled(todo[i], false); c.State == Approved {
+					costs[i] = c.Decision.Cost
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i, n := range costs {
+		if left -= n; left < 0 && n > 0 {
+			return i
+		}
+	}
+	return len(todo)
+}
+
+// A running decision of many claims.
+type running struct {
+	d        *Decider
+	cut      int // from here on no money is left
+	progress func(done int)
+}
+
+// A chunk of what is to be decided, from here on.
+type chunk struct {
+	claims []Claim
+	from   int
+}
+
+func (r *running) all(ctx context.Context, todo []Claim) (Tally, error) {
 	var mu sync.Mutex
 	var tally Tally
 	var first error
-	next := make(chan []Claim)
+	next := make(chan chunk)
 	var wg sync.WaitGroup
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for range 2 * runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			for chunk := range next {
-				got, err := d.chunk(ctx, chunk)
+			for x := range next {
+				got, err := r.some(ctx, x)
 				mu.Lock()
 				tally.add(got)
 				if err != nil && first == nil {
 					first = err
 					cancel()
 				}
-				if progress != nil {
-					progress(tally.Decided + tally.Skipped)
+				if r.progress != nil {
+					r.progress(tally.Decided + tally.Skipped)
 				}
 				mu.Unlock()
 			}
 		})
 	}
-	for len(todo) > 0 && ctx.Err() == nil {
-		n := min(len(todo), 250)
+	for from := 0; from < len(todo) && ctx.Err() == nil; from += mostTogetherDecided {
 		select {
-		case next <- todo[:n]:
+		case next <- chunk{todo[from:min(from+mostTogetherDecided, len(todo))], from}:
 		case <-ctx.Done():
 		}
-		todo = todo[n:]
 	}
 	close(next)
 	wg.Wait()
@@ -124,13 +231,17 @@ func (d *Decider) All(ctx context.Context, incident string, progress func(done i
 	return tally, first
 }
 
-// chunk decides some claims in one change; one by one when somebody else changed one
+// mostTogetherDecided is how many claims are decided in one change.
+const mostTogetherDecided = 250
+
+// some decides some claims in one change; one by one when somebody else changed one
 // of them meanwhile.
-func (d *Decider) chunk(ctx context.Context, claims []Claim) (Tally, error) {
-	changed, events := make([]Claim, len(claims)), make([]Event, len(claims))
+func (r *running) some(ctx context.Context, x chunk) (Tally, error) {
+	d := r.d
+	changed, events := make([]Claim, len(x.claims)), make([]Event, len(x.claims))
 	var t Tally
-	for i, c := range claims {
-		changed[i], events[i] = d.settled(c)
+	for i, c := range x.claims {
+		changed[i], events[i] = d.settled(c, x.from+i >= r.cut)
 		t.count(&changed[i])
 	}
 	err := d.Ledger.Change(ctx, changed, events)
@@ -141,16 +252,16 @@ func (d *Decider) chunk(ctx context.Context, claims []Claim) (Tally, error) {
 		return t, nil
 	}
 	t = Tally{}
-	for _, c := range claims {
+	for i, c := range x.claims {
 		c, err := d.Ledger.Claim(ctx, c.ID)
 		if err != nil {
 			return t, err
 		}
-		if c.State != Received || c.Decision != nil {
+		if !d.undecided(&c) {
 			t.Skipped++
 			continue
 		}
-		now, event := d.settled(c)
+		now, event := d.settled(c, x.from+i >= r.cut)
 		switch err := d.Ledger.Change(ctx, []Claim{now}, []Event{event}); {
 		case errors.Is(err, ErrConflict):
 			t.Skipped++

@@ -2,10 +2,15 @@ package claim
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"io"
-	"iter"
+	"fmt"
 	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"bongsu/claim/policy"
@@ -19,13 +24,14 @@ var (
 	ErrLate     = errors.New("the window has closed: a reason is needed") // the form asks for one
 	ErrConsent  = errors.New("the consent that is shown now was not given")
 	ErrNoPolicy = errors.New("no policy is active for this incident")
+	ErrNoRecord = errors.New("control has not told what was down: nothing can be decided yet")
 	ErrPolicy   = errors.New("the policy cannot be used") // does not parse, an example comes out differently, other content under the same name and version
-	errTodo     = errors.New("not implemented")
 )
 
 // An Office is where claims are taken, looked at and decided: by claimants who hold a
 // receipt, by agents and deciders at the desk, and by policy. It keeps windows, policies and
-// what the body says in the public side's own store, the claims in its [Ledger].
+// what the body says in the public side's own store, the claims in its [Ledger]. Several, in
+// several processes, may work on one store.
 type Office struct {
 	Store    kv.Store
 	Ledger   Ledger
@@ -33,237 +39,274 @@ type Office struct {
 	Outages  func(incident string) (Outages, bool)   // what control signed of the incident; false: nothing is known of it
 	Accounts func(pseudonym string) policy.Account   // nil: none are known
 	Titles   func(incident string) map[string]string // for windows; nil: the name of the incident
+	Page     func(incident string) []Service         // what reports are taken on where a window names nothing; nil: anything
 	Now      func() time.Time                        // nil: time.Now
-	Log      *slog.Logger
+	Log      *slog.Logger                            // nil: nothing is logged
+
+	windows  remembered[Window]
+	policies remembered[*policy.Policy]
 }
 
-// Windows returns all windows, the newest first.
-func (o *Office) Windows(ctx context.Context) ([]Window, error) { return nil, errTodo }
-
-// Window returns the window of an incident, or [ErrNotFound].
-func (o *Office) Window(ctx context.Context, incident string) (Window, error) {
-	return Window{}, errTodo
+// now is the time to write down.
+func (o *Office) now() time.Time {
+	if o.Now != nil {
+		return o.Now().UTC().Round(time.Microsecond)
+	}
+	return time.Now().UTC().Round(time.Microsecond)
 }
 
-// Open opens a window. One that exists is returned as it is.
-func (o *Office) Open(ctx context.Context, w Window, by string) (Window, error) {
-	return Window{}, errTodo
+func (o *Office) log() *slog.Logger {
+	if o.Log != nil {
+		return o.Log
+	}
+	return slog.New(slog.DiscardHandler)
 }
 
-// Extend moves the end of a window, also of one that is over; claims that came late stay marked.
-func (o *Office) Extend(ctx context.Context, incident string, until time.Time, by, why string) (Window, error) {
-	return Window{}, errTodo
+// outages is what is recorded of an incident.
+func (o *Office) outages(incident string) (Outages, bool) {
+	if o.Outages == nil {
+		return Outages{}, false
+	}
+	return o.Outages(incident)
 }
 
-// Close ends a window now.
-func (o *Office) Close(ctx context.Context, incident, by, why string) (Window, error) {
-	return Window{}, errTodo
+// FieldErrors says what is wrong with which field: "missing", "unknown" (not one of the choices), "amount" (0
+// to 1e15 are taken), "early" (before the outage was), "future", "order" (the end before the beginning), "long",
+// "form" (not a telephone number, say), "text" (not text that can be kept), "cap" (more than the policy allows),
+// "language" (Korean and English are needed), "twice". A form shows each beside its field. It is an [ErrInput].
+type FieldErrors map[string]string
+
+// Error is for those who have no form.
+func (f FieldErrors) Error() string {
+	var out []string
+	for _, field := range slices.Sorted(maps.Keys(f)) {
+		says := f[field]
+		switch says {
+		case "missing":
+			says = "is missing"
+		case "unknown":
+			says = "is not one of the choices"
+		case "amount":
+			says = fmt.Sprintf("is not a whole number from 0 to %d", int64(mostAmount))
+		case "early":
+			says = "is before the outage began"
+		case "future":
+			says = "is in the future"
+		case "order":
+			says = "is not after what it has to come after"
+		case "long":
+			says = "is too long"
+		case "form":
+			says = "is not written as such a thing is"
+		case "text":
+			says = "is not text that can be kept: UTF-8 without control characters"
+		case "cap":
+			says = "is more than the policy allows for one claim"
+		case "language":
+			says = "is needed in Korean and English"
+		case "twice":
+			says = "stands twice"
+		}
+		out = append(out, field+" "+says)
+	}
+	return strings.Join(out, "; ")
 }
 
-// File takes a report in, if its window takes it ([ErrClosed], [ErrLate]), its consent is that of
-// the window ([ErrConsent]) and all it says can be ([ErrInput]; times before the outage or in the future cannot).
-func (o *Office) File(ctx context.Context, r Report) (Receipt, error) { return Receipt{}, errTodo }
+// Is says that every FieldErrors is an [ErrInput].
+func (f FieldErrors) Is(target error) bool { return target == ErrInput } //nolint:errorlint // this is what errors.Is asks
 
-// Spend marks a nonce as used, before anything is computed for it; false: it was used before.
-func (o *Office) Spend(ctx context.Context, nonce string, expires time.Time) (bool, error) {
-	return false, errTodo
+// set notes the first thing that is wrong with a field.
+func (f FieldErrors) set(bad bool, field, what string) {
+	if _, ok := f[field]; bad && !ok {
+		f[field] = what
+	}
 }
 
-// A Verdict is what a person at the desk decides.
-type Verdict struct {
-	Outcome  policy.Outcome    `json:"outcome"` // Pay, Refuse; Human: papers are asked for
-	Form     policy.Form       `json:"form,omitempty"`
-	Amount   int64             `json:"amount"`
-	Cost     int64             `json:"cost"`
-	Hours    int64             `json:"hours,omitempty"`
-	Ground   policy.Ground     `json:"ground,omitempty"`
-	Reason   map[string]string `json:"reason"` // what the claimant reads, by language
-	Evidence []string          `json:"evidence,omitempty"`
-	Why      string            `json:"why"` // for the record
+// err is nil where nothing is wrong.
+func (f FieldErrors) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return f
 }
 
-// A Proposal is a verdict that waits for a second person.
-type Proposal struct {
-	Verdict
+// Lengths of what people type, in letters.
+const (
+	longName = 100
+	longText = 5_000
+)
 
-	By string    `json:"by"`
-	At time.Time `json:"at"`
+// who checks the name of a person who does something at the desk, and why they do it.
+func who(by string, why ...string) error {
+	f := FieldErrors{}
+	f.set(strings.TrimSpace(by) == "", "by", "missing")
+	f.set(!textual(by, longName), "by", "text")
+	for _, w := range why {
+		f.set(strings.TrimSpace(w) == "", "why", "missing")
+		f.set(!textual(w, longText), "why", "text")
+	}
+	return f.err()
 }
 
-// Decide decides one claim that was read at this version. Above the limit of the policy the
-// verdict becomes a [Proposal]; an appeal is decided by another person than who decided before ([ErrSame]).
-func (o *Office) Decide(ctx context.Context, id string, version int64, v Verdict, by string) (Claim, error) {
-	return Claim{}, errTodo
+// same says whether two names are one person's.
+func same(a, b string) bool { return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)) }
+
+// A kept value stands in the store with the version of its form.
+type kept[T any] struct {
+	V     int `json:"v"`
+	Value T   `json:"value"`
 }
 
-// Confirm makes a proposal the decision; by is another person ([ErrSame]).
-func (o *Office) Confirm(ctx context.Context, id string, version int64, by string) (Claim, error) {
-	return Claim{}, errTodo
+func decode[T any](e kv.Entry) (T, error) {
+	var k kept[T]
+	if err := json.Unmarshal(e.Value, &k); err != nil {
+		return k.Value, fmt.Errorf("read %s: %w", e.Key, err)
+	}
+	if k.V != 1 {
+		return k.Value, fmt.Errorf("read %s: version %d is not known, update this program", e.Key, k.V)
+	}
+	return k.Value, nil
 }
 
-// Reject sends a proposal back to the desk.
-func (o *Office) Reject(ctx context.Context, id string, version int64, by, why string) (Claim, error) {
-	return Claim{}, errTodo
+// read returns the value of a key, and the revision that wrote it; 0: there is none.
+func read[T any](ctx context.Context, s kv.Store, key string) (T, int64, error) {
+	var none T
+	e, ok, err := s.Get(ctx, key)
+	switch {
+	case err != nil:
+		return none, 0, unavailable("read "+key, err)
+	case !ok:
+		return none, 0, nil
+	}
+	v, err := decode[T](e)
+	return v, e.Modified, err
 }
 
-// Bulk decides several claims alike; the errors answer the IDs.
-func (o *Office) Bulk(ctx context.Context, ids []string, v Verdict, by string) []error { return nil }
-
-// ByPolicy applies the active policy to one claim again, after papers came in.
-func (o *Office) ByPolicy(ctx context.Context, id string, version int64, by string) (Claim, error) {
-	return Claim{}, errTodo
+// list returns the values below a prefix, in the order of their keys.
+func list[T any](ctx context.Context, s kv.Store, prefix string) ([]T, error) {
+	all, _, err := s.List(ctx, prefix)
+	if err != nil {
+		return nil, unavailable("list "+prefix, err)
+	}
+	out := make([]T, 0, len(all))
+	for _, e := range all {
+		v, err := decode[T](e)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
 }
 
-// Merge puts duplicates into one claim.
-func (o *Office) Merge(ctx context.Context, ids []string, into, by, why string) error { return errTodo }
-
-// ClearFlag says that a doubt is none; kind empty: all of them.
-func (o *Office) ClearFlag(ctx context.Context, id, kind, by, why string) (Claim, error) {
-	return Claim{}, errTodo
+// op writes a value.
+func op[T any](key string, v T) (kv.Op, error) {
+	b, err := json.Marshal(kept[T]{1, v})
+	if err != nil {
+		return kv.Op{}, fmt.Errorf("write %s: %w", key, err)
+	}
+	return kv.Op{Key: key, Value: b}, nil
 }
 
-// Flag looks for duplicates and clusters among all claims of an incident, and flags what is new; it
-// returns how many claims were flagged.
-func (o *Office) Flag(ctx context.Context, incident string) (int, error) { return 0, errTodo }
+// errSame is what a change of [update] returns when nothing is to be written.
+var errSame = errors.New("nothing changes")
 
-// DecideAll decides every claim that nobody decided, by the active policy.
-func (o *Office) DecideAll(ctx context.Context, incident, by string, progress func(done int)) (Tally, error) {
-	return Tally{}, errTodo
+// update changes the value of a key. change is called with the value as it is now, perhaps more than
+// once; exists is whether there is one. It may return more to write with it, and [errSame] to write nothing.
+func update[T any](ctx context.Context, s kv.Store, key string, change func(v *T, exists bool) (more kv.Txn, err error)) (T, error) {
+	var none T
+	for try := range mostTries {
+		v, modified, err := read[T](ctx, s, key)
+		if err != nil {
+			return none, err
+		}
+		t, err := change(&v, modified != 0)
+		if errors.Is(err, errSame) {
+			return v, nil
+		}
+		if err != nil {
+			return none, err
+		}
+		do, err := op(key, v)
+		if err != nil {
+			return none, err
+		}
+		t.If, t.Do = append(t.If, kv.Cond{Key: key, Modified: modified}), append(t.Do, do)
+		_, err = s.Commit(ctx, t)
+		switch {
+		case err == nil:
+			return v, nil
+		case !errors.Is(err, kv.ErrConflict):
+			return none, unavailable("write "+key, err)
+		}
+		if !pause(ctx, rand.N(time.Duration(min(try, 10)+1)*time.Millisecond)) {
+			return none, ctx.Err()
+		}
+	}
+	return none, fmt.Errorf("%w: others write %s all the time", ErrUnavailable, key)
 }
 
-// Unasked gives accounts what the active policy gives without a claim: each becomes a claim of
-// channel [Unasked], once, whatever how often it is repeated.
-func (o *Office) Unasked(ctx context.Context, incident string, accounts iter.Seq2[policy.Account, error], by string, progress func(done int)) (Tally, error) {
-	return Tally{}, errTodo
+// change changes one claim as it is now, until nobody else does so at the same time. A change that
+// returns [errSame] writes nothing.
+func (o *Office) change(ctx context.Context, id string, change func(*Claim) (Event, error)) (Claim, error) {
+	for try := range mostTries {
+		c, err := o.Ledger.Claim(ctx, id)
+		if err != nil {
+			return Claim{}, err
+		}
+		ev, err := change(&c)
+		if errors.Is(err, errSame) {
+			return c, nil
+		}
+		if err != nil {
+			return Claim{}, err
+		}
+		err = o.Ledger.Change(ctx, []Claim{c}, []Event{ev})
+		if err == nil {
+			return o.Ledger.Claim(ctx, id)
+		}
+		if !errors.Is(err, ErrConflict) {
+			return Claim{}, err
+		}
+		if !pause(ctx, rand.N(time.Duration(min(try, 10)+1)*time.Millisecond)) {
+			return Claim{}, ctx.Err()
+		}
+	}
+	return Claim{}, fmt.Errorf("%w: others write it all the time", ErrConflict)
 }
 
-// Compare runs drafts over the claims received, with the borders at ±10 %.
-func (o *Office) Compare(ctx context.Context, incident string, drafts []*policy.Policy) (policy.Comparison, error) {
-	return policy.Comparison{}, errTodo
+// remembered values spare a way to the store.
+type remembered[T any] struct {
+	mu  sync.Mutex
+	all map[string]recalled[T]
 }
 
-// Case is what a decision on the claim rests on: for the desk's screen.
-func (o *Office) Case(ctx context.Context, c *Claim) (policy.Case, error) {
-	return policy.Case{}, errTodo
+type recalled[T any] struct {
+	value T
+	at    time.Time
 }
 
-// Amend adds words to a claim; its claimant holds the secret, an agent gives a name as by and no secret.
-func (o *Office) Amend(ctx context.Context, id, secret, text, by string) (Claim, error) {
-	return Claim{}, errTodo
+// mostRemembered bounds the memory: beyond, it begins anew.
+const mostRemembered = 100
+
+func (r *remembered[T]) get(key string, since time.Time) (T, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x, ok := r.all[key]
+	return x.value, ok && !x.at.Before(since)
 }
 
-// SetBank says where money goes.
-func (o *Office) SetBank(ctx context.Context, id, secret, bank, number, holder, by string) (Claim, error) {
-	return Claim{}, errTodo
+func (r *remembered[T]) put(key string, v T, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.all == nil || len(r.all) >= mostRemembered {
+		r.all = map[string]recalled[T]{}
+	}
+	r.all[key] = recalled[T]{v, at}
 }
 
-// AddPaper cleans a file ([bongsu/claim/paper]) and adds it to a claim.
-func (o *Office) AddPaper(ctx context.Context, id, secret, kind, name string, data []byte, by string) (File, error) {
-	return File{}, errTodo
+func (r *remembered[T]) forget(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.all, key)
 }
-
-// Withdraw ends a claim at the word of its claimant, before it is paid.
-func (o *Office) Withdraw(ctx context.Context, id, secret, by string) (Claim, error) {
-	return Claim{}, errTodo
-}
-
-// Appeal asks for another person's decision, within [AppealTime].
-func (o *Office) Appeal(ctx context.Context, id, secret, text, by string) (Claim, error) {
-	return Claim{}, errTodo
-}
-
-// A Draft is a policy that was handed in.
-type Draft struct {
-	ID        string     `json:"id"` // name@version
-	Incident  string     `json:"incident"`
-	Digest    string     `json:"digest"`
-	Text      []byte     `json:"text"`
-	By        string     `json:"by"`
-	At        time.Time  `json:"at"`
-	Approvals []Approval `json:"approvals"` // of two different people it is active
-	Active    time.Time  `json:"active,omitzero"`
-}
-
-// An Approval is one person's.
-type Approval struct {
-	By string    `json:"by"`
-	At time.Time `json:"at"`
-}
-
-// Submit hands in a policy for an incident. It has to parse and its examples to pass ([ErrPolicy]).
-func (o *Office) Submit(ctx context.Context, incident string, text []byte, by string) (Draft, error) {
-	return Draft{}, errTodo
-}
-
-// Approve counts a person's approval of the draft of this digest; the second makes it active, and what
-// was decided before keeps its version.
-func (o *Office) Approve(ctx context.Context, incident, id, digest, by string) (Draft, error) {
-	return Draft{}, errTodo
-}
-
-// Drafts returns the policies handed in for an incident, the newest first.
-func (o *Office) Drafts(ctx context.Context, incident string) ([]Draft, error) { return nil, errTodo }
-
-// Active returns the policy in force for an incident, or [ErrNoPolicy].
-func (o *Office) Active(ctx context.Context, incident string) (*policy.Policy, error) {
-	return nil, errTodo
-}
-
-// A Session is one meeting of the body that decides on the rules.
-type Session struct {
-	ID        string            `json:"id"`
-	Incident  string            `json:"incident"`
-	Title     map[string]string `json:"title"`
-	Held      time.Time         `json:"held"`
-	Questions []Question        `json:"questions"`
-	Minutes   map[string]string `json:"minutes"`
-	Decision  map[string]string `json:"decision"`
-	Published time.Time         `json:"published,omitzero"` // then nothing of it changes any more
-	Version   int64             `json:"version"`
-}
-
-// A Question is put to the vote.
-type Question struct {
-	ID       string            `json:"id"`
-	Text     map[string]string `json:"text"`
-	Drafts   []string          `json:"drafts,omitempty"` // policies that are compared
-	Comments []Remark          `json:"comments"`
-	Votes    map[string]string `json:"votes"` // yes, no, abstain, by member
-}
-
-// A Remark is a comment of a member.
-type Remark struct {
-	By   string    `json:"by"`
-	At   time.Time `json:"at"`
-	Text string    `json:"text"`
-}
-
-// Sessions returns those of an incident, the newest first.
-func (o *Office) Sessions(ctx context.Context, incident string) ([]Session, error) {
-	return nil, errTodo
-}
-
-// SaveSession writes a session of this version, until it is published.
-func (o *Office) SaveSession(ctx context.Context, s Session, by string) (Session, error) {
-	return Session{}, errTodo
-}
-
-// Comment and Vote are a member's; Publish makes minutes, decision and counts of votes public for good.
-func (o *Office) Comment(ctx context.Context, incident, session, question, text, by string) error {
-	return errTodo
-}
-
-// Vote is yes, no or abstain; a member's last vote counts.
-func (o *Office) Vote(ctx context.Context, incident, session, question, vote, by string) error {
-	return errTodo
-}
-
-// Publish makes a session public for good.
-func (o *Office) Publish(ctx context.Context, incident, session, by string) error { return errTodo }
-
-// Dataset writes the claims of an incident for the body, as CSV: nothing that tells who, amounts and times
-// in brackets, no combination that fewer than ten share.
-func (o *Office) Dataset(ctx context.Context, incident string, w io.Writer) error { return errTodo }
-
-// Retain erases the personal data of claims that ended longer ago than their window keeps them.
-func (o *Office) Retain(ctx context.Context) (int, error) { return 0, errTodo }

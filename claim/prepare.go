@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A Prepared report is ready to be kept: given its ID, sealed, and with nothing
@@ -41,6 +43,10 @@ func (m *Master) Prepare(r *Report, now time.Time) (*Prepared, error) {
 	}
 	c.Filed = c.Filed.UTC().Round(time.Microsecond) // what every store can hold
 	c.Changed, c.Report.Filed = c.Filed, c.Filed
+	if c.Decision != nil { // it came decided: paid unasked
+		d := *c.Decision
+		d.Claim, c.Decision = id, &d
+	}
 	var key dataKey
 	key, p.Wrapped = m.newKey(id)
 	if p.Sealed, err = key.sealPersonal(id, r.Personal); err != nil {
@@ -63,10 +69,10 @@ func (m *Master) Prepare(r *Report, now time.Time) (*Prepared, error) {
 const mostReport = 200 << 10
 
 // fits refuses what a store cannot hold, so that one report never spoils those that are
-// filed with it. It returns the report in JSON, times of arrival aside.
+// filed with it. It returns the report in JSON, aside from when it came and who entered it.
 func (r *Report) fits() ([]byte, error) {
 	c := r.Claim
-	c.Filed, c.Consent.At = time.Time{}, time.Time{}
+	c.Filed, c.Consent.At, c.NextAt, c.Agent = time.Time{}, time.Time{}, time.Time{}, ""
 	b, err := json.Marshal(struct {
 		Claim    Claim    `json:"claim"`
 		Personal Personal `json:"personal"`
@@ -74,11 +80,11 @@ func (r *Report) fits() ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrInput, err)
-	case len(b) > mostReport:
+	case len(b)+len(r.Claim.Agent) > mostReport:
 		return nil, fmt.Errorf("%w: it has %d bytes, at most %d are taken", ErrInput, len(b), mostReport)
-	case escaped(b, `\u0000`):
+	case escaped(b, `\u0000`), strings.Contains(r.Claim.Agent, "\x00"):
 		return nil, fmt.Errorf("%w: it has a zero byte in a text", ErrInput)
-	case escaped(b, `\ufffd`):
+	case escaped(b, `\ufffd`), !utf8.ValidString(r.Claim.Agent):
 		return nil, fmt.Errorf("%w: a text of it is not UTF-8", ErrInput)
 	case len(r.Marks) > mostMarks:
 		return nil, fmt.Errorf("%w: it has %d marks, at most %d are taken", ErrInput, len(r.Marks), mostMarks)
@@ -104,7 +110,7 @@ func KeyHash(key string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// fingerprint tells two reports apart.
+// fingerprint tells two reports apart, by what fits returned.
 func (m *Master) fingerprint(text []byte) string { return m.Mark("report:" + string(text)) }
 
 // Again answers a report whose key was used for the claim id, with that claim's

@@ -56,6 +56,15 @@ func NewMaster(key []byte) (*Master, error) {
 	return m, nil
 }
 
+// Derive returns a key of 32 bytes for another purpose, which tells nothing of the master key.
+func (m *Master) Derive(what string) ([]byte, error) {
+	k, err := hkdf.Key(sha256.New, m.again, nil, "bongsu claim for "+what, 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive a key: %w", err)
+	}
+	return k, nil
+}
+
 func sealer(key []byte) (cipher.AEAD, error) {
 	b, err := aes.NewCipher(key)
 	if err != nil {

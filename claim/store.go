@@ -400,8 +400,13 @@ func (k *Keeper) Change(ctx context.Context, claims []Claim, events []Event) err
 		if err != nil {
 			return err
 		}
-		if s.Claim.Version != c.Version {
-			return fmt.Errorf("%w: %s", ErrConflict, c.ID)
+		if s.Claim.Version != c.Version { // the list may be older than what its caller read
+			if s, e, err = k.load(ctx, c.ID); err != nil {
+				return err
+			}
+			if s.Claim.Version != c.Version {
+				return errors.Join(fmt.Errorf("%w: %s", ErrConflict, c.ID), k.claims.take(e))
+			}
 		}
 		c.Version++
 		c.Changed = k.now().UTC().Round(0)

@@ -3,6 +3,7 @@ package estate
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -61,7 +62,15 @@ func Diff(a, b *Snapshot) []Change {
 	texts := sameNames(a, b)
 	for _, k := range Kinds() {
 		i, j := 0, 0
+		if texts && sameList(a.text[k], b.text[k]) {
+			continue // a Loader took them over as they are
+		}
 		for i < a.count(k) || j < b.count(k) {
+			if texts && bytes.Equal(a.text[k][i], b.text[k][j]) {
+				i++
+				j++
+				continue
+			}
 			ra, rb := Ref{Kind: k, Index: i}, Ref{Kind: k, Index: j}
 			var order int
 			switch {
@@ -78,9 +87,6 @@ func Diff(a, b *Snapshot) []Change {
 				i++
 			case order > 0:
 				out = append(out, Change{What: Added, Kind: k, Name: b.Doc(rb).Name})
-				j++
-			case texts && bytes.Equal(a.text[k][i], b.text[k][j]):
-				i++
 				j++
 			default:
 				ea, eb := &encoder{s: a, also: b}, &encoder{s: b, also: a}
@@ -103,6 +109,9 @@ func sameNames(a, b *Snapshot) bool {
 		if n := a.count(k); n != b.count(k) || len(a.text[k]) != n || len(b.text[k]) != n {
 			return false
 		}
+		if reflect.ValueOf(a.index[k]).Pointer() == reflect.ValueOf(b.index[k]).Pointer() {
+			continue // it is the same index
+		}
 		for i := range a.text[k] {
 			if r := (Ref{Kind: k, Index: i}); a.Doc(r).Name != b.Doc(r).Name {
 				return false
@@ -110,6 +119,11 @@ func sameNames(a, b *Snapshot) bool {
 		}
 	}
 	return true
+}
+
+// sameList reports whether two lists are one and the same.
+func sameList(a, b [][]byte) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // fieldChanges compares two documents in canonical form.

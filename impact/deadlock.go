@@ -56,9 +56,11 @@ func (s *state) deadlocksAmong(down []node, all func() []node) []Deadlock {
 			found = append(found, Deadlock{Cycle: c})
 		}
 	}
-	slices.SortFunc(found, func(a, b Deadlock) int { return slices.CompareFunc(a.Cycle, b.Cycle, compareRefs) })
+	slices.SortFunc(found, byCycle)
 	return found
 }
+
+func byCycle(a, b Deadlock) int { return slices.CompareFunc(a.Cycle, b.Cycle, compareRefs) }
 
 // cyclesWithin returns the shortest deadlock inside a part of the blocked-by
 // graph, then the shortest left when that one is resolved, and so on.

@@ -20,3 +20,43 @@ func Same(a, b *Sweep) string {
 	}
 	return ""
 }
+
+// Amiss says what is wrong with the edges, the counts and the base of a standing.
+func Amiss(st *Standing) string {
+	m := st.m
+	ups := make([]int, m.nodes)
+	for n := range node(m.nodes) {
+		for _, i := range m.in(n) {
+			ups[i]++
+			if !slices.Contains(m.out(i), n) {
+				return fmt.Sprint("node ", i, " does not know that ", n, " needs it")
+			}
+		}
+	}
+	for n := range node(m.nodes) {
+		if len(m.out(n)) != ups[n] {
+			return fmt.Sprint("node ", n, " has edges to what does not need it")
+		}
+	}
+	states := []*state{m.base}
+	for _, k := range st.held {
+		states = append(states, k.w.s)
+	}
+	for _, s := range states {
+		for n := range node(m.nodes) {
+			var up int32
+			for _, i := range m.in(n) {
+				if s.val[i] {
+					up++
+				}
+			}
+			if s.count[n] != up {
+				return fmt.Sprint("node ", n, " counts ", s.count[n], " inputs that are up, and they are ", up)
+			}
+		}
+	}
+	if fresh := settled(m); !slices.Equal(fresh.val, m.base.val) || !slices.Equal(fresh.flag, m.base.flag) || !slices.Equal(fresh.held, m.base.held) || !slices.Equal(fresh.living, m.base.living) {
+		return "the base is not what it would be anew"
+	}
+	return ""
+}

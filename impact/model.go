@@ -23,28 +23,32 @@ type model struct {
 	compBase, svcBase, crewBase, partBase, actBase node
 	nodes                                          int
 
-	need    []int32 // how many inputs must be true
-	inStart []int32 // CSR of inputs, by node
-	inputs  []node
-	upStart []int32 // CSR of the nodes that a node is an input of
-	ups     []node
+	need   []int32 // how many inputs must be true
+	ins    []span  // of each node: its inputs
+	inputs []node
+	outs   []span // of each node: the nodes that it is an input of, in no order
+	ups    []node
 
-	want []node // of each component and service: the condition it wants, or none
+	want   []node    // of each component and service: the condition it wants, or none
+	wanted [][]int32 // of each node: what wants it, as places among the wants
 
 	partService []int32 // of each part: its service and position there
 	partIndex   []int32
 	firstPart   []int32 // of each service
 
-	actComp   []int32 // of each action: its component and position there
-	actIndex  []int32
-	firstAct  []int32 // of each component; the last entry ends the last
-	actPlaces [][]int // of each action: where it may take effect, sorted and unique
+	actComp  []int32 // of each action: its component and position there
+	actIndex []int32
+	firstAct []int32 // of each component; the last entry ends the last
 
-	scc      []int32         // of each node: the run-time cycle it is in, or -1
-	sccNodes [][]node        // of each run-time cycle
-	upward   func() [][]node // all nodes in groups, each group after those it needs
-	hosts    [][]int32       // of each domain: the components with a replica in it, once each
-	total    []int32         // of each component: all its replicas
+	scc      []int32            // of each node: the run-time cycle it is in, or -1
+	sccNodes [][]node           // of each run-time cycle
+	upward   func() [][]node    // all nodes in groups, each group after those it needs
+	hosts    [][]int32          // of each domain: the components with a replica in it, once each
+	stands   [][]estate.Replica // of each component: its replicas, as hosts has them
+	total    []int32            // of each component: all its replicas
+
+	people []int // of each crew, and slots of each limit
+	slots  []int
 
 	base  *state  // the estate with nothing lost
 	never []int32 // components that do not hold even then
@@ -72,9 +76,6 @@ func compile(s *estate.Snapshot) *model {
 		for j := range s.Components[i].Actions {
 			m.actComp = append(m.actComp, int32(i))
 			m.actIndex = append(m.actIndex, int32(j))
-			at := slices.Clone(s.Components[i].Actions[j].At)
-			slices.Sort(at)
-			m.actPlaces = append(m.actPlaces, slices.Compact(at))
 		}
 	}
 	m.firstAct = append(m.firstAct, int32(len(m.actComp)))
@@ -85,9 +86,22 @@ func compile(s *estate.Snapshot) *model {
 	m.nodes = len(b.in)
 	m.need = b.need
 	m.link(b.in)
+	m.wanted = make([][]int32, m.nodes)
+	for i, n := range m.want {
+		if n != none {
+			m.wanted[n] = append(m.wanted[n], int32(i))
+		}
+	}
 	m.findCycles()
 	m.place()
 	m.base = settled(m)
+	m.note()
+	return m
+}
+
+// note lists what is down, and what does not hold, with nothing lost.
+func (m *model) note() {
+	m.down, m.never = m.down[:0], m.never[:0]
 	for n, ok := range m.base.val {
 		if !ok {
 			m.down = append(m.down, node(n))
@@ -98,41 +112,45 @@ func compile(s *estate.Snapshot) *model {
 			m.never = append(m.never, int32(c))
 		}
 	}
-	return m
 }
 
-// builder collects the inputs of each node before they are packed.
+// builder collects the inputs of nodes before they are packed: of all, or of some.
 type builder struct {
 	m    *model
 	in   [][]node
 	need []int32
+
+	some  map[node]int // of some: where each is in the lists; nil: all
+	nodes []node       // the same the other way round
+	idle  []node       // gates out of use
+	next  node         // the first gate that there has never been
 }
 
 func (b *builder) fill() {
 	s, m := b.m.snap, b.m
 	for i := range s.Domains {
-		b.all(node(i), s.Domains[i].Needs)
+		b.domain(i)
 	}
 	m.want = make([]node, len(s.Components)+len(s.Services))
 	for i := range s.Components {
-		b.all(m.compBase+node(i), s.Components[i].Needs)
-		m.want[i] = b.condition(s.Components[i].Wants)
+		b.component(i)
 	}
 	for i := range s.Services {
-		b.all(m.svcBase+node(i), s.Services[i].Needs)
-		m.want[len(s.Components)+i] = b.condition(s.Services[i].Wants)
+		b.service(i)
 	}
 	for i := range s.Crews {
-		b.all(m.crewBase+node(i), s.Crews[i].Needs)
+		b.crew(i)
 	}
-	for i, svc := range m.partService {
-		p := m.partBase + node(i)
-		b.add(p, m.svcBase+svc)
-		b.all(p, s.Services[svc].Parts[m.partIndex[i]].Needs)
-	}
-	for i, comp := range m.actComp {
-		a, c := m.actBase+node(i), &s.Components[comp]
-		act := &c.Actions[m.actIndex[i]]
+}
+
+func (b *builder) domain(i int) { b.all(node(i), b.m.snap.Domains[i].Needs) }
+
+func (b *builder) component(i int) {
+	m, c := b.m, &b.m.snap.Components[i]
+	b.all(m.compBase+node(i), c.Needs)
+	m.want[i] = b.condition(c.Wants)
+	for a, end := m.actions(int32(i)); a < end; a++ {
+		act := &c.Actions[m.actIndex[a-m.actBase]]
 		b.all(a, c.StartNeeds)
 		b.all(a, act.Needs)
 		for _, u := range act.Crew {
@@ -141,9 +159,54 @@ func (b *builder) fill() {
 	}
 }
 
+func (b *builder) service(i int) {
+	m, svc := b.m, &b.m.snap.Services[i]
+	n := m.svcBase + node(i)
+	b.all(n, svc.Needs)
+	m.want[len(m.snap.Components)+i] = b.condition(svc.Wants)
+	for j := range svc.Parts {
+		p := m.partNode(i, j)
+		b.add(p, n)
+		b.all(p, svc.Parts[j].Needs)
+	}
+}
+
+func (b *builder) crew(i int) { b.all(b.m.crewBase+node(i), b.m.snap.Crews[i].Needs) }
+
+// at is where a node is in the lists.
+func (b *builder) at(n node) int {
+	if b.some == nil {
+		return int(n)
+	}
+	i, ok := b.some[n]
+	if !ok {
+		i = len(b.nodes)
+		b.some[n] = i
+		b.nodes, b.in, b.need = append(b.nodes, n), append(b.in, nil), append(b.need, 0)
+	}
+	return i
+}
+
+// gate returns a node that stands for nothing yet.
+func (b *builder) gate() node {
+	if b.some == nil {
+		b.in, b.need = append(b.in, nil), append(b.need, 0)
+		return node(len(b.in) - 1)
+	}
+	g := b.next
+	if n := len(b.idle); n > 0 {
+		g, b.idle = b.idle[n-1], b.idle[:n-1]
+	} else {
+		b.next++
+	}
+	b.at(g)
+	return g
+}
+
 func (b *builder) add(n, input node) {
-	b.in[n] = append(b.in[n], input)
-	b.need[n]++
+	i := b.at(n)
+	b.in[i] = append(b.in[i], input)
+	b.need[i]++
 }
 
 // all makes the node ask for the whole need besides what it asks for already.
@@ -169,16 +232,16 @@ func (b *builder) condition(need estate.Need) node {
 	if need.Ref != nil {
 		return b.m.nodeOf(*need.Ref)
 	}
-	g := node(len(b.in))
-	b.in = append(b.in, nil)
-	b.need = append(b.need, int32(need.K))
+	g := b.gate()
+	i := b.at(g)
+	b.need[i] = int32(need.K)
 	for _, o := range need.Of {
 		in := b.condition(o)
 		if in == none { // it asks for nothing: it is met
-			b.need[g]--
+			b.need[i]--
 			continue
 		}
-		b.in[g] = append(b.in[g], in)
+		b.in[i] = append(b.in[i], in)
 	}
 	return g
 }
@@ -223,8 +286,11 @@ func (m *model) isComp(n node) bool   { return n >= m.compBase && n < m.svcBase 
 func (m *model) isCrew(n node) bool   { return n >= m.crewBase && n < m.partBase }
 func (m *model) isAction(n node) bool { return n >= m.actBase && int(n-m.actBase) < len(m.actComp) }
 
-func (m *model) in(n node) []node  { return m.inputs[m.inStart[n]:m.inStart[n+1]] }
-func (m *model) out(n node) []node { return m.ups[m.upStart[n]:m.upStart[n+1]] }
+func (m *model) in(n node) []node  { return m.inputs[m.ins[n].from:m.ins[n].to] }
+func (m *model) out(n node) []node { return m.ups[m.outs[n].from:m.outs[n].to] }
+
+// A span is where the list of one node is in a packed one, and up to where it may grow.
+type span struct{ from, to, room int32 }
 
 // actions returns the action nodes of component c.
 func (m *model) actions(c int32) (first, end node) {
@@ -234,26 +300,30 @@ func (m *model) actions(c int32) (first, end node) {
 // link packs the inputs and their reverse.
 func (m *model) link(in [][]node) {
 	edges := 0
-	m.upStart = make([]int32, m.nodes+1)
+	m.ins, m.outs = make([]span, m.nodes), make([]span, m.nodes)
 	for _, ins := range in {
 		edges += len(ins)
 		for _, i := range ins {
-			m.upStart[i+1]++
+			m.outs[i].room++
 		}
 	}
-	m.inStart = make([]int32, m.nodes+1)
 	m.inputs = make([]node, 0, edges)
 	m.ups = make([]node, edges)
-	for i := range m.nodes {
-		m.upStart[i+1] += m.upStart[i]
+	var at int32
+	for i := range m.outs {
+		o := &m.outs[i]
+		o.from, o.to = at, at
+		at += o.room
+		o.room = at
 	}
-	next := slices.Clone(m.upStart)
 	for n, ins := range in {
+		from := int32(len(m.inputs))
 		m.inputs = append(m.inputs, ins...)
-		m.inStart[n+1] = int32(len(m.inputs))
+		end := int32(len(m.inputs))
+		m.ins[n] = span{from, end, end}
 		for _, i := range ins {
-			m.ups[next[i]] = node(n)
-			next[i]++
+			m.ups[m.outs[i].to] = node(n)
+			m.outs[i].to++
 		}
 	}
 }
@@ -284,14 +354,22 @@ func (m *model) findCycles() {
 func (m *model) place() {
 	s := m.snap
 	m.hosts = make([][]int32, len(s.Domains))
-	m.total = make([]int32, len(s.Components))
+	m.total, m.stands = make([]int32, len(s.Components)), make([][]estate.Replica, len(s.Components))
 	for c := range s.Components {
+		m.stands[c] = s.Components[c].Replicas
 		for _, r := range s.Components[c].Replicas {
 			m.total[c] += int32(r.Count)
 			if h := m.hosts[r.In]; len(h) == 0 || h[len(h)-1] != int32(c) {
 				m.hosts[r.In] = append(h, int32(c))
 			}
 		}
+	}
+	m.people, m.slots = make([]int, len(s.Crews)), make([]int, len(s.Limits))
+	for i := range s.Crews {
+		m.people[i] = s.Crews[i].People
+	}
+	for i := range s.Limits {
+		m.slots[i] = s.Limits[i].Slots
 	}
 }
 

@@ -30,6 +30,7 @@ type state struct {
 	stale []bool  // of each run-time cycle: it is in dirty
 	hyp   []int32 // scratch of tryCycle: inputs true if the cycle were up; -1 outside
 
+	area  *area    // where alone anything may change; nil: anywhere
 	log   *trail   // what a question of the kind "what if" changed; nil: not asked
 	spare []*trail // done with
 	round []int32  // scratch of drain
@@ -151,6 +152,9 @@ func (s *state) spread() {
 			s.empty(int(n))
 		}
 		for _, p := range s.m.out(n) {
+			if s.area != nil && !s.area.has(p) {
+				continue
+			}
 			s.count[p]--
 			if s.count[p] < s.m.need[p] {
 				s.fall(p)
@@ -299,6 +303,9 @@ func (s *state) raise() {
 	for {
 		for i := 0; i < len(s.queue); i++ {
 			for _, p := range s.m.out(s.queue[i]) {
+				if s.area != nil && !s.area.has(p) {
+					continue
+				}
 				s.count[p]++
 				s.check(p)
 			}

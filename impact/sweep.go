@@ -8,9 +8,8 @@ import (
 // A Sweep asks many losses of one estate, one after another, each at the cost of
 // what it touches. It is not safe for concurrent use; make one per goroutine.
 type Sweep struct {
-	m      *model
-	s      *state
-	wanted map[node][]int32 // of a node: what wants it, as places among the wants
+	m *model
+	s *state
 
 	when  []time.Duration // of each node that came back in a Visit: at what time
 	began []time.Duration // of each action that ran in it: when it started
@@ -41,13 +40,7 @@ type TouchedPart struct {
 
 // NewSweep starts a sweep over the engine's estate.
 func (e *Engine) NewSweep() *Sweep {
-	w := &Sweep{m: e.m, s: e.m.base.clone(), wanted: map[node][]int32{}}
-	for i, n := range e.m.want {
-		if n != none {
-			w.wanted[n] = append(w.wanted[n], int32(i))
-		}
-	}
-	return w
+	return &Sweep{m: e.m, s: e.m.base.clone()}
 }
 
 // Lose returns what losing the domains, given by index, changes.
@@ -120,7 +113,7 @@ func byIndex(a, b Touched) int { return a.Index - b.Index }
 func (w *Sweep) missed(fell []node) []int32 {
 	var missed []int32
 	for _, n := range fell {
-		for _, i := range w.wanted[n] {
+		for _, i := range w.m.wanted[n] {
 			of := w.m.compBase + i
 			if int(i) >= len(w.m.total) {
 				of = w.m.svcBase + i - node(len(w.m.total))

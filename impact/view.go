@@ -19,6 +19,7 @@ type View struct {
 
 	first *View    // of a view made by Also: the view that it goes on from
 	more  *further // and what it took back
+	kept  *stood   // of a view that a Standing keeps
 
 	Delta
 	Lost []int // the domains asked for
@@ -241,6 +242,9 @@ func (v *View) PartBecause(service, part, most int) [][]estate.Ref {
 func (v *View) Deadlocks() []Deadlock {
 	if v.first != nil {
 		return v.moreDeadlocks()
+	}
+	if v.kept != nil {
+		return v.kept.deadlocks()
 	}
 	down := v.stuck()
 	return v.w.s.deadlocksAmong(down, func() []node { return down })

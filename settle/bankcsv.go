@@ -2,6 +2,7 @@ package settle
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bongsu/claim/paper"
 	"bongsu/claim/policy"
 )
 
@@ -61,7 +63,7 @@ func writeRows(w io.Writer, b Batch, items []Item, head []string, row func(*Item
 			return err
 		}
 		for n := range r {
-			r[n] = Cell(r[n])
+			r[n] = paper.Cell(r[n])
 		}
 		rows = append(rows, r)
 	}
@@ -69,15 +71,6 @@ func writeRows(w io.Writer, b Batch, items []Item, head []string, row func(*Item
 		return fmt.Errorf("write payments: %w", err)
 	}
 	return nil
-}
-
-// Cell is text as a spreadsheet shows it and never computes it: with a quote before
-// what would begin a formula (OWASP, CSV injection).
-func Cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
 
 // ReadCSV reads the answer of a bank: a header with id and result, and code and detail
@@ -89,6 +82,7 @@ func ReadCSV(r io.Reader) ([]Result, error) {
 		_, _ = in.Discard(3) // was peeked at
 	}
 	c := csv.NewReader(in)
+	c.Comma = separator(in)
 	c.FieldsPerRecord = -1
 	c.LazyQuotes = true
 	head, err := c.Read()
@@ -142,6 +136,19 @@ func ReadCSV(r io.Reader) ([]Result, error) {
 		}
 		out = append(out, res)
 	}
+}
+
+// separator is what the header is separated by most: a comma, a semicolon or a tab.
+func separator(in *bufio.Reader) rune {
+	head, _ := in.Peek(4096) // a short file gives what it has
+	head, _, _ = bytes.Cut(head, []byte("\n"))
+	best, most := ',', 0
+	for _, r := range []rune{',', ';', '\t'} {
+		if n := bytes.Count(head, []byte(string(r))); n > most {
+			best, most = r, n
+		}
+	}
+	return best
 }
 
 // columns is what banks call what we read.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,7 +48,12 @@ type Commitment struct {
 func Commit(about string, decision []byte) (c Commitment, salt []byte) {
 	salt = make([]byte, 32)
 	_, _ = rand.Read(salt) // never fails
-	return Commitment{about, commitment(salt, decision)}, salt
+	return CommitWith(about, salt, decision), salt
+}
+
+// CommitWith makes a commitment with a salt that is kept, or derived, elsewhere.
+func CommitWith(about string, salt, decision []byte) Commitment {
+	return Commitment{about, commitment(salt, decision)}
 }
 
 func commitment(salt, decision []byte) [32]byte {
@@ -68,36 +74,45 @@ type Proof struct {
 
 // Append adds commitments, each once: one whose About is there already is left alone.
 func (l *Log) Append(ctx context.Context, list []Commitment) error {
-	for len(list) > 0 {
-		n := min(len(list), mostLeaves)
-		err := l.append(ctx, list[:n])
-		if errors.Is(err, kv.ErrConflict) && ctx.Err() == nil {
-			continue // another process appended: look again
+	for chunk := range slices.Chunk(list, mostLeaves) {
+		for fresh := true; ; fresh = false {
+			err := l.append(ctx, chunk, fresh)
+			if errors.Is(err, kv.ErrConflict) && ctx.Err() == nil {
+				continue // another process appended, or did so before: look again
+			}
+			if err != nil {
+				return err
+			}
+			break
 		}
-		if err != nil {
-			return err
-		}
-		list = list[n:]
 	}
 	return nil
 }
 
-func (l *Log) append(ctx context.Context, list []Commitment) error {
+// append is one attempt. fresh takes it that nothing of the list is in the log yet, which
+// the transaction finds out.
+func (l *Log) append(ctx context.Context, list []Commitment, fresh bool) error {
+	there := make([]bool, len(list))
+	if !fresh {
+		if err := together(ctx, len(list), func(ctx context.Context, i int) error {
+			var err error
+			_, there[i], err = l.Store.Get(ctx, logByPrefix+list[i].About)
+			return err
+		}); err != nil {
+			return fmt.Errorf("append to the log: %w", err)
+		}
+	}
 	size, modified, err := l.size(ctx)
 	if err != nil {
 		return err
 	}
 	t := kv.Txn{If: []kv.Cond{{Key: logSizeKey, Modified: modified}}}
 	r := reader{ctx: ctx, store: l.Store, fresh: map[int64]tlog.Hash{}}
-	for _, c := range list {
-		key := logByPrefix + c.About
-		_, ok, err := l.Store.Get(ctx, key)
-		if err != nil {
-			return fmt.Errorf("append to the log: %w", err)
-		}
-		if ok {
+	for n, c := range list {
+		if there[n] {
 			continue
 		}
+		key := logByPrefix + c.About
 		hashes, err := tlog.StoredHashesForRecordHash(size, tlog.RecordHash(c.Hash[:]), &r)
 		if err != nil {
 			return fmt.Errorf("append to the log: %w", err)
@@ -119,6 +134,19 @@ func (l *Log) append(ctx context.Context, list []Commitment) error {
 		return fmt.Errorf("append to the log: %w", err)
 	}
 	return nil
+}
+
+// all returns what the log has commitments about.
+func (l *Log) all(ctx context.Context) (map[string]bool, error) {
+	found, _, err := l.Store.List(ctx, logByPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("list the log: %w", err)
+	}
+	out := make(map[string]bool, len(found))
+	for _, e := range found {
+		out[strings.TrimPrefix(e.Key, logByPrefix)] = true
+	}
+	return out, nil
 }
 
 func hashKey(n int64) string { return fmt.Sprintf("%s%016d", logHashPrefix, n) }
@@ -172,6 +200,15 @@ func (l *Log) checkpoint(ctx context.Context, size int64) (string, error) {
 		return "", fmt.Errorf("checkpoint: %w", err)
 	}
 	return string(signed), nil
+}
+
+// Checkpoint is the signed head of the log; empty while nothing is in it.
+func (l *Log) Checkpoint(ctx context.Context) (string, error) {
+	size, _, err := l.size(ctx)
+	if err != nil || size == 0 {
+		return "", err
+	}
+	return l.checkpoint(ctx, size)
 }
 
 // Prove returns the proof that what a commitment is about is in the log, or

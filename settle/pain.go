@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/htmlindex"
 )
 
 // A Payee is where a payment goes. Only adapters see it, while they write a file.
@@ -194,6 +196,7 @@ func ReadPain002(r io.Reader, idsOf func(message string) []string) ([]Result, er
 	var doc pain002
 	limited := &io.LimitedReader{R: r, N: mostAnswer}
 	d := xml.NewDecoder(limited)
+	d.CharsetReader = charset
 	if err := d.Decode(&doc); err != nil {
 		if limited.N == 0 {
 			return nil, fmt.Errorf("%w: it is larger than %d bytes", errFile, mostAnswer)
@@ -229,6 +232,19 @@ func ReadPain002(r io.Reader, idsOf func(message string) []string) ([]Result, er
 		}
 	}
 	return out, nil
+}
+
+// charset decodes what banks declare: EUC-KR among others. Entities and external files are
+// never read by this decoder.
+func charset(name string, r io.Reader) (io.Reader, error) {
+	if strings.HasPrefix(strings.ToLower(name), "utf-16") {
+		return r, nil // it was decoded by its mark
+	}
+	e, err := htmlindex.Get(name)
+	if err != nil {
+		return nil, fmt.Errorf("the encoding %q is not known", clip(name, 20))
+	}
+	return e.NewDecoder().Reader(r), nil
 }
 
 // Message finds the payments of the batch that a message of ours carried.

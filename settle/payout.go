@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,7 @@ type Batch struct {
 	ApprovedBy string      `json:"approvedBy,omitempty"`
 	ApprovedAt time.Time   `json:"approvedAt,omitzero"`
 	SentAt     time.Time   `json:"sentAt,omitzero"`
+	SentBy     string      `json:"sentBy,omitempty"`
 	DroppedBy  string      `json:"droppedBy,omitempty"`
 	DroppedAt  time.Time   `json:"droppedAt,omitzero"`
 	DroppedWhy string      `json:"droppedWhy,omitempty"`
@@ -74,6 +76,7 @@ type Item struct {
 	ID      string    `json:"id"` // unique for ever, at most 35 characters of A-Z and 0-9: the bank's end-to-end ID
 	Claim   string    `json:"claim"`
 	Amount  int64     `json:"amount"`
+	Hours   int64     `json:"hours,omitempty"` // of an extension, which has no amount
 	State   ItemState `json:"state"`
 	Code    string    `json:"code,omitempty"` // the bank's reason
 	Detail  string    `json:"detail,omitempty"`
@@ -119,34 +122,15 @@ type Payout struct {
 // Draft makes a batch of what the book owes to the claims. A claim that is in a live
 // batch already is refused with [ErrInBatch]. Drafting the same ID again goes on.
 func (p *Payout) Draft(ctx context.Context, b Batch, items []Item) (Batch, error) {
-	if b.ID == "" || strings.ContainsAny(b.ID, "/ \x00") || b.DraftedBy == "" || b.Bank == "" {
-		return Batch{}, errors.New("a batch needs an ID without / and spaces, a bank and who drafts it")
+	if err := b.of(items); err != nil {
+		return Batch{}, err
 	}
-	slices.SortFunc(items, func(x, y Item) int { return cmp.Compare(x.Claim, y.Claim) })
-	b.State, b.Count, b.Total = Drafting, len(items), 0
-	before := ""
-	for i := range items {
-		it := &items[i]
-		if it.Amount <= 0 || it.Amount > largest || it.Claim == "" || it.Claim == before {
-			return Batch{}, fmt.Errorf("claim %q with %d: expected an amount above zero, once for each claim", it.Claim, it.Amount)
-		}
-		before = it.Claim
-		it.State, it.ID = Open, bankID(b.ID, it.Claim)
-		b.Total += it.Amount
-		if b.Total > largest {
-			return Batch{}, fmt.Errorf("batch %s sums to more than %d", b.ID, int64(largest))
-		}
-	}
-	if b.Count == 0 {
-		return Batch{}, fmt.Errorf("batch %s has no payments", b.ID)
-	}
-	b.Digest = digest(&b, items)
 	have, e, err := p.begin(ctx, b)
 	if err != nil || have.State != Drafting {
 		return have, err
 	}
 	for chunk := range slices.Chunk(items, mostEntries) {
-		if err := p.hold(ctx, b.ID, b.Currency, chunk); err != nil {
+		if err := p.hold(ctx, &have, e, chunk); err != nil {
 			return have, err
 		}
 	}
@@ -154,11 +138,45 @@ func (p *Payout) Draft(ctx context.Context, b Batch, items []Item) (Batch, error
 	return have, p.write(ctx, have, e)
 }
 
+// of makes b the batch of these payments, which are put in order and given their IDs.
+func (b *Batch) of(items []Item) error {
+	if b.ID == "" || strings.ContainsAny(b.ID, "/ \x00") || b.DraftedBy == "" || b.Bank == "" {
+		return errors.New("a batch needs an ID without / and spaces, a bank and who drafts it")
+	}
+	slices.SortFunc(items, func(x, y Item) int { return cmp.Compare(x.Claim, y.Claim) })
+	b.State, b.Count, b.Total = Drafting, len(items), 0
+	before := ""
+	for i := range items {
+		it := &items[i]
+		given := it.Amount > 0 && it.Hours == 0
+		if b.Form == policy.Extension {
+			given = it.Amount == 0 && it.Hours > 0
+		}
+		if !given || it.Amount > largest || it.Claim == "" || it.Claim == before {
+			return fmt.Errorf("claim %q with %d and %d hours: expected an amount above zero, or hours of an extension, once for each claim", it.Claim, it.Amount, it.Hours)
+		}
+		before = it.Claim
+		it.State, it.ID = Open, bankID(b.ID, it.Claim)
+		b.Total += it.Amount
+		if b.Total > largest {
+			return fmt.Errorf("batch %s sums to more than %d", b.ID, int64(largest))
+		}
+	}
+	if b.Count == 0 {
+		return fmt.Errorf("batch %s has no payments", b.ID)
+	}
+	b.Digest = digest(b, items)
+	return nil
+}
+
 // digest tells the payments of one batch from those of another.
 func digest(b *Batch, items []Item) string {
 	parts := []string{"bongsu batch", b.Incident, string(b.Form), b.Bank, b.Currency}
 	for i := range items {
 		parts = append(parts, items[i].Claim, fmt.Sprint(items[i].Amount))
+		if items[i].Hours != 0 {
+			parts = append(parts, fmt.Sprint(items[i].Hours, "h"))
+		}
 	}
 	return digest35(parts...)
 }
@@ -214,40 +232,93 @@ func (b *Batch) holds(items []Item) error {
 // same for the same claim in the same batch.
 func bankID(batch, claim string) string { return digest35("bongsu payout", batch, claim) }
 
-// hold writes items and takes their claims for the batch.
-func (p *Payout) hold(ctx context.Context, batch, currency string, items []Item) error {
-	var t kv.Txn
-	for _, it := range items {
-		key := holderPrefix + it.Claim
-		e, ok, err := p.Store.Get(ctx, key)
-		switch {
-		case err != nil:
-			return fmt.Errorf("draft %s: %w", batch, err)
-		case ok && string(e.Value) == batch:
+// hold writes items and takes their claims for the batch, as long as nobody drafts it anew.
+func (p *Payout) hold(ctx context.Context, b *Batch, at kv.Entry, items []Item) error {
+	t := kv.Txn{If: []kv.Cond{{Key: at.Key, Modified: at.Modified}}}
+	found := make([]kv.Cond, len(items))
+	if err := together(ctx, len(items), func(ctx context.Context, i int) error {
+		var err error
+		found[i], err = p.free(ctx, b, &items[i])
+		return err
+	}); err != nil {
+		return fmt.Errorf("draft %s: %w", b.ID, err)
+	}
+	for i, it := range items {
+		if found[i].Key == "" {
 			continue // by an attempt that did not end
-		case ok:
-			return fmt.Errorf("%w: %s is in %s", ErrInBatch, it.Claim, e.Value)
-		}
-		owed, err := p.Book.Balance(ctx, Claimant(it.Claim), currency)
-		if err != nil {
-			return fmt.Errorf("draft %s: %w", batch, err)
-		}
-		if it.Amount > -owed {
-			return fmt.Errorf("%w: %s is owed %d, not %d", ErrOverdrawn, it.Claim, -owed, it.Amount)
 		}
 		value, err := json.Marshal(storedItem{1, it})
 		if err != nil {
-			return fmt.Errorf("draft %s: %w", batch, err)
+			return fmt.Errorf("draft %s: %w", b.ID, err)
 		}
-		t.If = append(t.If, kv.Cond{Key: key})
-		t.Do = append(t.Do, kv.Op{Key: key, Value: []byte(batch)}, kv.Op{Key: itemPrefix + batch + "/" + it.Claim, Value: value},
-			kv.Op{Key: idPrefix + it.ID, Value: []byte(batch + "/" + it.Claim)})
+		t.If = append(t.If, found[i])
+		t.Do = append(t.Do, kv.Op{Key: holderPrefix + it.Claim, Value: []byte(b.ID)}, kv.Op{Key: itemPrefix + b.ID + "/" + it.Claim, Value: value},
+			kv.Op{Key: idPrefix + it.ID, Value: []byte(b.ID + "/" + it.Claim)})
 	}
 	if len(t.Do) == 0 {
 		return nil
 	}
 	if _, err := p.Store.Commit(ctx, t); err != nil {
-		return fmt.Errorf("draft %s: %w", batch, err)
+		return fmt.Errorf("draft %s: %w", b.ID, err)
+	}
+	return nil
+}
+
+// free says on what condition a claim may be taken for a batch; on none, when the batch
+// has it already. A claim whose payment is over may be paid what is owed since.
+func (p *Payout) free(ctx context.Context, b *Batch, it *Item) (kv.Cond, error) {
+	key := holderPrefix + it.Claim
+	e, ok, err := p.Store.Get(ctx, key)
+	switch {
+	case err != nil:
+		return kv.Cond{}, err
+	case ok && string(e.Value) == b.ID:
+		return kv.Cond{}, nil
+	}
+	taken := fmt.Errorf("%w: %s is in %s", ErrInBatch, it.Claim, e.Value)
+	if ok {
+		last, _, err := p.item(ctx, string(e.Value), it.Claim)
+		if err != nil {
+			return kv.Cond{}, err
+		}
+		if last.State != Posted {
+			return kv.Cond{}, taken
+		}
+	}
+	if b.Form == policy.Extension {
+		return kv.Cond{Key: key, Modified: e.Modified}, nil
+	}
+	owed, err := p.Book.Balance(ctx, Claimant(it.Claim), b.Currency)
+	switch {
+	case err != nil:
+		return kv.Cond{}, err
+	case it.Amount > -owed && ok:
+		return kv.Cond{}, taken
+	case it.Amount > -owed:
+		return kv.Cond{}, fmt.Errorf("%w: %s is owed %d, not %d", ErrOverdrawn, it.Claim, -owed, it.Amount)
+	}
+	return kv.Cond{Key: key, Modified: e.Modified}, nil
+}
+
+// release undoes what was held for a batch that nobody saw as drafted, and forgets the batch.
+func (p *Payout) release(ctx context.Context, b *Batch, at kv.Entry) error {
+	items, err := p.Items(ctx, b.ID)
+	if err != nil {
+		return err
+	}
+	still := kv.Cond{Key: at.Key, Modified: at.Modified}
+	for chunk := range slices.Chunk(items, mostEntries) {
+		t := kv.Txn{If: []kv.Cond{still}}
+		for _, it := range chunk {
+			t.Do = append(t.Do, kv.Op{Key: holderPrefix + it.Claim, Delete: true}, kv.Op{Key: itemPrefix + b.ID + "/" + it.Claim, Delete: true},
+				kv.Op{Key: idPrefix + it.ID, Delete: true})
+		}
+		if _, err := p.Store.Commit(ctx, t); err != nil {
+			return fmt.Errorf("release %s: %w", b.ID, err)
+		}
+	}
+	if _, err := p.Store.Commit(ctx, kv.Txn{If: []kv.Cond{still}, Do: []kv.Op{{Key: at.Key, Delete: true}}}); err != nil {
+		return fmt.Errorf("release %s: %w", b.ID, err)
 	}
 	return nil
 }
@@ -290,7 +361,7 @@ func (p *Payout) stands(ctx context.Context, id string) error {
 // reserve posts what Approve promised; again after a crash.
 func (p *Payout) reserve(ctx context.Context, b Batch) error {
 	items, err := p.whole(ctx, &b)
-	if err != nil {
+	if err != nil || b.Form == policy.Extension { // time is given, and nothing is reserved for it
 		return err
 	}
 	for chunk := range slices.Chunk(items, mostEntries) {
@@ -316,6 +387,10 @@ func (b *Batch) entry(it *Item, phase string, at time.Time, by string, from, to 
 // Dispatch says that the file of the batch goes to the bank; the file may be written
 // before and after. A batch whose amounts are not all reserved is reserved first.
 func (p *Payout) Dispatch(ctx context.Context, id string, now time.Time) (Batch, error) {
+	return p.dispatch(ctx, id, "", now)
+}
+
+func (p *Payout) dispatch(ctx context.Context, id, by string, now time.Time) (Batch, error) {
 	b, e, err := p.need(ctx, id)
 	if err != nil {
 		return Batch{}, err
@@ -329,7 +404,7 @@ func (p *Payout) Dispatch(ctx context.Context, id string, now time.Time) (Batch,
 	if err := p.reserve(ctx, b); err != nil {
 		return b, err
 	}
-	b.State, b.SentAt = Sent, now.UTC()
+	b.State, b.SentAt, b.SentBy = Sent, now.UTC(), by
 	if err := p.write(ctx, b, e); err != nil {
 		return b, errors.Join(err, p.stands(ctx, id))
 	}
@@ -361,28 +436,59 @@ func (p *Payout) giveBack(ctx context.Context, b Batch) error {
 	if err != nil {
 		return err
 	}
-	for _, old := range items {
-		it, e, err := p.item(ctx, b.ID, old.Claim)
-		if err != nil {
-			return err
-		}
-		switch _, err := p.Book.Entry(ctx, it.ID+".pending"); {
-		case errors.Is(err, ErrNotFound):
-		case err != nil:
-			return err
-		default:
-			if err := p.Book.Post(ctx, b.entry(&it, "void", b.DroppedAt, b.DroppedBy, Clearing(b.ID), Claimant(it.Claim))); err != nil {
-				return fmt.Errorf("drop %s: %w", b.ID, err)
-			}
-		}
-		if it.State == Open {
-			it.State, it.Detail, it.Settled = Voided, b.DroppedWhy, b.DroppedAt
-			if err := p.settle(ctx, b.ID, &it, e); err != nil {
+	for chunk := range slices.Chunk(items, mostEntries) {
+		moves := make([]move, len(chunk))
+		if err := together(ctx, len(chunk), func(ctx context.Context, i int) error {
+			it, e, err := p.item(ctx, b.ID, chunk[i].Claim)
+			if err != nil {
 				return err
 			}
+			moves[i] = move{it: it, at: e, then: Voided}
+			switch _, err := p.Book.Entry(ctx, it.ID+".pending"); {
+			case errors.Is(err, ErrNotFound):
+			case err != nil:
+				return err
+			default:
+				void := b.entry(&it, "void", b.DroppedAt, b.DroppedBy, Clearing(b.ID), Claimant(it.Claim))
+				moves[i].entry = &void
+			}
+			if it.State == Open {
+				moves[i].it.Detail, moves[i].it.Settled = b.DroppedWhy, b.DroppedAt
+			}
+			return nil
+		}); err != nil {
+			return fmt.Errorf("drop %s: %w", b.ID, err)
+		}
+		if err := p.end(ctx, b.ID, moves); err != nil {
+			return fmt.Errorf("drop %s: %w", b.ID, err)
 		}
 	}
 	return nil
+}
+
+// A move is one payment that ends, with the entry that says so.
+type move struct {
+	it    Item
+	at    kv.Entry
+	entry *Entry // nil: nothing is to be posted
+	then  ItemState
+	odd   error
+}
+
+// end posts what payments end with, and then writes that they ended.
+func (p *Payout) end(ctx context.Context, batch string, moves []move) error {
+	var entries []Entry
+	for i := range moves {
+		if moves[i].entry != nil {
+			entries = append(entries, *moves[i].entry)
+		}
+	}
+	if len(entries) > 0 {
+		if err := p.Book.Post(ctx, entries...); err != nil {
+			return err
+		}
+	}
+	return p.settle(ctx, batch, moves)
 }
 
 // bankSays is who posts answers: whoever reads the file in, they are the bank's.
@@ -393,37 +499,58 @@ const bankSays = "bank"
 // claimant by an entry of its own. It returns the items that changed, and a sentence for
 // each answer that fits nothing.
 func (p *Payout) Apply(ctx context.Context, results []Result, now time.Time) (changed []Item, odd []string, err error) {
-	touched := map[string]bool{}
-	for _, r := range results {
-		found, ok, err := p.Store.Get(ctx, idPrefix+r.ID)
-		if err != nil {
-			return changed, odd, fmt.Errorf("apply results: %w", err)
+	held := make([]string, len(results)) // batch/claim
+	if err := together(ctx, len(results), func(ctx context.Context, i int) error {
+		e, _, err := p.Store.Get(ctx, idPrefix+results[i].ID)
+		held[i] = string(e.Value)
+		return err
+	}); err != nil {
+		return nil, nil, fmt.Errorf("apply results: %w", err)
+	}
+	batches := map[string]*Batch{}
+	for at := 0; at < len(results); {
+		id, _, _ := strings.Cut(held[at], "/")
+		n := 1 // of one batch, and each payment once
+		seen := map[string]bool{results[at].ID: true}
+		for n < mostEntries && at+n < len(results) && strings.HasPrefix(held[at+n], id+"/") && !seen[results[at+n].ID] {
+			seen[results[at+n].ID] = true
+			n++
 		}
-		if !ok {
-			odd = append(odd, fmt.Sprintf("payment %q is not ours", r.ID))
+		chunk, claims := results[at:at+n], held[at:at+n]
+		at += n
+		if claims[0] == "" {
+			odd = append(odd, fmt.Sprintf("payment %q is not ours", chunk[0].ID))
 			continue
 		}
-		id, claim, _ := strings.Cut(string(found.Value), "/")
-		b, _, err := p.need(ctx, id)
-		if err != nil {
-			return changed, odd, err
+		b := batches[id]
+		if b == nil {
+			found, _, err := p.need(ctx, id)
+			if err != nil {
+				return changed, odd, err
+			}
+			b = &found
+			batches[id] = b
 		}
 		if b.State != Sent && b.State != Settled {
-			odd = append(odd, fmt.Sprintf("payment %s of %s: the batch is %s, nothing was sent", r.ID, id, b.State))
+			for _, r := range chunk {
+				odd = append(odd, fmt.Sprintf("payment %s of %s: the batch is %s, nothing was sent", r.ID, id, b.State))
+			}
 			continue
 		}
-		touched[id] = true
-		it, did, err := p.answer(ctx, &b, claim, r, now)
-		switch {
-		case errors.Is(err, errOdd):
-			odd = append(odd, err.Error())
-		case err != nil:
-			return changed, odd, fmt.Errorf("apply result of %s: %w", r.ID, err)
-		case did:
-			changed = append(changed, it)
+		moves, err := p.answers(ctx, b, claims, chunk, now)
+		if err != nil {
+			return changed, odd, fmt.Errorf("apply results to %s: %w", id, err)
+		}
+		for i := range moves {
+			switch {
+			case moves[i].odd != nil:
+				odd = append(odd, moves[i].odd.Error())
+			case moves[i].then != "":
+				changed = append(changed, moves[i].it)
+			}
 		}
 	}
-	for id := range touched {
+	for _, id := range slices.Sorted(maps.Keys(batches)) {
 		if err := p.finish(ctx, id); err != nil {
 			return changed, odd, err
 		}
@@ -434,81 +561,150 @@ func (p *Payout) Apply(ctx context.Context, results []Result, now time.Time) (ch
 // errOdd is an answer that fits nothing.
 var errOdd = errors.New("odd answer")
 
-// answer applies one answer to one payment. What it is about to do is written first, so
-// that of two answers that differ only one goes ahead, and a crash is gone on with.
-func (p *Payout) answer(ctx context.Context, b *Batch, claim string, r Result, now time.Time) (Item, bool, error) {
-	it, e, err := p.item(ctx, b.ID, claim)
-	if err != nil {
-		return it, false, err
+// answers applies answers to payments of one batch, together; one by one when somebody
+// else answers one of them at once.
+func (p *Payout) answers(ctx context.Context, b *Batch, held []string, results []Result, now time.Time) ([]move, error) {
+	moves, err := p.answer(ctx, b, held, results, now)
+	if !errors.Is(err, kv.ErrConflict) || len(results) == 1 {
+		return moves, err
 	}
-	next := it.State
-	switch {
-	case r.Done && it.State == Posted, !r.Done && it.State == Voided:
-		return it, false, nil
-	case r.Done && it.State == Open:
-		next = Posting
-	case !r.Done && it.State == Open:
-		next = Voiding
-	case !r.Done && it.State == Posted:
-		next = Returning
-	case r.Done && it.State == Posting, !r.Done && (it.State == Voiding || it.State == Returning): // goes on
-	default:
-		return it, false, fmt.Errorf("%w: payment %s of claim %s is %s (%s), and is now said to be otherwise: look at it", errOdd, r.ID, claim, it.State, it.Code)
-	}
-	if next != it.State {
-		it.State, it.Code, it.Detail, it.Settled = next, r.Code, r.Detail, now.UTC()
-		if e, err = p.put(ctx, b.ID, &it, e); err != nil {
-			return it, false, err
-		}
-	}
-	entry, then := b.entry(&it, "posted", b.SentAt, bankSays, Clearing(b.ID), Bank(b.Bank)), Posted
-	switch it.State {
-	case Voiding:
-		entry, then = b.entry(&it, "void", b.SentAt, bankSays, Clearing(b.ID), Claimant(claim)), Voided
-	case Returning:
-		entry, then = b.entry(&it, "returned", b.SentAt, bankSays, Bank(b.Bank), Claimant(claim)), Voided
-	case Open, Posting, Posted, Voided:
-	}
-	if err := p.Book.Post(ctx, entry); err != nil {
-		return it, false, err
-	}
-	it.State = then
-	return it, true, p.settle(ctx, b.ID, &it, e)
-}
-
-// put writes an item that nobody changed since e was read.
-func (p *Payout) put(ctx context.Context, batch string, it *Item, e kv.Entry) (kv.Entry, error) {
-	value, err := json.Marshal(storedItem{1, *it})
-	if err != nil {
-		return e, fmt.Errorf("write %s: %w", it.ID, err)
-	}
-	rev, err := p.Store.Commit(ctx, kv.Txn{If: []kv.Cond{{Key: e.Key, Modified: e.Modified}}, Do: []kv.Op{{Key: e.Key, Value: value}}})
-	if err != nil {
-		return e, fmt.Errorf("write %s of %s: %w", it.ID, batch, err)
-	}
-	e.Modified = rev
-	return e, nil
-}
-
-// settle writes an item that ended; a claim that is owed again may go into another batch.
-func (p *Payout) settle(ctx context.Context, batch string, it *Item, at kv.Entry) error {
-	value, err := json.Marshal(storedItem{1, *it})
-	if err != nil {
-		return fmt.Errorf("write %s: %w", it.ID, err)
-	}
-	t := kv.Txn{If: []kv.Cond{{Key: at.Key, Modified: at.Modified}}, Do: []kv.Op{{Key: at.Key, Value: value}}}
-	if it.State == Voided {
-		e, ok, err := p.Store.Get(ctx, holderPrefix+it.Claim)
+	moves = nil
+	for i := range results {
+		one, err := p.answer(ctx, b, held[i:i+1], results[i:i+1], now)
 		if err != nil {
-			return fmt.Errorf("write %s: %w", it.ID, err)
+			return nil, err
 		}
+		moves = append(moves, one...)
+	}
+	return moves, nil
+}
+
+// answer is answers in one go. What it is about to do is written first, so that of two
+// answers that differ only one goes ahead, and a crash is gone on with.
+func (p *Payout) answer(ctx context.Context, b *Batch, held []string, results []Result, now time.Time) ([]move, error) {
+	moves := make([]move, len(results))
+	if err := together(ctx, len(results), func(ctx context.Context, i int) error {
+		var err error
+		moves[i].it, moves[i].at, err = p.item(ctx, b.ID, strings.TrimPrefix(held[i], b.ID+"/"))
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	var goes []move
+	var at []int
+	var t kv.Txn
+	for i := range moves {
+		m, r := &moves[i], &results[i]
+		next, err := m.it.on(r.Done)
+		if err != nil {
+			m.odd = fmt.Errorf("%w: payment %s of claim %s is %s (%s), and is now said to be otherwise: look at it", err, r.ID, m.it.Claim, m.it.State, m.it.Code)
+		}
+		if err != nil || next == "" {
+			continue
+		}
+		if next != m.it.State {
+			m.it.State, m.it.Code, m.it.Detail, m.it.Settled = next, r.Code, r.Detail, now.UTC()
+			value, err := json.Marshal(storedItem{1, m.it})
+			if err != nil {
+				return nil, fmt.Errorf("write %s: %w", r.ID, err)
+			}
+			t.If = append(t.If, kv.Cond{Key: m.at.Key, Modified: m.at.Modified})
+			t.Do = append(t.Do, kv.Op{Key: m.at.Key, Value: value})
+		}
+		goes, at = append(goes, *m), append(at, i)
+	}
+	if len(goes) == 0 {
+		return moves, nil
+	}
+	if len(t.Do) > 0 {
+		rev, err := p.Store.Commit(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		for i := range goes {
+			if slices.ContainsFunc(t.If, func(c kv.Cond) bool { return c.Key == goes[i].at.Key }) {
+				goes[i].at.Modified = rev
+			}
+		}
+	}
+	for i := range goes {
+		m := &goes[i]
+		entry := b.entry(&m.it, "posted", b.SentAt, bankSays, Clearing(b.ID), Bank(b.Bank))
+		m.then = Posted
+		switch m.it.State {
+		case Voiding:
+			entry, m.then = b.entry(&m.it, "void", b.SentAt, bankSays, Clearing(b.ID), Claimant(m.it.Claim)), Voided
+		case Returning:
+			entry, m.then = b.entry(&m.it, "returned", b.SentAt, bankSays, Bank(b.Bank), Claimant(m.it.Claim)), Voided
+		case Open, Posting, Posted, Voided:
+		}
+		if b.Form != policy.Extension {
+			m.entry = &entry
+		}
+	}
+	if err := p.end(ctx, b.ID, goes); err != nil {
+		return nil, err
+	}
+	for i := range goes {
+		goes[i].it.State = goes[i].then
+		moves[at[i]] = goes[i]
+	}
+	return moves, nil
+}
+
+// on is where a payment goes when its bank says done, or not; empty: it is there.
+func (it *Item) on(done bool) (ItemState, error) {
+	switch {
+	case done && it.State == Posted, !done && it.State == Voided:
+		return "", nil
+	case done && (it.State == Open || it.State == Posting):
+		return Posting, nil
+	case !done && (it.State == Open || it.State == Voiding):
+		return Voiding, nil
+	case !done && (it.State == Posted || it.State == Returning):
+		return Returning, nil
+	}
+	return "", errOdd
+}
+
+// settle writes items that ended; a claim that is owed again may go into another batch.
+func (p *Payout) settle(ctx context.Context, batch string, moves []move) error {
+	held := make([]kv.Entry, len(moves))
+	if err := together(ctx, len(moves), func(ctx context.Context, i int) error {
+		if moves[i].then != Voided {
+			return nil
+		}
+		e, ok, err := p.Store.Get(ctx, holderPrefix+moves[i].it.Claim)
 		if ok && string(e.Value) == batch {
-			t.If = append(t.If, kv.Cond{Key: e.Key, Modified: e.Modified})
-			t.Do = append(t.Do, kv.Op{Key: e.Key, Delete: true})
+			held[i] = e
 		}
+		return err
+	}); err != nil {
+		return err
+	}
+	var t kv.Txn
+	for i := range moves {
+		m := &moves[i]
+		if m.it.State == m.then && held[i].Key == "" {
+			continue // it ended before
+		}
+		m.it.State = m.then
+		value, err := json.Marshal(storedItem{1, m.it})
+		if err != nil {
+			return fmt.Errorf("write %s: %w", m.it.ID, err)
+		}
+		t.If = append(t.If, kv.Cond{Key: m.at.Key, Modified: m.at.Modified})
+		t.Do = append(t.Do, kv.Op{Key: m.at.Key, Value: value})
+		if held[i].Key != "" {
+			t.If = append(t.If, kv.Cond{Key: held[i].Key, Modified: held[i].Modified})
+			t.Do = append(t.Do, kv.Op{Key: held[i].Key, Delete: true})
+		}
+	}
+	if len(t.Do) == 0 {
+		return nil
 	}
 	if _, err := p.Store.Commit(ctx, t); err != nil {
-		return fmt.Errorf("write %s: %w", it.ID, err)
+		return fmt.Errorf("write %d payments of %s: %w", len(moves), batch, err)
 	}
 	return nil
 }

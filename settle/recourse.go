@@ -9,7 +9,6 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -21,23 +20,24 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"bongsu/claim/paper"
 	"bongsu/claim/policy"
 )
 
 // A Pack is what a counterparty is asked for, with all that the demand rests on.
 type Pack struct {
-	Incident     string
-	Counterparty string // the operator of the failed domain
-	Domain       string
-	Currency     string
-	Made         time.Time
-	Recovery     []Cost    // what bringing the services back cost
-	Limit        int64     // of the counterparty's insurer; 0: not known
-	LimitSource  string    // where that is known from
-	Limitation   time.Time // when the claim is barred by time; zero: not known
-	Record       []byte    // the signed export of the incident's record
-	Assets       []Asset
-	Letters      []Letter
+	Incident     string    `json:"incident"`
+	Counterparty string    `json:"counterparty"` // the operator of the failed domain
+	Domain       string    `json:"domain,omitempty"`
+	Currency     string    `json:"currency,omitempty"`
+	Made         time.Time `json:"made,omitzero"`
+	Recovery     []Cost    `json:"recovery,omitempty"`    // what bringing the services back cost
+	Limit        int64     `json:"limit,omitempty"`       // of the counterparty's insurer; 0: not known
+	LimitSource  string    `json:"limitSource,omitempty"` // where that is known from
+	Limitation   time.Time `json:"limitation,omitzero"`   // when the claim is barred by time; zero: not known
+	Record       []byte    `json:"record,omitempty"`      // the signed export of the incident's record
+	Assets       []Asset   `json:"assets,omitempty"`
+	Letters      []Letter  `json:"letters,omitempty"`
 }
 
 // A Cost is one position of what recovery cost.
@@ -49,14 +49,18 @@ type Cost struct {
 
 // An Asset is one thing of ours that the failure stopped.
 type Asset struct {
-	Kind, Name, Title, In string
-	From, To              time.Time
+	Kind  string    `json:"kind"`
+	Name  string    `json:"name"`
+	Title string    `json:"title,omitempty"`
+	In    string    `json:"in,omitempty"`
+	From  time.Time `json:"from,omitzero"`
+	To    time.Time `json:"to,omitzero"`
 }
 
 // A Letter is one piece of the correspondence.
 type Letter struct {
-	Name string // of the file
-	Data []byte
+	Name string `json:"name"` // of the file
+	Data []byte `json:"data"`
 }
 
 // A Position sums ledger lines with the same ground, rule and form.
@@ -127,10 +131,10 @@ func (p *Pack) WriteZIP(ctx context.Context, w io.Writer, b Book, sign func(mani
 	for _, l := range p.Letters {
 		name := "letters/" + l.Name
 		if l.Name == "" || path.Base(name) != l.Name || strings.ContainsAny(l.Name, "\\\x00") {
-			return Summary{}, fmt.Errorf("letter %q: expected the name of a file, without a folder", l.Name)
+			return Summary{}, fmt.Errorf("%w: letter %q: expected the name of a file, without a folder", ErrPack, l.Name)
 		}
 		if _, twice := files[name]; twice {
-			return Summary{}, fmt.Errorf("letter %q stands twice", l.Name)
+			return Summary{}, fmt.Errorf("%w: letter %q stands twice", ErrPack, l.Name)
 		}
 		files[name] = l.Data
 	}
@@ -211,7 +215,7 @@ func (p *Pack) reckon(ctx context.Context, b Book) (Summary, []byte, error) {
 		}
 		for i := range row {
 			if i < 9 || i > 12 { // figures may begin with a minus
-				row[i] = Cell(row[i])
+				row[i] = paper.Cell(row[i])
 			}
 		}
 		rows = append(rows, row)
@@ -221,7 +225,7 @@ func (p *Pack) reckon(ctx context.Context, b Book) (Summary, []byte, error) {
 		return sum, nil, fmt.Errorf("pack of %s: %w", p.Incident, err)
 	}
 	if len(rows) == 1 {
-		return sum, nil, errors.New("the book has nothing for this incident, currency and domain: there is nothing to claim back")
+		return sum, nil, fmt.Errorf("%w: the book has nothing for this incident, currency and domain: there is nothing to claim back", ErrPack)
 	}
 	for _, pos := range at {
 		sum.Positions = append(sum.Positions, *pos)
@@ -253,7 +257,7 @@ func (p *Pack) assets() []byte {
 		return t.UTC().Format(time.RFC3339)
 	}
 	for _, a := range p.Assets {
-		rows = append(rows, []string{Cell(a.Kind), Cell(a.Name), Cell(a.Title), Cell(a.In), stamp(a.From), stamp(a.To)})
+		rows = append(rows, []string{paper.Cell(a.Kind), paper.Cell(a.Name), paper.Cell(a.Title), paper.Cell(a.In), stamp(a.From), stamp(a.To)})
 	}
 	_ = c.WriteAll(rows) // a buffer takes all
 	return out.Bytes()

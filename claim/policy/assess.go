@@ -119,6 +119,7 @@ func (p *Policy) give(d *Decision, r *Rule, c *Case) {
 		d.because("the amount is zero")
 	}
 	if d.Outcome == Pay && c.Claim.Flags > 0 {
+		d.Reason = nil // nothing is promised
 		d.person("there are open doubts about it: duplicates or a cluster")
 	}
 }

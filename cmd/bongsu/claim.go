@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,12 +18,18 @@ import (
 
 func claimCommand(a *app) *cobra.Command {
 	c := a.group(&cobra.Command{
-		Use:     "claim",
-		Short:   "Decide damage reports by a published policy",
-		Long:    "Check the rules by which damage reports are decided, and try drafts of them\nover the reports that came in.",
+		Use:   "claim",
+		Short: "Decide damage reports by a published policy, and pay them",
+		Long: `Check the rules by which damage reports are decided, and try drafts of them
+over the reports that came in. The other commands do at the desk of a public node
+what people do in its pages, with the token of an account.`,
 		Example: "  bongsu claim policy examples/policies/kakao-2022.yaml",
 	})
-	c.AddCommand(claimPolicyCommand(a), claimWhatIfCommand(a))
+	c.AddCommand(
+		claimPolicyCommand(a), claimWhatIfCommand(a), claimWindowCommand(a), claimImportCommand(a), claimListCommand(a), claimFlagCommand(a),
+		claimDraftCommand(a), claimDecideCommand(a), claimUnaskedCommand(a), claimPayoutCommand(a), claimRecourseCommand(a), claimStatsCommand(a),
+		claimEraseCommand(a),
+	)
 	return c
 }
 
@@ -103,14 +111,17 @@ func claimWhatIfCommand(a *app) *cobra.Command {
 persons would have to decide, who gets more or less than by the first draft, and
 how much hangs on claimed losses being a tenth larger or smaller.
 
-The table is CSV (UTF-8 or EUC-KR) with a header: id, service, part, use (paid,
-free, none), kind (person, small-business, company), loss, proven, best, week,
+The table is an XLSX workbook (its first sheet; formulas are not computed) or CSV
+(UTF-8, UTF-16 or EUC-KR) with a header: id, service, part, use (paid, free,
+none), kind (person, small-business, company), loss, proven, best, week,
 evidence, account, plan, fee, minutes (how long the service was down). Rows that
 cannot be read are told and left out.
 
+With --xlsx, the comparison is also written as a workbook with charts.
+
 With --format json: {cases, drafts: [{policy, total, byRule, byKind, byUse,
 byService, spread, budget, overBudget, borders}]}.`,
-		Example: "  bongsu claim what-if --claims reports.csv policy.yaml draft.yaml",
+		Example: "  bongsu claim what-if --claims reports.csv policy.yaml draft.yaml\n  bongsu claim what-if --claims reports.xlsx --xlsx comparison.xlsx policy.yaml draft.yaml",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("bongsu claim what-if --help", "no draft: expected one or more policy files")
@@ -119,10 +130,16 @@ byService, spread, budget, overBudget, borders}]}.`,
 		},
 	}
 	table := cmd.Flags().String("claims", "", "the `file` with the reports")
+	xlsx := cmd.Flags().String("xlsx", "", "write the comparison as a workbook to this `file` too")
+	language := cmd.Flags().String("lang", "", "of the workbook: ko or en; empty: en")
+	complete(cmd, "lang", "ko", "en")
 	f := formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *table == "" {
 			return usagef("bongsu claim what-if --help", "no reports: give a table with --claims FILE")
+		}
+		if !slices.Contains([]string{"", "ko", "en"}, *language) {
+			return usagef("it is ko or en", "--lang is %q", *language)
 		}
 		var drafts []*policy.Policy
 		for _, name := range args {
@@ -143,6 +160,11 @@ byService, spread, budget, overBudget, borders}]}.`,
 		})
 		if err != nil {
 			return err
+		}
+		if *xlsx != "" {
+			if _, err := writeWhole(*xlsx, func(w io.Writer) (int64, error) { return 0, claim.WriteComparison(w, c, *language) }); err != nil {
+				return err
+			}
 		}
 		if *f == formatJSON {
 			return a.printJSON(c)

@@ -55,13 +55,17 @@ DIR/ca is to be kept away from the nodes.`,
 		for _, l := range r.Logins {
 			fmt.Fprintf(a.out, "  %-10s %s\n", l.Name, l.Password.Reveal())
 		}
-		fmt.Fprintln(a.out, "\nAccounts of the desk where questions of readers are answered:")
+		fmt.Fprintln(a.out, "\nAccounts of the desk, where questions of readers are answered and claims decided\nand paid (each with its duties):")
 		for _, l := range r.Agents {
-			fmt.Fprintf(a.out, "  %-10s %s\n", l.Name, l.Password.Reveal())
+			fmt.Fprintf(a.out, "  %-10s %s  %s\n", l.Name, l.Password.Reveal(), l.Duties())
 		}
 		fmt.Fprintln(a.out, "\nTokens of the command line:")
 		for _, name := range slices.Sorted(maps.Keys(r.Tokens)) {
 			fmt.Fprintf(a.out, "  %-14s %s\n", name, r.Tokens[name])
+		}
+		fmt.Fprintln(a.out, "\nTokens of bongsu claim, at the desk (two, for what two people have to agree to):")
+		for _, file := range r.DeskTokens {
+			fmt.Fprintf(a.out, "  %s\n", file)
 		}
 		return nil
 	}

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
+	"compress/flate"
 	"context"
+	"encoding/csv"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -16,6 +21,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/xuri/excelize/v2"
+	"golang.org/x/text/encoding/korean"
 )
 
 func TestMain(m *testing.M) {
@@ -45,6 +52,10 @@ func TestScript(t *testing.T) {
 			"ports":    ports,
 			"running":  running,
 			"hangup":   hangup,
+			"desk":     desk,
+			"workbook": workbook,
+			"euckr":    eucKR,
+			"bomb":     bomb,
 		},
 	})
 }
@@ -268,4 +279,69 @@ func replace(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no %s", args[2], args[0])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[3]), []byte(strings.ReplaceAll(text, args[0], args[1])), 0o600))
+}
+
+// workbook CSV XLSX makes a workbook of a table; cells that begin with = are formulas.
+func workbook(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: workbook CSV XLSX")
+	}
+	c := csv.NewReader(strings.NewReader(ts.ReadFile(args[0])))
+	c.FieldsPerRecord = -1
+	rows, err := c.ReadAll()
+	ts.Check(err)
+	f := excelize.NewFile()
+	for y, row := range rows {
+		for x, cell := range row {
+			at, err := excelize.CoordinatesToCellName(x+1, y+1)
+			ts.Check(err)
+			if text, ok := strings.CutPrefix(cell, "="); ok {
+				ts.Check(f.SetCellFormula("Sheet1", at, text))
+			} else if n, err := strconv.ParseInt(cell, 10, 64); err == nil {
+				ts.Check(f.SetCellInt("Sheet1", at, n))
+			} else {
+				ts.Check(f.SetCellStr("Sheet1", at, cell))
+			}
+		}
+	}
+	ts.Check(f.SaveAs(ts.MkAbs(args[1])))
+	ts.Check(f.Close())
+}
+
+// eucKR FROM TO copies a text in the encoding of Korean spreadsheets.
+func eucKR(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: euckr FROM TO")
+	}
+	data, err := korean.EUCKR.NewEncoder().String(ts.ReadFile(args[0]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(data), 0o600))
+}
+
+// bomb FILE makes a small workbook that unpacks to 300 MB.
+func bomb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: bomb FILE")
+	}
+	var zeros bytes.Buffer
+	squeeze, err := flate.NewWriter(&zeros, flate.BestSpeed)
+	ts.Check(err)
+	for range 100 {
+		_, err := squeeze.Write(make([]byte, 1<<20))
+		ts.Check(err)
+	}
+	ts.Check(squeeze.Close())
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	w := zip.NewWriter(f)
+	for n := range 3 {
+		part, err := w.CreateRaw(&zip.FileHeader{
+			Name: fmt.Sprintf("xl/worksheets/sheet%d.xml", n+1), Method: zip.Deflate, CompressedSize64: uint64(zeros.Len()), UncompressedSize64: 100 << 20,
+		})
+		ts.Check(err)
+		_, err = part.Write(zeros.Bytes())
+		ts.Check(err)
+	}
+	ts.Check(w.Close())
+	ts.Check(f.Close())
 }

@@ -46,6 +46,11 @@ func (a *app) public(ctx context.Context, file string, storeOnly bool) error {
 	for _, w := range c.Warnings() {
 		a.warn(w)
 	}
+	if c.Nice > 0 {
+		if err := node.GiveWay(c.Nice); err != nil {
+			a.warn(err.Error())
+		}
+	}
 	log := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: c.Log.Level.Slog()}))
 	o, err := node.PublicFromConfig(c, log)
 	if err != nil {

@@ -26,6 +26,23 @@ const (
 	Approver AccountRole = "approver" // approves runs, declares incidents
 )
 
+// A ClaimDuty is what an account does with claims, at the desk of the public side. Each
+// is given by itself; an account with a duty may have no role.
+type ClaimDuty string
+
+// The duties.
+const (
+	Agent   ClaimDuty = "agent"   // enters reports, answers claimants
+	Decider ClaimDuty = "decider" // decides, windows and policies
+	Payer   ClaimDuty = "payer"   // batches, files, results, recourse
+	Body    ClaimDuty = "body"    // the consultative body: data without persons, votes
+	Privacy ClaimDuty = "privacy" // looks, erasure, retention
+)
+
+func (ClaimDuty) choices() []string {
+	return []string{string(Agent), string(Decider), string(Payer), string(Body), string(Privacy)}
+}
+
 func (AccountRole) choices() []string {
 	return []string{string(Viewer), string(Operator), string(Approver)}
 }
@@ -39,14 +56,17 @@ type Accounts struct {
 }
 
 type account struct {
-	role AccountRole
-	hash hash
+	role    AccountRole
+	claims  []ClaimDuty
+	hash    hash
+	version string
 }
 
 type token struct {
-	name string
-	role AccountRole
-	sum  [sha256.Size]byte
+	name   string
+	role   AccountRole
+	claims []ClaimDuty
+	sum    [sha256.Size]byte
 }
 
 // accountsFile is the format of accounts.yaml.
@@ -58,13 +78,15 @@ type accountsFile struct {
 
 type accountEntry struct {
 	Name     string      `yaml:"name"`
-	Role     AccountRole `yaml:"role"`
+	Role     AccountRole `yaml:"role,omitempty"`
+	Claims   []ClaimDuty `yaml:"claims,omitempty"`
 	Password string      `yaml:"password"`
 }
 
 type tokenEntry struct {
 	Name   string      `yaml:"name"`
-	Role   AccountRole `yaml:"role"`
+	Role   AccountRole `yaml:"role,omitempty"`
+	Claims []ClaimDuty `yaml:"claims,omitempty"`
 	SHA256 string      `yaml:"sha256"`
 }
 
@@ -102,7 +124,7 @@ func ParseAccounts(file string, text []byte) (*Accounts, error) {
 		bad("version", "is %d; this program knows version 1", f.Version)
 	}
 	names := map[string]bool{}
-	entry := func(path, name string, role AccountRole) {
+	entry := func(path, name string, role AccountRole, claims []ClaimDuty) {
 		switch {
 		case name == "":
 			bad(path, "has no name")
@@ -112,29 +134,35 @@ func ParseAccounts(file string, text []byte) (*Accounts, error) {
 			bad(path, "has the name %q, which the record keeps for what no person did: choose another", name)
 		case names[name]:
 			bad(path, "has the name %q, which is taken", name)
-		case role == "":
-			bad(path, "has no role: it can be viewer, operator or approver")
+		case role == "" && len(claims) == 0:
+			bad(path, "has no role: it can be viewer, operator or approver; or, for the desk of the public side, duties (claims)")
 		}
 		names[name] = true
 	}
 	for i, e := range f.Accounts {
 		path := fmt.Sprintf("accounts[%d]", i)
-		entry(path, e.Name, e.Role)
+		entry(path, e.Name, e.Role, e.Claims)
+		for j, d := range e.Claims {
+			if slices.Contains(e.Claims[:j], d) {
+				bad(fmt.Sprintf("%s.claims[%d]", path, j), "stands twice: %s", d)
+			}
+		}
 		h, err := parseHash(e.Password)
 		if err != nil {
 			bad(path+".password", "%v", err)
 		}
-		a.accounts[e.Name] = account{e.Role, h}
+		sum := sha256.Sum256(fmt.Append(nil, e.Name, "\x00", e.Password, "\x00", e.Role, "\x00", e.Claims))
+		a.accounts[e.Name] = account{e.Role, e.Claims, h, hex.EncodeToString(sum[:8])}
 	}
 	for i, e := range f.Tokens {
 		path := fmt.Sprintf("tokens[%d]", i)
-		entry(path, e.Name, e.Role)
+		entry(path, e.Name, e.Role, e.Claims)
 		sum, err := hex.DecodeString(e.SHA256)
 		if err != nil || len(sum) != sha256.Size {
 			bad(path+".sha256", "is no SHA-256 in hex")
 			continue
 		}
-		a.tokens = append(a.tokens, token{e.Name, e.Role, [sha256.Size]byte(sum)})
+		a.tokens = append(a.tokens, token{e.Name, e.Role, e.Claims, [sha256.Size]byte(sum)})
 	}
 	if a.nobody, err = newHash(NewSecret(rand.Text())); err != nil {
 		errs = append(errs, err)
@@ -176,6 +204,13 @@ func (a *Accounts) Current(name string) (AccountRole, bool) {
 	return a.tokens[i].role, true
 }
 
+// Claims returns the duties that an account has now, and a word that changes with its
+// password, role and duties, so that sessions end with them. Those of an API token are in [Accounts.TokenClaims].
+func (a *Accounts) Claims(name string) (duties []ClaimDuty, version string) {
+	acc := a.accounts[name]
+	return acc.claims, acc.version
+}
+
 // Token returns whose API token this is. Tokens are long and random, so one round of
 // SHA-256 keeps them.
 func (a *Accounts) Token(text string) (name string, role AccountRole, ok bool) {
@@ -186,6 +221,15 @@ func (a *Accounts) Token(text string) (name string, role AccountRole, ok bool) {
 		}
 	}
 	return name, role, ok
+}
+
+// TokenClaims returns the duties that an API token has; that of no account has none.
+func (a *Accounts) TokenClaims(text string) (duties []ClaimDuty) {
+	name, _, ok := a.Token(text)
+	if i := slices.IndexFunc(a.tokens, func(t token) bool { return t.name == name }); ok && i >= 0 {
+		return a.tokens[i].claims
+	}
+	return nil
 }
 
 // hash is an argon2id hash in the PHC format.

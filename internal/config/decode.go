@@ -109,7 +109,7 @@ func fieldsOf(v reflect.Value) (names []string, known map[string]reflect.Value) 
 			maps.Copy(known, fields)
 			continue
 		}
-		if tag := f.Tag.Get("yaml"); tag != "" {
+		if tag, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); tag != "" {
 			names = append(names, tag)
 			known[tag] = v.Field(i)
 		}

@@ -54,6 +54,8 @@ type InitResult struct {
 	CA       string            // certificate that the consoles' own are certified by
 	Logins   []Login           // shown once: only hashes are kept
 	Tokens   map[string]string // file of each API token, by account
+
+	DeskTokens []string // files of API tokens for claims
 	Warnings []string
 	Public   map[string]string // configuration file of the public node of each site
 	Pages    map[string]string // URL of the page of each site
@@ -64,7 +66,20 @@ type InitResult struct {
 type Login struct {
 	Name     string
 	Role     AccountRole
+	Claims   []ClaimDuty // at the desk of the public side
 	Password Secret
+}
+
+// Duties are what the account may do, in words.
+func (l Login) Duties() string {
+	var all []string
+	if l.Role != "" {
+		all = append(all, string(l.Role))
+	}
+	for _, d := range l.Claims {
+		all = append(all, "claims:"+string(d))
+	}
+	return strings.Join(all, ", ")
 }
 
 // Init makes DIR/SITE for each site and the witness, with bongsu.yaml, certificates,
@@ -302,14 +317,14 @@ func (o *InitOptions) accounts(part, dir string, r *InitResult) ([]byte, error) 
 		if err != nil {
 			return nil, err
 		}
-		f.Accounts = append(f.Accounts, accountEntry{login.Name, role, h.String()})
+		f.Accounts = append(f.Accounts, accountEntry{Name: login.Name, Role: role, Password: h.String()})
 		r.Logins = append(r.Logins, login)
 	}
 	for _, role := range []AccountRole{Operator, Approver} {
 		text := "bongsu_" + rand.Text() + rand.Text()[:8]
 		sum := sha256.Sum256([]byte(text))
 		name := "cli-" + string(role)
-		f.Tokens = append(f.Tokens, tokenEntry{name, role, hex.EncodeToString(sum[:])})
+		f.Tokens = append(f.Tokens, tokenEntry{Name: name, Role: role, SHA256: hex.EncodeToString(sum[:])})
 		file := string(role) + ".token"
 		if err := os.WriteFile(filepath.Join(part, file), []byte(text+"\n"), 0o600); err != nil {
 			return nil, err

@@ -2,6 +2,8 @@ package config
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -36,6 +38,9 @@ type publicSide struct {
 	agents  []byte
 	session []byte
 	seal    []byte
+	master  []byte // of claims
+	log     []byte // key of the log of decisions
+	logPub  []byte
 }
 
 // planPublic plans a public node beside each control node.
@@ -49,6 +54,13 @@ func (o *InitOptions) planPublic(cluster string, nodes []Node) (*publicSide, err
 		return nil, fmt.Errorf("make the key of the status page: %w", err)
 	}
 	p.signKey, p.verify = []byte(private+"\n"), public
+	master := make([]byte, 32)
+	_, _ = rand.Read(master) // never fails
+	p.master = []byte(hex.EncodeToString(master) + "\n")
+	if private, public, err = note.GenerateKey(rand.Reader, "bongsu-claims."+cluster); err != nil {
+		return nil, fmt.Errorf("make the key of the log of decisions: %w", err)
+	}
+	p.log, p.logPub = []byte(private+"\n"), []byte(public+"\n")
 	for _, n := range nodes {
 		scheme, console, _ := strings.Cut(n.Console, "://")
 		host, text, err := net.SplitHostPort(console)
@@ -96,16 +108,32 @@ func (p *publicSide) tell(c *Config) {
 const statusKeyFile = "status.key"
 
 // makeAgents makes the accounts of the desk.
-func (p *publicSide) makeAgents(r *InitResult) error {
+func (p *publicSide) makeAgents(part, dir string, r *InitResult) error {
 	f := accountsFile{Version: 1}
-	for _, a := range []Login{{Name: "agent", Role: Operator}, {Name: "editor", Role: Approver}} {
+	for _, a := range []Login{
+		{Name: "agent", Role: Operator, Claims: []ClaimDuty{Agent}},
+		{Name: "editor", Role: Approver, Claims: []ClaimDuty{Decider}},
+		{Name: "decider", Claims: []ClaimDuty{Decider, Body}}, // whoever decides alone confirms nothing
+		{Name: "payer", Claims: []ClaimDuty{Payer}},
+		{Name: "treasurer", Claims: []ClaimDuty{Payer}},
+		{Name: "privacy", Claims: []ClaimDuty{Privacy}},
+	} {
 		a.Password = NewSecret(rand.Text()[:20])
 		h, err := newHash(a.Password)
 		if err != nil {
 			return err
 		}
-		f.Accounts = append(f.Accounts, accountEntry{a.Name, a.Role, h.String()})
+		f.Accounts = append(f.Accounts, accountEntry{Name: a.Name, Role: a.Role, Claims: a.Claims, Password: h.String()})
 		r.Agents = append(r.Agents, a)
+	}
+	for _, name := range []string{"claims-1", "claims-2"} { // two, since one alone agrees to nothing
+		text := rand.Text() + rand.Text()
+		sum := sha256.Sum256([]byte(text))
+		f.Tokens = append(f.Tokens, tokenEntry{Name: name, Claims: []ClaimDuty{Agent, Decider, Payer, Privacy}, SHA256: hex.EncodeToString(sum[:])})
+		if err := os.WriteFile(filepath.Join(part, name+".token"), []byte(text+"\n"), 0o600); err != nil {
+			return err
+		}
+		r.DeskTokens = append(r.DeskTokens, filepath.Join(dir, name+".token"))
 	}
 	var err error
 	p.agents, err = yaml.Marshal(f)
@@ -114,7 +142,7 @@ func (p *publicSide) makeAgents(r *InitResult) error {
 
 // write writes what each public node runs by into part, which will be called dir.
 func (p *publicSide) write(o *InitOptions, part, dir, cluster string, ca *CA, r *InitResult, now time.Time) error {
-	if err := p.makeAgents(r); err != nil {
+	if err := p.makeAgents(part, dir, r); err != nil {
 		return err
 	}
 	r.Public, r.Pages = map[string]string{}, map[string]string{}
@@ -122,6 +150,7 @@ func (p *publicSide) write(o *InitOptions, part, dir, cluster string, ca *CA, r 
 		c := DefaultPublicConfig()
 		c.Cluster, c.Control, c.Site, c.Nodes, c.Keys = PublicCluster(cluster), cluster, n.Site, p.nodes, []string{p.verify}
 		c.Listen = p.listens[n.Site]
+		c.Claims.MasterKey, c.Claims.LogKey = "claims-master.key", "claims-log.key"
 		c.TLS = TLS{CA: "tls/ca.crt", Cert: "tls/node.crt", Key: "tls/node.key"}
 		if strings.HasPrefix(n.Page, "https:") {
 			c.Page.Cert, c.Page.Key = c.TLS.Cert, c.TLS.Key
@@ -150,6 +179,9 @@ func (p *publicSide) write(o *InitOptions, part, dir, cluster string, ca *CA, r 
 			os.WriteFile(filepath.Join(at, c.Desk.Accounts), p.agents, 0o600),
 			os.WriteFile(filepath.Join(at, c.Desk.SessionKey), p.session, 0o600),
 			os.WriteFile(filepath.Join(at, c.Desk.SealKey), p.seal, 0o600),
+			os.WriteFile(filepath.Join(at, c.Claims.MasterKey), p.master, 0o600),
+			os.WriteFile(filepath.Join(at, c.Claims.LogKey), p.log, 0o600),
+			os.WriteFile(filepath.Join(at, "claims-log.pub"), p.logPub, 0o644), //nolint:gosec // public
 		); err != nil {
 			return err
 		}

@@ -93,15 +93,15 @@ func TestInitFiles(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"approver.token -rw-------", "ca/ca.crt -rw-r--r--", "ca/ca.key -rw-------"}
+	want := []string{"approver.token -rw-------", "ca/ca.crt -rw-r--r--", "ca/ca.key -rw-------", "claims-1.token -rw-------", "claims-2.token -rw-------"}
 	for _, site := range []string{"hill", "north", "south"} {
 		for _, f := range []string{"accounts.yaml -rw-------", "bongsu.yaml -rw-------", "record.key -rw-------", "record.pub -rw-------", "session.key -rw-------", "status.key -rw-------", "tls/ca.crt -rw-r--r--", "tls/node.crt -rw-r--r--", "tls/node.key -rw-------"} {
 			want = append(want, site+"/"+f)
 		}
-		for _, f := range []string{"public-accounts.yaml", "public-seal.key", "public-session.key", "public.yaml", "tls/node.key"} {
+		for _, f := range []string{"claims-log.key", "claims-master.key", "public-accounts.yaml", "public-seal.key", "public-session.key", "public.yaml", "tls/node.key"} {
 			want = append(want, "public/"+site+"/"+f+" -rw-------")
 		}
-		for _, f := range []string{"tls/ca.crt", "tls/node.crt"} {
+		for _, f := range []string{"claims-log.pub", "tls/ca.crt", "tls/node.crt"} {
 			want = append(want, "public/"+site+"/"+f+" -rw-r--r--")
 		}
 		if site == "north" {

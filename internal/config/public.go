@@ -97,9 +97,11 @@ type PublicConfig struct {
 	Keys    []string     `yaml:"keys" doc:"public keys of control; what none of them signed is refused"`
 	Page    PublicPage   `yaml:"page" doc:"how readers come in"`
 	Desk    PublicDesk   `yaml:"desk" doc:"where questions of readers are answered"`
+	Claims  Claims       `yaml:"claims" doc:"damage reports: intake, decisions, payout"`
 	SMTP    SMTP         `yaml:"smtp" doc:"the mail server by which subscribers are told"`
 	Webhook Webhook      `yaml:"webhook" doc:"how webhooks and Slack are called"`
 	Export  Export       `yaml:"export" doc:"the same pages as plain files, written again on each change"`
+	Nice    int          `yaml:"nice" doc:"how far this process steps back behind others of its machine, control above all: 0 (not at all) to 19"`
 	Fate    Fate         `yaml:"fate" doc:"components of the estate that the page rests on; bongsu status check proves that none is lost with what is reported on"`
 	Log     Log          `yaml:"log" doc:"what is written to standard error"`
 
@@ -172,9 +174,10 @@ func DefaultPublicConfig() PublicConfig {
 	return PublicConfig{
 		Version: 1, Data: "public-data",
 		Listen: PublicListen{Peer: "127.0.0.1:7403", Client: "127.0.0.1:7404", Page: "127.0.0.1:7405", Push: "127.0.0.1:7406", Desk: "127.0.0.1:7407"},
-		Store:  Store{Heartbeat: 50 * time.Millisecond, Election: 500 * time.Millisecond, Quota: 1 << 30},
+		Store:  Store{Heartbeat: 50 * time.Millisecond, Election: 500 * time.Millisecond, Quota: 4 << 30},
 		Desk:   PublicDesk{Accounts: "public-accounts.yaml", SessionKey: "public-session.key", SealKey: "public-seal.key"},
-		SMTP:   DefaultSMTP(), Webhook: DefaultWebhook(),
+		Claims: defaultClaims(), Nice: 10,
+		SMTP: DefaultSMTP(), Webhook: DefaultWebhook(),
 		Export: Export{Every: 30 * time.Second, S3: S3{Region: "us-east-1", Timeout: 10 * time.Second}},
 		Log:    Log{Level: "info"},
 	}
@@ -273,13 +276,9 @@ func (c *PublicConfig) Validate() error {
 	c.SMTP.Check("smtp", v.that)
 	c.Webhook.Check("webhook", v.that)
 	v.that(c.Export.Every >= time.Second, "export.every", "is %v: must be at least 1s", c.Export.Every)
-	if s := c.Export.S3; s.Endpoint != "" {
-		u, err := url.Parse(s.Endpoint)
-		v.that(err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Host)), "export.s3.endpoint", "is %q: must be an https URL", s.Endpoint)
-		v.that(s.Bucket != "" && s.Region != "" && s.Key != "", "export.s3", "needs bucket, region and key")
-		v.that(s.Timeout > 0, "export.s3.timeout", "is %v: must be above 0s", s.Timeout)
-		s.Secret.check("export.s3.secret", v.that)
-	}
+	c.Export.S3.verify("export.s3", v.that)
+	c.Claims.check(v)
+	v.that(c.Nice >= 0 && c.Nice <= 19, "nice", "is %d: must be from 0 to 19", c.Nice)
 	return errors.Join(v.errs...)
 }
 
@@ -350,6 +349,7 @@ func (c *PublicConfig) resolve() error {
 	if c.Listen.Desk != "" {
 		files = append(files, fileOf{"desk.accounts", &c.Desk.Accounts, true})
 	}
+	files = append(files, c.Claims.resolve(dir, v)...)
 	v.files(dir, files)
 	c.SMTP.Resolve(dir, "smtp", v.that)
 	c.Webhook.Resolve(dir, "webhook", v.that)

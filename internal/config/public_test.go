@@ -77,7 +77,7 @@ func TestInitPublic(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(r.Agents) != 2 || r.Agents[0].Password.Reveal() == r.Agents[1].Password.Reveal() {
+	if len(r.Agents) != 6 || r.Agents[0].Password.Reveal() == r.Agents[1].Password.Reveal() {
 		t.Errorf("agents: %v", r.Agents)
 	}
 }
@@ -109,6 +109,7 @@ func TestAPublicFileIsReadStrictly(t *testing.T) {
 		{"  push: 127.0.0.1:7406", "  push: 0.0.0.0:7406", "it needs tls"},
 		{"  desk: 127.0.0.1:7407", "  desk: 0.0.0.0:7407", "desk.cert"},
 		{"  every: 30s", "  every: 30", "is no duration"},
+		{`  masterKey: ""`, "  masterKey: m.key", "claims.logKey is missing"},
 		{"  trust: []", "  trust: [10.0.0.0]", "must be a prefix"},
 		{"keys: [bongsu", "keys: [bongso", "no public key"},
 	} {

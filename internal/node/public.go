@@ -26,7 +26,7 @@ import (
 	"bongsu/internal/etcd"
 	"bongsu/internal/kv"
 	"bongsu/status"
-	"bongsu/web"
+	"bongsu/web/desk"
 	"bongsu/web/public"
 )
 
@@ -46,7 +46,7 @@ type PublicOptions struct {
 	Desk         string         // address for agents; empty: none
 	DeskCert     string
 	DeskKey      string
-	Accounts     web.Accounts
+	Accounts     desk.Accounts
 	SessionKey   []byte
 	SealKey      []byte
 	Limits       status.Limits
@@ -55,6 +55,8 @@ type PublicOptions struct {
 	Send      status.Sender // nil: nobody is told
 	Permanent func(error) bool
 	Lease     time.Duration // after which another node sends the letters; 0: 5 s
+
+	Claims *ClaimOptions // nil: no damage reports are taken in
 
 	Exports     []Exporter
 	ExportEvery time.Duration
@@ -66,11 +68,12 @@ type PublicOptions struct {
 
 // A Public is one running public node. It never calls control.
 type Public struct {
-	o     PublicOptions
-	log   *slog.Logger
-	store *etcd.Node
-	desk  *status.Desk
-	board *board
+	o      PublicOptions
+	log    *slog.Logger
+	store  *etcd.Node
+	desk   *status.Desk
+	board  *board
+	claims *claims // nil: none are taken
 	// behind says that something was pushed here that the store did not take yet.
 	behind atomic.Bool
 }
@@ -114,6 +117,11 @@ func RunPublic(ctx context.Context, o PublicOptions) error {
 		return errors.Join(err, store.Close())
 	}
 	p.board.recall()
+	if o.Claims != nil {
+		if p.claims, err = p.openClaims(ctx); err != nil {
+			return errors.Join(err, store.Close())
+		}
+	}
 	if o.Ready != nil {
 		o.Ready(addrs[0], addrs[1], addrs[2])
 	}
@@ -137,6 +145,9 @@ func RunPublic(ctx context.Context, o PublicOptions) error {
 	start("board", p.follow)
 	start("copy", p.board.keep)
 	start("letters", p.sendLetters)
+	if p.claims != nil {
+		start("claims", p.claims.run)
+	}
 	for _, e := range o.Exports {
 		start("export", func(ctx context.Context) error { return p.export(ctx, e) })
 	}
@@ -194,9 +205,11 @@ func serveHTTP(ctx context.Context, log *slog.Logger, ln net.Listener, srv *http
 }
 
 func (p *Public) servePage(ctx context.Context, ln net.Listener) error {
-	site, err := public.New(public.Options{
-		Source: p.board, Desk: counter{p.desk, p.o.Send != nil}, Key: p.o.SessionKey, Log: p.log, Trust: p.o.Trust,
-	})
+	o := public.Options{Source: p.board, Desk: counter{p.desk, p.o.Send != nil}, Key: p.o.SessionKey, Log: p.log, Trust: p.o.Trust}
+	if p.claims != nil {
+		o.Claims = p.claims.pages()
+	}
+	site, err := public.New(o)
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,11 @@ import (
 	"slices"
 	"strings"
 
+	"bongsu/claim"
 	"bongsu/internal/config"
 	"bongsu/internal/etcd"
 	"bongsu/internal/notify"
+	"bongsu/settle"
 	"bongsu/status"
 )
 
@@ -86,11 +88,9 @@ func PublicFromConfig(c *config.PublicConfig, log *slog.Logger) (PublicOptions, 
 		ExportEvery: c.Export.Every, Log: log,
 	}
 	if c.Listen.Desk != "" {
-		list, err := config.LoadAccounts(c.Desk.Accounts)
-		if err != nil {
+		if o.Accounts, err = newDeskAccounts(c.Desk.Accounts, log); err != nil {
 			return PublicOptions{}, err
 		}
-		o.Accounts = accounts{list}
 	}
 	if c.TLS.On() {
 		if o.PushTLS, err = pushTLS(c); err != nil {
@@ -100,11 +100,48 @@ func PublicFromConfig(c *config.PublicConfig, log *slog.Logger) (PublicOptions, 
 	if err := SendBy(&o, c.SMTP, c.Webhook); err != nil {
 		return PublicOptions{}, err
 	}
+	if c.Claims.On() {
+		if o.Claims, err = claimsFromConfig(&c.Claims); err != nil {
+			return PublicOptions{}, err
+		}
+	}
 	if c.Export.Dir != "" {
 		o.Exports = append(o.Exports, Folder(c.Export.Dir))
 	}
 	if c.Export.S3.Endpoint != "" {
 		o.Exports = append(o.Exports, NewBucket(c.Export.S3))
+	}
+	return o, nil
+}
+
+// claimsFromConfig makes of a file how damage reports are taken.
+func claimsFromConfig(c *config.Claims) (*ClaimOptions, error) {
+	key, err := c.Master()
+	if err != nil {
+		return nil, err
+	}
+	o := &ClaimOptions{Auto: c.Open == config.Auto, Template: claim.DefaultTemplate(), Calm: c.Calm, Burst: c.Burst, Banks: map[string]settle.Debtor{}}
+	for _, b := range c.Banks {
+		o.Banks[b.Name] = settle.Debtor{Name: b.Holder, Bank: b.Bank, Number: b.Number}
+	}
+	if o.Master, err = claim.NewMaster(key); err != nil {
+		return nil, err
+	}
+	if o.Log, err = c.LogSigner(); err != nil {
+		return nil, err
+	}
+	if c.Template != "" {
+		text, err := os.ReadFile(c.Template)
+		if err != nil {
+			return nil, fmt.Errorf("claims.template: %w", err)
+		}
+		if o.Template, err = claim.ParseTemplate(c.Template, text); err != nil {
+			return nil, err
+		}
+	}
+	o.Postgres = c.Postgres.Secret().Reveal()
+	if c.Papers.Endpoint != "" {
+		o.Papers = NewPapers(c.Papers)
 	}
 	return o, nil
 }

@@ -23,6 +23,8 @@ const mostCached = 256 << 20
 // A cache holds the files of one state, each made when somebody first asks for it.
 type cache struct {
 	state *status.State
+	told  *Compensation
+	until time.Time // when a window opens or closes; zero: never
 	stale bool
 	hour  int64
 	site  *site
@@ -30,6 +32,7 @@ type cache struct {
 
 	mu    sync.RWMutex
 	files map[out]*entry
+	blank map[blank][]byte // forms about damage, without what is another one for each reader
 	bytes atomic.Int64
 }
 
@@ -50,23 +53,23 @@ type entry struct {
 // current returns the cache of what is known now. The state changes, becomes too
 // old to be believed, or an hour begins: then there is another one.
 func (s *Server) current() *cache {
-	state, now := s.source.State(), time.Now()
-	if c := s.now.Load(); c != nil && c.fits(state, now) {
+	state, told, now := s.source.State(), s.told(), time.Now()
+	if c := s.now.Load(); c != nil && c.fits(state, told, now) {
 		return c
 	}
 	s.renew.Lock()
 	defer s.renew.Unlock()
-	if c := s.now.Load(); c != nil && c.fits(state, now) {
+	if c := s.now.Load(); c != nil && c.fits(state, told, now) {
 		return c
 	}
-	c := &cache{state: state, site: newSite(state, now), hour: now.Unix() / 3600, forms: s.desk != nil, files: make(map[out]*entry)}
-	c.stale = c.site.stale
+	c := &cache{state: state, told: told, until: told.next(now), site: newSite(state, told, now), hour: now.Unix() / 3600, forms: s.desk != nil, files: make(map[out]*entry), blank: make(map[blank][]byte)}
+	c.stale, c.site.takes = c.site.stale, s.claims != nil
 	s.now.Store(c)
 	return c
 }
 
-func (c *cache) fits(state *status.State, now time.Time) bool {
-	return c.state == state && c.hour == now.Unix()/3600 && c.bytes.Load() < mostCached &&
+func (c *cache) fits(state *status.State, told *Compensation, now time.Time) bool {
+	return c.state == state && c.told == told && (c.until.IsZero() || now.Before(c.until)) && c.hour == now.Unix()/3600 && c.bytes.Load() < mostCached &&
 		(state == nil || c.stale == state.Stale(now))
 }
 

@@ -106,6 +106,13 @@ func (r *renderer) data(x *site, t target, o out) (any, error) {
 			Intervals []intervalV1 `json:"intervals"`
 		}{stamp, list}, nil
 	}
+	if t.kind == "api/v1/claim-windows.json" {
+		return struct {
+			stampV1
+
+			Windows []windowV1 `json:"windows"`
+		}{stamp, x.windowsV1()}, nil
+	}
 	p := status.NewStatuspage(x.State, x.now, r.voice(x, o.lang))
 	switch t.kind {
 	case "api/v2/summary.json":

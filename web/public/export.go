@@ -16,6 +16,8 @@ import (
 type ExportOptions struct {
 	Now  time.Time // the moment that the pages are of; zero: now
 	Lang lang.Lang // of the files outside ko/ and en/, which a live node writes in the reader's; zero: English
+
+	Compensation *Compensation // what is told of claims; nil: nothing. The form itself is on the live page only
 }
 
 // Export writes the site as plain files by calling write for each, with a path that
@@ -39,7 +41,7 @@ func Export(ctx context.Context, s *status.State, o ExportOptions, write func(pa
 			return fmt.Errorf("write %s: %w", p, err)
 		}
 	}
-	x := newSite(s, o.Now)
+	x := newSite(s, o.Compensation, o.Now)
 	trees := []out{{lang: o.Lang, neutral: true}}
 	for _, l := range lang.All() {
 		trees = append(trees, out{lang: l})

@@ -34,6 +34,18 @@ type typed struct {
 	values  url.Values
 	problem string            // key of a message for the whole form, without "error."
 	wrong   map[string]string // keys of messages, without "error.", by field
+	args    map[string][]any  // what is filled into those messages
+
+	// Of pages about damage.
+	token     string   // of this one form
+	files     bool     // files were sent, and have to be chosen again
+	challenge string   // the proof of work that is asked for
+	slow      bool     // the slow lane of this network is taken
+	masked    int      // resident numbers in the words
+	session   *session // whose claim it is
+	sealed    string   // the session, where the browser keeps no cookies
+	mine      *mine    // what is known of the claim
+	done      string   // what was done just now
 }
 
 func (t *typed) get(field string) string {
@@ -43,11 +55,11 @@ func (t *typed) get(field string) string {
 	return t.values.Get(field)
 }
 
-func (t *typed) refuse(field, key string) {
+func (t *typed) refuse(field, key string, args ...any) {
 	if t.wrong == nil {
-		t.wrong = make(map[string]string)
+		t.wrong, t.args = make(map[string]string), make(map[string][]any)
 	}
-	t.wrong[field] = key
+	t.wrong[field], t.args[field] = key, args
 }
 
 func (t *typed) ok() bool { return t.problem == "" && len(t.wrong) == 0 }
@@ -79,7 +91,13 @@ type field struct {
 func (v *view) field(name string, typed *typed) field {
 	f := field{Value: typed.get(name)}
 	if typed != nil && typed.wrong[name] != "" {
-		f.Wrong = v.text("error." + typed.wrong[name])
+		args := slices.Clone(typed.args[name])
+		for n := range args {
+			if t, ok := args[n].(time.Time); ok {
+				args[n] = v.day(t).text
+			}
+		}
+		f.Wrong = v.text("error."+typed.wrong[name], args...)
 	}
 	return f
 }
@@ -198,6 +216,18 @@ func (k tokens) valid(form, token string, now time.Time) bool {
 
 // post takes what a reader sends.
 func (s *Server) post(w http.ResponseWriter, r *http.Request, path string, l lang.Lang) {
+	if s.claims != nil && claimPost(path) {
+		if s.cross.Check(r) != nil {
+			if strings.HasPrefix(path, "api/") {
+				s.problem(w, l, http.StatusForbidden, "forged")
+				return
+			}
+			s.fail(w, r, l, http.StatusForbidden, "forged")
+			return
+		}
+		s.postClaims(w, r, path, l)
+		return
+	}
 	if s.desk == nil {
 		s.fail(w, r, l, http.StatusMethodNotAllowed, "method")
 		return

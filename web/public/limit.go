@@ -62,3 +62,11 @@ func (l *limiter) forget() {
 		delete(l.keys, key)
 	}
 }
+
+// has reports whether key has a form left, and uses none.
+func (l *limiter) has(key string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, known := l.keys[key]
+	return !known || l.fill(s, now).left >= 1
+}

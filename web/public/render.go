@@ -24,15 +24,18 @@ var files embed.FS
 // A renderer makes the files of a site. It is the same for readers of a node and
 // for plain files.
 type renderer struct {
-	messages lang.Catalogues
-	sets     map[lang.Lang]map[string]*template.Template
-	css      template.CSS
-	boot     template.JS
-	policy   string // Content-Security-Policy, but for what only a header can say
-	assets   map[string][]byte
-	script   string                                  // path of the script below the root
-	icon     string                                  // path of the icon below the root
-	token    func(form string, now time.Time) string // nil where no form is taken
+	messages    lang.Catalogues
+	sets        map[lang.Lang]map[string]*template.Template
+	css         template.CSS
+	boot        template.JS
+	policy      string       // Content-Security-Policy, but for what only a header can say
+	more        template.CSS // of the pages about damage
+	claimPolicy string       // of those pages
+	claimScript string       // path of their script below the root
+	assets      map[string][]byte
+	script      string                                  // path of the script below the root
+	icon        string                                  // path of the icon below the root
+	token       func(form string, now time.Time) string // nil where no form is taken
 }
 
 func newRenderer() (*renderer, error) {
@@ -48,6 +51,7 @@ func newRenderer() (*renderer, error) {
 		}
 		return b
 	}
+	more, claims := squeeze(string(read("claims.css"))), read("claims.js")
 	css, boot, script, icon := squeeze(string(read("status.css"))), strings.TrimSpace(string(read("boot.js"))), read("status.js"), read("icon.svg")
 	if err != nil {
 		return nil, err
@@ -55,14 +59,29 @@ func newRenderer() (*renderer, error) {
 	r.css, r.boot = template.CSS(css), template.JS(boot) //nolint:gosec // our own files
 	r.script, r.icon = hashed("status", ".js", script), hashed("icon", ".svg", icon)
 	r.assets[r.script], r.assets[r.icon] = script, icon
-	r.policy = "default-src 'none'; script-src 'self' '" + integrity(boot) + "'; style-src '" + integrity(css) +
-		"'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'"
+	r.more, r.claimScript = template.CSS(more), hashed("claims", ".js", claims) //nolint:gosec // our own file
+	r.assets[r.claimScript] = claims
+	allow := func(styles ...string) string {
+		return "default-src 'none'; script-src 'self' '" + integrity(boot) + "'; style-src '" + strings.Join(styles, "' '") +
+			"'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'"
+	}
+	r.policy, r.claimPolicy = allow(integrity(css)), allow(integrity(css), integrity(more))
 	for _, l := range lang.All() {
 		if r.sets[l], err = r.parse(l); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
+}
+
+// claimPage says whether a page is one about damage, which has a style sheet and a
+// policy of its own: the others stay as small as they are.
+func (r *renderer) claimPage(kind string) bool {
+	switch kind {
+	case "report", "receipt", "sign", "mine", "compensation":
+		return true
+	}
+	return false
 }
 
 // squeeze takes the comments and line breaks out of a style sheet.
@@ -132,6 +151,7 @@ func (r *renderer) funcs(l lang.Lang) template.FuncMap {
 			}
 			return all
 		},
+		"num64":   func(n int) string { return lang.Number(int64(n)) },
 		"num":     func(n int64) string { return lang.Number(n) },
 		"compact": func(n int64) string { return lang.Compact(l, float64(n)) },
 		"dict": func(pairs ...any) (map[string]any, error) {

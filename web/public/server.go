@@ -23,6 +23,7 @@ import (
 type Options struct {
 	Source Source
 	Desk   Desk           // nil: the pages offer no forms
+	Claims *Claims        // nil: there are no pages about damage
 	Key    []byte         // signs form tokens; at least 32 bytes and the same on every node, so that a form outlives the one that gave it; empty: one of its own
 	Log    *slog.Logger   // nil logs nothing
 	Base   string         // path prefix that the pages are mounted under; empty for the root
@@ -33,6 +34,7 @@ type Options struct {
 type Server struct {
 	source Source
 	desk   Desk
+	claims *counter // nil: no reports are taken
 	log    *slog.Logger
 	base   string
 	trust  []netip.Prefix
@@ -75,6 +77,11 @@ func New(o Options) (*Server, error) {
 	}
 	if s.desk != nil {
 		r.token = s.tokens.make
+	}
+	if o.Claims != nil {
+		if s.claims, err = newCounter(*o.Claims, key); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -151,6 +158,9 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, o out) {
 		s.fresh(w, r, target{kind: "subscribe"}, o, &typed{values: map[string][]string{"service": r.URL.Query()["service"][:1]}}, http.StatusOK)
 		return
 	}
+	if s.claims != nil && s.getClaims(w, r, o) {
+		return
+	}
 	c := s.current()
 	e := c.entry(s.render, o)
 	if e == nil {
@@ -161,6 +171,9 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, o out) {
 		s.log.Error("a page broke while it was made", "path", r.URL.Path, "error", e.err.Error())
 		s.fail(w, r, o.lang, http.StatusInternalServerError, "broken")
 		return
+	}
+	if o.path == "compensation.html" { // the only cached page with a style sheet of its own
+		w.Header()["Content-Security-Policy"] = []string{s.render.claimPolicy + "; frame-ancestors 'none'"}
 	}
 	e.serve(w, r, o.neutral)
 }
@@ -209,7 +222,16 @@ func (s *Server) fresh(w http.ResponseWriter, r *http.Request, t target, o out, 
 		http.Error(w, http.StatusText(code), code)
 		return
 	}
+	s.write(w, r, t, o, b, code)
+}
+
+// write sends a page that nobody keeps.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, t target, o out, b []byte, code int) {
 	h := w.Header()
+	if s.render.claimPage(t.kind) {
+		h["Content-Security-Policy"] = []string{s.render.claimPolicy + "; frame-ancestors 'none'"}
+		h.Set("Referrer-Policy", "no-referrer")
+	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", string(o.lang))
 	h.Set("Cache-Control", "no-store")

@@ -34,6 +34,8 @@ type site struct {
 	*status.State
 
 	now      time.Time
+	claims   *Compensation // nil: nothing is said of claims
+	takes    bool          // reports are taken here
 	stale    bool
 	zone     *time.Location
 	zoneName string
@@ -78,12 +80,12 @@ type day struct {
 	cases    []*status.Incident
 }
 
-func newSite(s *status.State, now time.Time) *site {
+func newSite(s *status.State, claims *Compensation, now time.Time) *site {
 	if s == nil {
 		s = &status.State{}
 	}
 	x := &site{
-		State: s, now: now, stale: s.Stale(now), zone: time.UTC, known: s.LastKnown(),
+		State: s, claims: claims, now: now, stale: s.Stale(now), zone: time.UTC, known: s.LastKnown(),
 		byName: make(map[string]*service), bySlug: make(map[string]*service), cases: make(map[string]*status.Incident),
 	}
 	if z, err := time.LoadLocation(s.Catalog.TimeZone); err == nil && s.Catalog.TimeZone != "" && s.Catalog.TimeZone != "Local" {
@@ -132,7 +134,13 @@ func newSite(s *status.State, now time.Time) *site {
 		x.overall = status.Unknown
 	}
 	x.hash = sync.OnceValue(func() string {
-		b, err := json.Marshal([]any{s.Catalog, s.Incidents, s.Maintenances, s.Notices, x.stale})
+		told := []any{s.Catalog, s.Incidents, s.Maintenances, s.Notices, x.stale}
+		if claims != nil {
+			for _, w := range claims.taking(now) { // pages lead to the form while it is open
+				told = append(told, w.Incident, w.Closes, w.At(now))
+			}
+		}
+		b, err := json.Marshal(told)
 		if err != nil {
 			return "" // unreachable: these types are made for JSON
 		}
@@ -284,6 +292,12 @@ func (x *site) paths(forms bool) []string {
 		list = append(list, historyPath(n+1))
 	}
 	list = append(list, "maintenance.html", "subscribe.html", "not-found.html")
+	if x.claims != nil {
+		list = append(list, "compensation.html", "api/v1/claim-windows.json")
+		if x.takes {
+			list = append(list, "left.html")
+		}
+	}
 	if forms {
 		list = append(list, "asked.html", "subscribed.html", "confirmed.html", "unsubscribed.html")
 	}
@@ -326,6 +340,10 @@ func (x *site) find(p string, forms bool) (target, bool) {
 		return target{kind: "history", n: 1}, true
 	case "maintenance.html", "subscribe.html", "not-found.html":
 		return target{kind: strings.TrimSuffix(p, ".html")}, true
+	case "compensation.html", "api/v1/claim-windows.json":
+		return target{kind: strings.TrimSuffix(p, ".html")}, x.claims != nil
+	case "left.html":
+		return target{kind: "done.left"}, x.takes
 	case "asked.html", "subscribed.html", "confirmed.html", "unsubscribed.html":
 		return target{kind: "done." + strings.TrimSuffix(p, ".html")}, forms
 	case "history.atom", "history.rss", "feed.json", "maintenance.ics", "badge.svg", "banner.json", "rev.json",

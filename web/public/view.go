@@ -41,6 +41,11 @@ type layout struct {
 	Canonical   string
 	Description string
 
+	More  template.CSS // of pages about damage
+	Proof string       // path of their script
+	Wrong bool         // something in the form has to be corrected
+	Alone bool         // made for one reader: nothing is loaded anew under their hands
+
 	Empty, Stale bool
 	AsOf, Until  moment
 	Zone         string
@@ -139,6 +144,14 @@ func (v *view) page(t target, typed *typed) (*layout, error) {
 	if !x.empty() && t.kind != "error" {
 		p.Canonical = v.url(string(p.Lang) + "/" + file)
 	}
+	switch t.kind { // what a form was posted to is no page of its own
+	case "report":
+		file = "report.html"
+	case "sign", "mine":
+		file = "claim.html"
+	case "receipt":
+		file = "receipt.html"
+	}
 	p.OtherHref = p.Top + string(p.Other) + "/" + file + v.out.query
 	p.Rev = p.Top + "rev.json"
 	if !p.Empty {
@@ -152,6 +165,15 @@ func (v *view) page(t target, typed *typed) (*layout, error) {
 	nav("history.html", "nav.history", "history")
 	nav("maintenance.html", "nav.maintenance", "maintenance")
 	nav("subscribe.html", "nav.subscribe", "subscribe")
+	if c := x.claims; c != nil && len(c.Windows)+len(c.Policies) > 0 {
+		nav("compensation.html", "nav.compensation", "compensation", "report", "receipt", "sign", "mine")
+	}
+	if v.claimPage(t.kind) {
+		p.More, p.Policy, p.Proof = v.more, v.claimPolicy, p.Top+v.claimScript
+	}
+	if t.kind != "compensation" && v.claimPage(t.kind) {
+		p.Alone, p.Wrong = true, typed != nil && !typed.ok()
+	}
 	p.Name = t.kind
 	switch t.kind {
 	case "overview":
@@ -171,6 +193,16 @@ func (v *view) page(t target, typed *typed) (*layout, error) {
 		p.Title, p.Main = v.text("work.title"), v.maintenance()
 	case "subscribe":
 		p.Title, p.Main = v.text("sub.title"), v.subscribe(typed)
+	case "compensation":
+		p.Title, p.Main = v.text("comp.title"), v.compensation()
+	case "report":
+		p.Title, p.Main = v.text("report.title"), v.report(typed)
+	case "receipt":
+		p.Title, p.Main = v.text("receipt.title"), v.receipt(typed)
+	case "sign":
+		p.Title, p.Main = v.text("sign.title"), v.sign(typed)
+	case "mine":
+		p.Title, p.Main = v.text("mine.title"), v.mine(typed)
 	case "ask":
 		p.Title, p.Main = v.text("ask.title"), v.ask(typed.get("incident"), typed)
 	case "confirm", "unsub":
@@ -324,6 +356,7 @@ type overview struct {
 	Total        int
 	Root         string
 	History      string
+	Damage       *damage
 }
 
 type groupRow struct {
@@ -335,6 +368,7 @@ func (v *view) overview() *overview {
 	x := v.site
 	o := &overview{Empty: x.empty(), Stale: x.stale, Level: x.overall, Total: len(x.services), Root: v.out.root()}
 	o.Hero, o.What = v.hero()
+	o.Damage = v.damage("", "")
 	for n, i := range x.open {
 		if n == mostCards {
 			o.MoreCards = len(x.open) - n
@@ -680,6 +714,8 @@ type servicePage struct {
 	Told  string
 	Badge string
 	From  moment
+
+	Damage *damage
 }
 
 // A past incident in a list.
@@ -713,6 +749,7 @@ func (v *view) past(i *status.Incident) past {
 func (v *view) service(s *service) *servicePage {
 	x := v.site
 	p := &servicePage{row: v.row(s, false), All: v.parts(s), Days: v.bar(s), Table: v.table(s), Told: v.daysLabel(s)}
+	p.Damage = v.damage("", s.Name)
 	if !s.Since.IsZero() {
 		p.From = moment{s.Since, lang.Date(v.out.lang, s.Since, x.zone), "D"}
 	}
@@ -855,6 +892,7 @@ type incident struct {
 	Answers  []answer
 	Link     string
 	Ask      *ask
+	Damage   *damage
 }
 
 type affected struct {
@@ -888,6 +926,7 @@ func (v *view) incident(i *status.Incident) *incident {
 		From: v.day(i.StartedAt), Progress: v.progress(i), All: v.out.root() + "all/1.html",
 		JSON: v.out.root() + "api/v1/incidents/" + status.Slug(i.ID) + ".json", Link: v.url("incidents/" + status.Slug(i.ID) + ".html"),
 	}
+	p.Damage = v.damage(i.ID, "")
 	if !i.UpdatedAt.IsZero() {
 		p.Updated = v.day(i.UpdatedAt)
 	}

@@ -105,7 +105,7 @@
   buttons();
   gone();
   setInterval(gone, 1000);
-  if (location.protocol !== "file:") {
+  if (location.protocol !== "file:" && data.rev) {
     const next = () => setTimeout(() => look().then(next), 8000 + Math.random() * 4000);
     addEventListener("visibilitychange", look);
     next();

@@ -1,0 +1,872 @@
+package impact
+
+import (
+	"cmp"
+	"container/heap"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"bongsu/estate"
+)
+
+// A Standing keeps what each of some losses does to an estate, and follows the
+// estate as it changes, at the cost of what a change does: a thing is judged anew
+// where something that it needs came out otherwise, and no further. What it says
+// is what a new [Sweep] says, always. Different losses may be visited at the same
+// time, and nothing else may go on while it follows.
+type Standing struct {
+	m    *model // its own, changed in place
+	base *stood // the estate with nothing lost, and nothing recovered
+	held []*stood
+
+	idle  []node // gates out of use
+	seeds []node // where a change begins
+	wants bool   // a document that changed wants something, or did
+	ties  ties
+}
+
+// stood is one loss that is kept.
+type stood struct {
+	s *state
+	w *Sweep // it has lost the domains, and recovered; nil of the base
+	v *View
+
+	area   area
+	cone   area       // what may have another reason to be down than before
+	locks  []Deadlock // once asked for
+	asked  bool
+	moved  bool // the last change moved anything
+	turned bool // the last change turned what services come back, or which components hold
+}
+
+// An area is a set of nodes, and what each was.
+type area struct {
+	mark  []int32 // of each node: the epoch in which it was last in the area
+	epoch int32
+	nodes []node
+	was   []moment
+}
+
+// A moment is what a node is, or was before a change.
+type moment struct {
+	up, val, flag, held bool
+	when                time.Duration
+}
+
+func (a *area) has(n node) bool { return a.mark[n] == a.epoch }
+
+func (a *area) add(n node) bool {
+	if a.mark[n] == a.epoch {
+		return false
+	}
+	a.mark[n] = a.epoch
+	a.nodes = append(a.nodes, n)
+	return true
+}
+
+// begin empties the area, which nodes may be added to up to a number.
+func (a *area) begin(nodes int) {
+	for len(a.mark) < nodes {
+		a.mark = append(a.mark, 0)
+	}
+	a.epoch++
+	a.nodes, a.was = a.nodes[:0], a.was[:0]
+}
+
+// Stand keeps what the losses do, each given as the indices of its domains. The
+// engine goes over to it and is not to be used any more.
+func (e *Engine) Stand(losses [][]int) *Standing {
+	st := &Standing{m: e.m, base: &stood{s: e.m.base, v: &View{}}, held: make([]*stood, len(losses))}
+	for i, lost := range losses {
+		st.held[i] = &stood{v: &View{Lost: lost}}
+	}
+	return st
+}
+
+// Nodes is how large the estate is to a standing, which takes some 30 bytes for
+// each of them and each loss.
+func (e *Engine) Nodes() int { return e.m.nodes }
+
+// Engine returns an engine for the estate as it is now. It may be used until the
+// next change is followed.
+func (st *Standing) Engine() *Engine { return &Engine{m: st.m} }
+
+// Visit hands f the view of a loss, by its place among the losses.
+func (st *Standing) Visit(i int, f func(*View)) {
+	k := st.held[i]
+	if k.w == nil {
+		k.begin(st.m)
+	}
+	k.s.clock = 0
+	f(k.v)
+}
+
+// Turned reports whether the last change that was followed turned, in a loss,
+// whether a service or a part of one comes back or whether a component holds in
+// the end.
+func (st *Standing) Turned(i int) bool { return st.held[i].turned }
+
+// Moved reports whether the last change that was followed moved anything in a loss:
+// whether it goes down, comes back, when, and with which of its own actions.
+func (st *Standing) Moved(i int) bool { return st.held[i].moved || st.held[i].w == nil }
+
+// Stirred reports whether the last change that was followed did anything to a
+// thing in a loss, or to what it would have to wait for to come back.
+func (st *Standing) Stirred(i int, r estate.Ref) bool { return st.held[i].stirred(st.m.nodeOf(r)) }
+
+// PartStirred is like [Standing.Stirred] for a part of a service.
+func (st *Standing) PartStirred(i, service, part int) bool {
+	return st.held[i].stirred(st.m.partNode(service, part))
+}
+
+func (k *stood) stirred(n node) bool { return k.w == nil || k.area.has(n) || k.cone.has(n) }
+
+// begin loses the domains for the first time.
+func (k *stood) begin(m *model) {
+	k.w = (&Engine{m: m}).NewSweep()
+	k.s = k.w.s
+	k.w.when, k.w.began = make([]time.Duration, m.nodes), make([]time.Duration, len(m.actComp))
+	k.s.lose(k.v.Lost)
+	fell := append(slices.Clone(k.s.log.fell), m.down...)
+	slices.Sort(fell)
+	k.w.play()
+	k.settle()
+	k.see(fell)
+}
+
+// settle forgets how the state came about.
+func (k *stood) settle() {
+	t := k.s.log
+	k.s.log = nil
+	k.s.end(t)
+	k.s.order = k.s.order[:0]
+}
+
+// see makes the view anew. fell is what is down right after the loss, sorted.
+func (k *stood) see(fell []node) {
+	m := k.w.m
+	before := slices.DeleteFunc(slices.Clone(fell), func(n node) bool { return !m.base.val[n] })
+	k.v = &View{w: k.w, fell: fell, Lost: k.v.Lost, Delta: k.w.delta(fell, k.w.missed(before)), kept: k}
+	k.v.im = &Impact{Snapshot: m.snap, Lost: k.v.Lost, LostDomains: k.v.LostDomains, fallen: k.s, back: k.s}
+}
+
+// Renew goes over to a snapshot of which the changed documents differ in nothing
+// that impact looks at: titles, users, costs, objectives and the like. The caller
+// answers for it.
+func (st *Standing) Renew(s *estate.Snapshot, changed []estate.Ref) {
+	m := st.m
+	m.snap = s
+	st.seeds = st.seeds[:0]
+	for _, r := range changed {
+		st.seeds = append(st.seeds, m.own(r)...)
+	}
+	for _, k := range st.held {
+		k.turned, k.moved = false, false
+		if k.w == nil {
+			continue
+		}
+		k.v.im.Snapshot = s
+		k.area.begin(m.nodes)
+		for _, n := range st.seeds {
+			k.area.add(n)
+		}
+		st.stir(k)
+	}
+}
+
+// Follow goes over to a snapshot with the same names, of which no documents but
+// the changed ones differ; of the recounted ones, crews and limits, only the number
+// of people or slots does. It does nothing, and ok is false, where a document has
+// another number of actions or parts. The snapshot of before is not looked at: it
+// may be the same one, changed.
+func (st *Standing) Follow(s *estate.Snapshot, changed, recounted []estate.Ref) (ok bool) {
+	m := st.m
+	for _, r := range changed {
+		if !m.shaped(s, r) {
+			return false
+		}
+	}
+	m.snap = s
+	st.rewire(changed)
+	for _, r := range changed {
+		if r.Kind == estate.KindComponent {
+			m.rehost(r.Index)
+		}
+	}
+	st.sow(slices.Concat(changed, recounted))
+	st.sowUnder(changed)
+	if !st.keepCycles(changed) {
+		m.sccNodes = nil
+		m.findCycles()
+	}
+	st.ties = m.tied()
+	st.again(st.base)
+	m.note()
+	st.each(st.again)
+	return true
+}
+
+// each calls f for the losses that were visited, on all processors.
+func (st *Standing) each(f func(*stood)) {
+	var (
+		wait sync.WaitGroup
+		next atomic.Int64
+	)
+	for range min(runtime.GOMAXPROCS(0), len(st.held)) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(st.held); i = int(next.Add(1)) - 1 {
+				if st.held[i].w != nil {
+					f(st.held[i])
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// shaped reports whether a document has the nodes of its own that it had.
+func (m *model) shaped(s *estate.Snapshot, r estate.Ref) bool {
+	switch r.Kind {
+	case estate.KindComponent:
+		return len(s.Components[r.Index].Actions) == int(m.firstAct[r.Index+1]-m.firstAct[r.Index])
+	case estate.KindService:
+		end := len(m.partService)
+		if r.Index+1 < len(m.firstPart) {
+			end = int(m.firstPart[r.Index+1])
+		}
+		return len(s.Services[r.Index].Parts) == end-int(m.firstPart[r.Index])
+	case estate.KindDomain, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
+	}
+	return true
+}
+
+// own lists the nodes that stand for a document, its parts and its actions.
+func (m *model) own(r estate.Ref) []node {
+	var out []node
+	switch r.Kind {
+	case estate.KindComponent:
+		out = append(out, m.compBase+node(r.Index))
+		for a, end := m.actions(int32(r.Index)); a < end; a++ {
+			out = append(out, a)
+		}
+	case estate.KindService:
+		out = append(out, m.svcBase+node(r.Index))
+		for j := range m.snap.Services[r.Index].Parts {
+			out = append(out, m.partNode(r.Index, j))
+		}
+	case estate.KindDomain, estate.KindCrew:
+		out = append(out, m.nodeOf(r))
+	case estate.KindLimit, estate.KindProbe, estate.KindOption:
+	}
+	return out
+}
+
+// wants returns the place of a document among the wants, or -1.
+func (m *model) wants(r estate.Ref) int {
+	switch r.Kind {
+	case estate.KindComponent:
+		return r.Index
+	case estate.KindService:
+		return len(m.snap.Components) + r.Index
+	case estate.KindDomain, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
+	}
+	return -1
+}
+
+// gates is the first node that stands for a condition and nothing else.
+func (m *model) gates() node { return m.actBase + node(len(m.actComp)) }
+
+// rewire builds the conditions of the changed documents anew, in place, and notes
+// their nodes as the seeds of the change. Gates out of use ask for nothing, and nothing asks
+// for them, until they serve another condition.
+func (st *Standing) rewire(changed []estate.Ref) {
+	m := st.m
+	b := builder{m: m, some: map[node]int{}, idle: st.idle, next: node(m.nodes)}
+	st.wants = false
+	for _, r := range changed {
+		for _, n := range m.own(r) {
+			b.at(n)
+			st.drop(&b, n)
+		}
+		if w := m.wants(r); w >= 0 && m.want[w] != none {
+			st.wants = true
+			n := m.want[w]
+			m.wanted[n] = slices.DeleteFunc(slices.Clone(m.wanted[n]), func(x int32) bool { return int(x) == w })
+			if n >= m.gates() {
+				b.at(n)
+				st.drop(&b, n)
+				b.idle = append(b.idle, n)
+			}
+		}
+	}
+	for _, r := range changed {
+		switch r.Kind {
+		case estate.KindDomain:
+			b.domain(r.Index)
+		case estate.KindComponent:
+			b.component(r.Index)
+		case estate.KindService:
+			b.service(r.Index)
+		case estate.KindCrew:
+			b.crew(r.Index)
+		case estate.KindLimit, estate.KindProbe, estate.KindOption:
+		}
+	}
+	st.idle = b.idle
+	m.grow(int(b.next))
+	st.seeds = b.nodes
+	for i, n := range b.nodes {
+		m.need[n] = b.need[i]
+		replace(&m.inputs, &m.ins[n], b.in[i])
+		for _, in := range b.in[i] {
+			insert(&m.ups, &m.outs[in], n)
+		}
+	}
+	for _, r := range changed {
+		if w := m.wants(r); w >= 0 && m.want[w] != none {
+			st.wants = true
+			m.wanted[m.want[w]] = append(slices.Clone(m.wanted[m.want[w]]), int32(w))
+		}
+	}
+}
+
+// drop takes away the inputs of a node, and takes those that are gates, which
+// belong to it alone, out of use.
+func (st *Standing) drop(b *builder, n node) {
+	m := st.m
+	for _, in := range m.in(n) {
+		remove(m.ups, &m.outs[in], n)
+		if in >= m.gates() {
+			b.at(in)
+			st.drop(b, in)
+			b.idle = append(b.idle, in)
+		}
+	}
+	replace(&m.inputs, &m.ins[n], nil)
+	m.need[n] = 0
+}
+
+// grow makes room for new gates.
+func (m *model) grow(nodes int) {
+	for m.nodes < nodes {
+		m.need = append(m.need, 0)
+		m.ins, m.outs = append(m.ins, span{}), append(m.outs, span{})
+		m.wanted, m.scc = append(m.wanted, nil), append(m.scc, -1)
+		m.nodes++
+	}
+}
+
+// replace makes a list of a packed one another.
+func replace(all *[]node, at *span, list []node) {
+	if n := int32(len(list)); at.room-at.from < n {
+		at.from = int32(len(*all))
+		*all = append(*all, list...)
+		at.to, at.room = at.from+n, at.from+n
+		return
+	}
+	at.to = at.from + int32(copy((*all)[at.from:at.room], list))
+}
+
+func insert(all *[]node, at *span, n node) {
+	if at.to == at.room { // twice the room, so that what is left behind is not more than there is
+		list := (*all)[at.from:at.to]
+		from := int32(len(*all))
+		*all = append(*all, list...)
+		to := int32(len(*all))
+		for range len(list) + 1 {
+			*all = append(*all, none)
+		}
+		*at = span{from, to, int32(len(*all))}
+	}
+	(*all)[at.to] = n
+	at.to++
+}
+
+func remove(all []node, at *span, n node) {
+	for i := at.from; i < at.to; i++ {
+		if all[i] == n {
+			at.to--
+			all[i] = all[at.to]
+			return
+		}
+	}
+}
+
+// rehost notes anew where a component stands.
+func (m *model) rehost(c int) {
+	for _, r := range m.stands[c] {
+		m.hosts[r.In] = slices.DeleteFunc(m.hosts[r.In], func(x int32) bool { return int(x) == c })
+	}
+	m.total[c], m.stands[c] = 0, m.snap.Components[c].Replicas
+	for _, r := range m.snap.Components[c].Replicas {
+		m.total[c] += int32(r.Count)
+		if at, found := slices.BinarySearch(m.hosts[r.In], int32(c)); !found {
+			m.hosts[r.In] = slices.Insert(m.hosts[r.In], at, int32(c))
+		}
+	}
+}
+
+// sow adds to the seeds the actions that there were enough people or slots for, and
+// are not any more, or the other way round.
+func (st *Standing) sow(changed []estate.Ref) {
+	m := st.m
+	enough := func(have, asked int) bool { return have < 0 || asked <= have }
+	turns := func(uses []estate.Use, i, was, is int) bool {
+		return slices.ContainsFunc(uses, func(u estate.Use) bool {
+			return u.Index == i && enough(was, u.Count) != enough(is, u.Count)
+		})
+	}
+	for _, r := range changed {
+		switch r.Kind {
+		case estate.KindCrew:
+			was, is := m.people[r.Index], m.snap.Crews[r.Index].People
+			m.people[r.Index] = is
+			for _, a := range m.out(m.nodeOf(r)) {
+				if m.isAction(a) && turns(m.action(a).Crew, r.Index, was, is) {
+					st.seeds = append(st.seeds, a)
+				}
+			}
+		case estate.KindLimit:
+			was, is := m.slots[r.Index], m.snap.Limits[r.Index].Slots
+			m.slots[r.Index] = is
+			for a := m.actBase; was != is && a < m.gates(); a++ {
+				if turns(m.action(a).Uses, r.Index, was, is) {
+					st.seeds = append(st.seeds, a)
+				}
+			}
+		case estate.KindDomain, estate.KindComponent, estate.KindService, estate.KindProbe, estate.KindOption:
+		}
+	}
+}
+
+func (m *model) action(a node) *estate.Action {
+	i := a - m.actBase
+	return &m.snap.Components[m.actComp[i]].Actions[m.actIndex[i]]
+}
+
+// sowUnder adds to the seeds what is in a domain that changed, and what stands, is
+// copied to or comes back there.
+func (st *Standing) sowUnder(changed []estate.Ref) {
+	m := st.m
+	var under area
+	for _, r := range changed {
+		if r.Kind == estate.KindDomain {
+			if under.mark == nil {
+				under.begin(m.nodes)
+			}
+			under.add(node(r.Index))
+		}
+	}
+	if under.mark == nil {
+		return
+	}
+	for i := 0; i < len(under.nodes); i++ {
+		for _, up := range m.out(under.nodes[i]) {
+			if up < m.compBase || up >= m.gates() {
+				under.add(up)
+			}
+		}
+	}
+	st.seeds = append(st.seeds, under.nodes...)
+	m.placedIn(under.has, func(c node) { st.seeds = append(st.seeds, c) })
+}
+
+// placedIn calls f for the components that stand, are copied to or come back in
+// one of some domains.
+func (m *model) placedIn(some func(node) bool, f func(c node)) {
+	in := func(d int) bool { return some(node(d)) }
+	for i := range m.snap.Components {
+		c := &m.snap.Components[i]
+		if slices.ContainsFunc(c.Replicas, func(r estate.Replica) bool { return in(r.In) }) ||
+			c.Data != nil && slices.ContainsFunc(c.Data.Copies, func(k estate.Copy) bool { return in(k.In) }) ||
+			slices.ContainsFunc(c.Actions, func(act estate.Action) bool { return slices.ContainsFunc(act.At, in) }) {
+			f(m.compBase + node(i))
+		}
+	}
+}
+
+// keepCycles reports whether the run-time cycles of before are those of now: no
+// changed document was in one or is. Whatever else runs in a cycle has the inputs
+// that it had.
+func (st *Standing) keepCycles(changed []estate.Ref) bool {
+	m := st.m
+	seen := map[node]bool{}
+	for _, r := range changed {
+		switch r.Kind {
+		case estate.KindComponent, estate.KindService, estate.KindCrew:
+		case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
+			continue // domains are in none
+		}
+		n := m.nodeOf(r)
+		if m.scc[n] >= 0 {
+			return false
+		}
+		clear(seen)
+		for stack := []node{n}; len(stack) > 0; {
+			v := stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			for _, i := range m.in(v) {
+				if i == n {
+					return false
+				}
+				if i >= m.compBase && !seen[i] {
+					seen[i] = true
+					stack = append(stack, i)
+				}
+			}
+		}
+	}
+	m.upward = sync.OnceValue(func() [][]node { return components(m.nodes, m.in) })
+	return true
+}
+
+// ties are the groups of nodes that may hold each other up in no time: run-time
+// cycles, and cycles through actions that take none. A group is judged as a whole.
+// Any other cycle takes time to go round, so nothing in it can be what it is only
+// because of itself, and it may be judged piece by piece.
+type ties struct {
+	of      []int32 // of each node: its group, or -1
+	members [][]node
+}
+
+func (m *model) tied() ties {
+	instant := func(a node) bool { return m.action(a).Takes.Likely <= 0 }
+	some := false
+	for i := range m.actComp {
+		some = some || instant(m.actBase+node(i))
+	}
+	if !some {
+		return ties{m.scc, m.sccNodes}
+	}
+	t := ties{of: make([]int32, m.nodes)}
+	var list []node
+	edges := make(map[node][]node)
+	for c := range m.total {
+		n := m.compBase + node(c)
+		list = nil
+		for a, end := m.actions(int32(c)); a < end; a++ {
+			if instant(a) {
+				list = append(list, a)
+			}
+		}
+		if list != nil {
+			edges[n] = append(list, m.in(n)...)
+		}
+	}
+	for _, group := range components(m.nodes, func(n node) []node {
+		if e, ok := edges[n]; ok {
+			return e
+		}
+		return m.in(n)
+	}) {
+		id := int32(-1)
+		if len(group) > 1 {
+			id = int32(len(t.members))
+			t.members = append(t.members, group)
+		}
+		for _, n := range group {
+			t.of[n] = id
+		}
+	}
+	return t
+}
+
+// grow makes room for new gates; w is the sweep that the state belongs to, if any.
+func (s *state) grow(w *Sweep) {
+	for n := len(s.val); n < s.m.nodes; n++ {
+		s.val, s.flag = append(s.val, true), append(s.flag, true)
+		s.count, s.rank, s.hyp = append(s.count, 0), append(s.rank, 0), append(s.hyp, -1)
+		if w != nil {
+			w.when = append(w.when, 0)
+		}
+	}
+	if len(s.stale) != len(s.m.sccNodes) {
+		s.stale = make([]bool, len(s.m.sccNodes))
+	}
+}
+
+// fallAgain finds what of the area is up right after the loss: all of it is taken
+// as up, then what cannot be is taken away. What is outside is as it was.
+func (k *stood) fallAgain() {
+	s, m := k.s, k.s.m
+	for _, n := range k.area.nodes {
+		s.val[n], s.flag[n], s.rank[n] = true, true, 0
+	}
+	for _, d := range k.v.Lost {
+		if k.area.has(node(d)) {
+			s.flag[d] = false
+		}
+	}
+	for _, n := range k.area.nodes {
+		s.count[n] = 0
+		for _, i := range m.in(n) {
+			if s.val[i] && s.rank[i] == 0 {
+				s.count[n]++
+			}
+		}
+		if !m.isComp(n) {
+			continue
+		}
+		c := n - m.compBase
+		s.living[c], s.direct[c] = 0, false
+		for i := range m.stands[c] {
+			if r := &m.stands[c][i]; s.val[r.In] {
+				s.living[c] += int32(r.Count)
+			}
+		}
+		for a, end := m.firstAct[c], m.firstAct[c+1]; a < end; a++ {
+			s.ran[a] = 0
+		}
+		s.flag[n] = s.holds(c)
+	}
+	for _, n := range k.area.nodes {
+		if !s.flag[n] || s.count[n] < m.need[n] {
+			s.fall(n)
+		}
+	}
+	s.spread()
+	for _, n := range k.area.nodes {
+		if m.isComp(n) {
+			s.held[n-m.compBase] = s.flag[n]
+		}
+	}
+}
+
+// now is what a node is.
+func (k *stood) now(n node) moment {
+	s := k.s
+	t := moment{up: s.val[n] && s.rank[n] == 0, val: s.val[n], flag: s.flag[n]}
+	if s.m.isComp(n) {
+		t.held = s.held[n-s.m.compBase]
+	}
+	if t.val && !t.up {
+		t.when = k.w.when[n]
+	}
+	return t
+}
+
+// mostRounds is how often an area grows by what came out otherwise, before it
+// grows by all that needs this.
+const mostRounds = 3
+
+// again brings one loss up to date: the seeds are judged, then what needs one that
+// came out otherwise together with them, until nothing outside does.
+func (st *Standing) again(k *stood) {
+	s, m, a := k.s, st.m, &k.area
+	s.grow(k.w)
+	a.begin(m.nodes)
+	for _, n := range st.seeds {
+		a.add(n)
+	}
+	st.close(k, 0)
+	s.area, s.clock = a, 0
+	for round, from := 1, 0; from < len(a.nodes); round++ {
+		k.fallAgain()
+		if k.w != nil {
+			k.recoverAgain()
+			k.settle()
+		}
+		size := len(a.nodes)
+		for i, n := range a.nodes[:size] {
+			if k.now(n) == a.was[i] {
+				continue
+			}
+			for _, up := range m.out(n) {
+				a.add(up)
+			}
+			if n < m.compBase {
+				m.placedIn(func(d node) bool { return d == n }, func(c node) { a.add(c) })
+			}
+		}
+		if round >= mostRounds {
+			for i := size; i < len(a.nodes); i++ {
+				for _, up := range m.out(a.nodes[i]) {
+					a.add(up)
+				}
+				st.close(k, i)
+			}
+		}
+		st.close(k, size)
+		if from = size; from == len(a.nodes) {
+			break
+		}
+	}
+	s.area = nil
+	if k.w != nil {
+		st.tell(k)
+	}
+}
+
+// close adds to an area what is judged together with what it has: the component
+// of each action, with its other actions, and what ties hold; and notes what all
+// of it was.
+func (st *Standing) close(k *stood, from int) {
+	m, a := st.m, &k.area
+	for i := from; i < len(a.nodes); i++ {
+		n := a.nodes[i]
+		if t := st.ties.of[n]; t >= 0 {
+			for _, x := range st.ties.members[t] {
+				a.add(x)
+			}
+		}
+		switch {
+		case m.isAction(n):
+			a.add(m.compBase + m.actComp[n-m.actBase])
+		case m.isComp(n):
+			for x, end := m.actions(n - m.compBase); x < end; x++ {
+				a.add(x)
+			}
+		}
+	}
+	for i := len(a.was); i < len(a.nodes); i++ {
+		a.was = append(a.was, k.now(a.nodes[i]))
+	}
+}
+
+// tell makes a view of what the area is now, and says what became of it.
+func (st *Standing) tell(k *stood) {
+	var (
+		s, m, a = k.s, st.m, &k.area
+		tells   = func(n node) bool { return n >= m.svcBase && n < m.crewBase || n >= m.partBase && n < m.actBase }
+		other   = st.wants
+	)
+	k.turned, k.moved = false, false
+	for i, n := range a.nodes {
+		if was, now := a.was[i], k.now(n); was != now {
+			other, k.moved = true, true
+			k.turned = k.turned || tells(n) && was.val != now.val || m.isComp(n) && was.flag != now.flag
+		}
+	}
+	k.v.im.Snapshot = m.snap
+	if other {
+		fell := make([]node, 0, len(k.v.fell)+len(a.nodes)/4)
+		for _, n := range k.v.fell {
+			if !a.has(n) {
+				fell = append(fell, n)
+			}
+		}
+		rest := len(fell)
+		for _, n := range a.nodes {
+			if !s.val[n] || s.rank[n] != 0 {
+				fell = append(fell, n)
+			}
+		}
+		if len(fell) > rest {
+			slices.Sort(fell)
+		}
+		k.see(fell)
+	}
+	st.stir(k)
+	if k.asked {
+		st.relock(k)
+	}
+}
+
+// stir finds what is down and waits for something in the area, directly or not.
+func (st *Standing) stir(k *stood) {
+	s, m, c := k.s, st.m, &k.cone
+	c.begin(m.nodes)
+	push := func(n node) {
+		if n >= m.compBase && !s.val[n] {
+			c.add(n)
+		}
+	}
+	for _, n := range k.area.nodes {
+		push(n)
+		for _, up := range m.out(n) {
+			push(up)
+		}
+	}
+	for i := 0; i < len(c.nodes); i++ {
+		n := c.nodes[i]
+		for _, up := range m.out(n) {
+			push(up)
+		}
+		if m.isAction(n) {
+			push(m.compBase + m.actComp[n-m.actBase])
+		}
+	}
+}
+
+// recoverAgain is [Sweep.play] of the area: what is outside comes up when it did.
+func (k *stood) recoverAgain() {
+	var (
+		w, s, m = k.w, k.s, k.s.m
+		bumps   []bump
+		queue   finishes
+		now     time.Duration
+		timed   int
+		next    int
+	)
+	s.begin()
+	for _, n := range k.area.nodes {
+		for _, i := range m.in(n) {
+			switch {
+			case k.area.has(i) || !s.val[i] || s.rank[i] == 0:
+			case s.val[n]:
+				s.count[n]++
+			default:
+				bumps = append(bumps, bump{w.when[i], n})
+			}
+		}
+		if m.isComp(n) && !s.held[n-m.compBase] {
+			for a, end := m.actions(n - m.compBase); a < end; a++ {
+				if s.val[a] {
+					s.offer(a)
+				}
+			}
+		}
+	}
+	slices.SortFunc(bumps, func(a, b bump) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.n, b.n)) })
+	for {
+		for ; next < len(bumps) && bumps[next].at <= now; next++ {
+			n := bumps[next].n
+			s.count[n]++
+			s.check(n)
+		}
+		s.raise()
+		for ; timed < len(s.log.rose); timed++ {
+			w.when[s.log.rose[timed]] = now
+		}
+		for _, a := range s.ready {
+			w.began[a] = now
+			heap.Push(&queue, finish{now + s.action(a).Takes.Likely, a})
+		}
+		s.ready = s.ready[:0]
+		switch {
+		case len(queue) > 0 && (next == len(bumps) || queue[0].at <= bumps[next].at):
+			now = queue[0].at
+		case next < len(bumps):
+			now = bumps[next].at
+		default:
+			return
+		}
+		for len(queue) > 0 && queue[0].at == now {
+			done, _ := heap.Pop(&queue).(finish)
+			s.act(done.action)
+		}
+	}
+}
+
+// deadlocks is [View.Deadlocks], once.
+func (k *stood) deadlocks() []Deadlock {
+	if !k.asked {
+		down := k.v.stuck()
+		k.locks, k.asked = k.s.deadlocksAmong(down, func() []node { return down }), true
+	}
+	return k.locks
+}
+
+// relock finds the deadlocks anew among what the change stirred. Others hang on
+// nothing that it touched.
+func (st *Standing) relock(k *stood) {
+	kept := slices.DeleteFunc(slices.Clone(k.locks), func(d Deadlock) bool {
+		return slices.ContainsFunc(d.Cycle, func(r estate.Ref) bool { return k.stirred(st.m.nodeOf(r)) })
+	})
+	down := slices.Sorted(slices.Values(k.cone.nodes))
+	k.locks = append(kept, k.s.deadlocksAmong(down, k.v.stuck)...)
+	slices.SortFunc(k.locks, byCycle)
+}

@@ -1,0 +1,352 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"bongsu/claim"
+	"bongsu/internal/kv"
+	"bongsu/internal/postgres"
+	"bongsu/settle"
+	"bongsu/status"
+	"bongsu/web/public"
+)
+
+// ClaimOptions are what a public node takes damage reports with.
+type ClaimOptions struct {
+	Master   *claim.Master
+	Log      note.Signer // of decisions and of recourse packs
+	Postgres string      // connection string; empty: the public store keeps claims and book
+	Papers   claim.Vault // nil: papers are kept with the claims
+	Auto     bool        // a window opens by itself when an incident is told
+	Template claim.Template
+	Banks    map[string]settle.Debtor // own accounts, by name
+	Calm     int                      // reports a minute above which a proof of work is asked for
+	Burst    int                      // of one network, at once
+}
+
+// Claims are the long-lived parts by which a public node takes damage reports, decides and pays.
+type claims struct {
+	p       *Public
+	o       *ClaimOptions
+	keeper  *claim.Keeper // nil: PostgreSQL
+	db      *postgres.DB
+	intake  *claim.Intake
+	office  *claim.Office
+	cashier *settle.Cashier
+	sweep   func(ctx context.Context, begun time.Time) (int, error) // of papers that no claim has
+	seen    outages
+	told    *public.Gatherer // what everybody may know
+}
+
+// commits is how many commits of reports are under way at once at one node.
+const commits = 4
+
+// openClaims builds them; nothing runs yet.
+func (p *Public) openClaims(ctx context.Context) (*claims, error) {
+	o := p.o.Claims
+	c := &claims{p: p, o: o, seen: outages{store: p.store, board: p.board}}
+	var ledger claim.Ledger
+	book := settle.NewBook(p.store)
+	if o.Postgres != "" {
+		db, err := postgres.Open(ctx, o.Postgres)
+		if err != nil {
+			return nil, err
+		}
+		claims := db.Claims(o.Master)
+		if o.Papers != nil {
+			claims.PapersIn(o.Papers)
+		}
+		c.db, c.sweep, ledger, book = db, claims.Sweep, claims, db.Book()
+	} else {
+		c.keeper = claim.NewKeeper(p.store, o.Master)
+		if o.Papers != nil {
+			c.keeper.PapersIn(o.Papers)
+		}
+		c.sweep, ledger = c.keeper.Sweep, c.keeper
+	}
+	c.intake = claim.NewIntake(ledger)
+	c.office = &claim.Office{
+		Store: p.store, Ledger: ledger, Intake: c.intake, Outages: c.seen.of, Titles: c.titles, Page: c.services, Log: p.log,
+	}
+	coupons, err := o.Master.Derive("coupons")
+	if err != nil {
+		return nil, err
+	}
+	log := &settle.Log{Store: p.store, Key: o.Log}
+	c.cashier = &settle.Cashier{
+		Store: p.store, Ledger: ledger, Book: book, Log: log, Outages: c.seen.of, Budget: c.budget, Coupons: coupons,
+		Debtor: func(bank string) (settle.Debtor, bool) {
+			d, ok := o.Banks[bank]
+			return d, ok
+		},
+	}
+	c.told = &public.Gatherer{Publisher: c.office, Statistician: c.cashier, Checkpoint: log.Checkpoint, Log: p.log}
+	return c, nil
+}
+
+// budget is what the active policy may cost in all.
+func (c *claims) budget(ctx context.Context, incident string) (int64, error) {
+	p, err := c.office.Active(ctx, incident)
+	if errors.Is(err, claim.ErrNoPolicy) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return p.Budget, nil
+}
+
+// pages are what the public pages are made of.
+func (c *claims) pages() *public.Claims {
+	return &public.Claims{
+		Teller: c.told, Taker: c.office, Asker: c.office.Ledger, Giver: c.office, Ender: c.office, Prover: c.cashier, Surge: c.o.Calm, Burst: c.o.Burst,
+	}
+}
+
+// run takes reports in, and does what has to be done once for all nodes, until ctx ends.
+func (c *claims) run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	if c.db != nil {
+		defer c.db.Close()
+	}
+	wg.Go(func() { c.intake.Run(ctx, commits) })
+	wg.Go(func() { c.told.Run(ctx, gatherEvery) })
+	if c.keeper != nil {
+		wg.Go(func() {
+			if err := c.keeper.Follow(ctx, nil); err != nil && ctx.Err() == nil {
+				c.p.log.Error("the list of claims stands still", "err", err)
+			}
+		})
+	}
+	for ctx.Err() == nil {
+		l, err := kv.Campaign(ctx, c.p.store, kv.Claim{Key: claimLeader, Value: []byte(c.p.o.Site), TTL: c.p.o.Lease})
+		if err != nil {
+			if ctx.Err() == nil {
+				c.p.log.Debug("nobody looks after claims from here", "err", err)
+				pause(ctx, time.Second)
+			}
+			continue
+		}
+		reign, stop := during(ctx, l.Done())
+		c.lookAfter(reign)
+		stop()
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		if err := l.Close(closing); err != nil {
+			c.p.log.Debug("lease left to run out", "err", err)
+		}
+		cancel()
+	}
+	return nil
+}
+
+// claimLeader is held by the one node that looks after claims.
+const claimLeader = "claim-leader"
+
+// How often the node that looks after claims looks.
+const (
+	gatherEvery = 2 * time.Second  // what everybody may know; at every node
+	lookEvery   = time.Second      // for incidents that need a window
+	flagEvery   = time.Minute      // for duplicates
+	cleanEvery  = 10 * time.Minute // for what is kept too long
+)
+
+// lookAfter opens windows, looks for duplicates and erases what is over, until ctx ends.
+func (c *claims) lookAfter(ctx context.Context) {
+	look, flag, clean := time.NewTicker(lookEvery), time.NewTicker(flagEvery), time.NewTicker(cleanEvery)
+	defer look.Stop()
+	defer flag.Stop()
+	defer clean.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+			err = errors.Join(c.seen.keep(ctx), c.openWindows(ctx))
+		case <-flag.C:
+			err = c.flag(ctx)
+		case <-clean.C:
+			_, err = c.office.Retain(ctx)
+			if _, serr := c.sweep(ctx, time.Now().Add(-claim.MoveTime)); serr != nil {
+				err = errors.Join(err, serr)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			c.p.log.Warn("claims are not looked after as they should be", "err", err)
+		}
+	}
+}
+
+// openWindows opens a window for each incident that is told of and has none.
+func (c *claims) openWindows(ctx context.Context) error {
+	if !c.o.Auto {
+		return nil
+	}
+	state := c.p.board.State()
+	var errs []error
+	for i := range state.Incidents {
+		inc := &state.Incidents[i]
+		if !inc.EndedAt.IsZero() || inc.Impact == "none" || inc.Impact == "maintenance" {
+			continue
+		}
+		if _, err := c.office.Window(ctx, inc.ID); !errors.Is(err, claim.ErrNotFound) {
+			errs = append(errs, err)
+			continue
+		}
+		if _, err := c.office.Prepare(ctx, inc.ID, c.o.Template, "policy"); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		c.p.log.Info("reports of damage are taken in", "incident", inc.ID)
+	}
+	return errors.Join(errs...)
+}
+
+// incident is what is told of one incident; nil: nothing is, or not any more.
+func (c *claims) incident(id string) (*status.State, *status.Incident) {
+	state := c.p.board.State()
+	for i := range state.Incidents {
+		if state.Incidents[i].ID == id {
+			return state, &state.Incidents[i]
+		}
+	}
+	return state, nil
+}
+
+func (c *claims) titles(incident string) map[string]string {
+	if _, inc := c.incident(incident); inc != nil {
+		return inc.Title
+	}
+	return nil
+}
+
+// services are those of the page, the ones that the incident hit first.
+func (c *claims) services(incident string) []claim.Service {
+	state, inc := c.incident(incident)
+	hit := map[string]bool{}
+	if inc != nil {
+		for _, i := range inc.Intervals {
+			hit[i.Service] = true
+		}
+	}
+	all := make([]claim.Service, 0, len(state.Catalog.Services))
+	for i := range state.Catalog.Services {
+		s := &state.Catalog.Services[i]
+		one := claim.Service{Named: claim.Named{Name: s.Name, Title: s.Title}, Paid: s.Paid}
+		for _, p := range s.Parts {
+			one.Parts = append(one.Parts, claim.Named{Name: p.Name, Title: p.Title})
+		}
+		all = append(all, one)
+	}
+	slices.SortStableFunc(all, func(a, b claim.Service) int {
+		switch {
+		case hit[a.Name] == hit[b.Name]:
+			return 0
+		case hit[a.Name]:
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+func (c *claims) flag(ctx context.Context) error {
+	windows, err := c.office.Windows(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range windows {
+		if _, err := c.office.Flag(ctx, windows[i].Incident); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outages are what control signed of who was down when. They are kept beside the claims, since
+// an incident leaves the page long before the last claim is paid.
+type outages struct {
+	store kv.Store
+	board *board
+
+	mu   sync.Mutex
+	kept map[string]string // by incident, what was last written
+}
+
+const outagePrefix = "claim/o/"
+
+type storedOutage struct {
+	V         int               `json:"v"`
+	Ended     bool              `json:"ended"`
+	Intervals []status.Interval `json:"intervals"`
+}
+
+// of returns what is recorded of an incident: what is told now, else what was kept.
+func (o *outages) of(incident string) (claim.Outages, bool) {
+	list := o.intervals(incident)
+	if list == nil {
+		return claim.Outages{}, false
+	}
+	return claim.NewOutages(list, time.Now()), true
+}
+
+// intervals are what is recorded of an incident; nil: nothing is known of it.
+func (o *outages) intervals(incident string) []status.Interval {
+	state := o.board.State()
+	for i := range state.Incidents {
+		if state.Incidents[i].ID == incident {
+			return append([]status.Interval{}, state.Incidents[i].Intervals...)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	e, ok, err := o.store.Get(ctx, outagePrefix+incident)
+	if err != nil || !ok {
+		return nil
+	}
+	var s storedOutage
+	if json.Unmarshal(e.Value, &s) != nil || s.V != 1 {
+		return nil
+	}
+	return s.Intervals
+}
+
+// keep writes down what is told.
+func (o *outages) keep(ctx context.Context) error {
+	state := o.board.State()
+	for i := range state.Incidents {
+		inc := &state.Incidents[i]
+		if len(inc.Intervals) == 0 {
+			continue
+		}
+		value, err := json.Marshal(storedOutage{1, !inc.EndedAt.IsZero(), inc.Intervals})
+		if err != nil {
+			return fmt.Errorf("keep the outages of %s: %w", inc.ID, err)
+		}
+		o.mu.Lock()
+		same := o.kept[inc.ID] == string(value)
+		o.mu.Unlock()
+		if same {
+			continue
+		}
+		if _, err := o.store.Commit(ctx, kv.Txn{Do: []kv.Op{{Key: outagePrefix + inc.ID, Value: value}}}); err != nil {
+			return fmt.Errorf("keep the outages of %s: %w", inc.ID, err)
+		}
+		o.mu.Lock()
+		if o.kept == nil {
+			o.kept = map[string]string{}
+		}
+		o.kept[inc.ID] = string(value)
+		o.mu.Unlock()
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package settle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bongsu/claim"
+	"bongsu/claim/paper"
+)
+
+// Answered says what [Cashier.Results] did.
+type Answered struct {
+	Paid     int      `json:"paid"`
+	Returned int      `json:"returned"` // back at the desk
+	Same     int      `json:"same"`     // answered so before: nothing was done
+	Odd      []string `json:"odd"`      // answers that fit nothing
+}
+
+// ReadResults reads the bank's answer: pain.002 or the result CSV, told apart by themselves; in UTF-8, with a mark or
+// without, UTF-16 with a mark, or EUC-KR. idsOf finds the payments of a message that was rejected as a whole.
+func ReadResults(data []byte, idsOf func(message string) []string) ([]Result, error) {
+	switch {
+	case len(data) > mostAnswer:
+		return nil, fmt.Errorf("%w: it is larger than %d bytes", errFile, mostAnswer)
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		return nil, fmt.Errorf("%w: it is an archive or a workbook: save the sheet as CSV", errFile)
+	case bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))), []byte("<")):
+		return ReadPain002(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))), idsOf) // it says itself how it is encoded
+	}
+	text, err := paper.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w: save it as CSV UTF-8", errFile, err)
+	}
+	if text = strings.TrimPrefix(text, "\ufeff"); strings.HasPrefix(strings.TrimSpace(text), "<") { // UTF-16
+		return ReadPain002(strings.NewReader(text), idsOf)
+	}
+	return ReadCSV(strings.NewReader(text))
+}
+
+// Results takes the bank's answer, see [ReadResults]. A file that cannot be read whole changes nothing ([ErrAnswer]). A payment that
+// is answered twice, differently, in one file is left as it is and told. It may be repeated.
+func (c *Cashier) Results(ctx context.Context, data []byte, by string) (Answered, error) {
+	done := Answered{Odd: []string{}}
+	var lookup error
+	results, err := ReadResults(data, func(message string) []string {
+		ids, err := c.payout().Message(ctx, message)
+		lookup = errors.Join(lookup, err)
+		return ids
+	})
+	if err := errors.Join(err, lookup); err != nil {
+		return done, err
+	}
+	results, odd := once(results)
+	done.Odd = append(done.Odd, odd...)
+	_, odd, err = c.payout().Apply(ctx, results, c.now())
+	done.Odd = append(done.Odd, odd...)
+	if err != nil {
+		return done, err
+	}
+	ids, err := c.claimsOf(ctx, results)
+	if err != nil {
+		return done, err
+	}
+	changed, err := c.follow(ctx, ids, by)
+	for i := range changed {
+		switch changed[i].State {
+		case claim.Paid:
+			done.Paid++
+		case claim.Returned:
+			done.Returned++
+		}
+	}
+	done.Same = max(0, len(results)-done.Paid-done.Returned-len(odd))
+	return done, err
+}
+
+// once keeps one of several answers that are the same, and none of those that differ.
+func once(results []Result) (kept []Result, odd []string) {
+	at := map[string]int{}
+	differ := map[string]bool{}
+	for _, r := range results {
+		i, twice := at[r.ID]
+		switch {
+		case !twice:
+			at[r.ID] = len(kept)
+			kept = append(kept, r)
+		case kept[i].Done != r.Done && !differ[r.ID]:
+			differ[r.ID] = true
+			odd = append(odd, fmt.Sprintf("payment %q is answered twice in this file, once as done and once as not: neither was applied, ask the bank", clip(r.ID, 40)))
+		}
+	}
+	return slices.DeleteFunc(kept, func(r Result) bool { return differ[r.ID] }), odd
+}
+
+// claimsOf finds the claims that answers are about.
+func (c *Cashier) claimsOf(ctx context.Context, results []Result) ([]string, error) {
+	found := make([]string, len(results))
+	if err := together(ctx, len(results), func(ctx context.Context, i int) error {
+		e, _, err := c.Store.Get(ctx, idPrefix+results[i].ID)
+		_, found[i], _ = strings.Cut(string(e.Value), "/")
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("apply results: %w", err)
+	}
+	slices.Sort(found)
+	found = slices.Compact(found)
+	if len(found) > 0 && found[0] == "" {
+		found = found[1:]
+	}
+	return found, nil
+}
+
+// Explain says what a bank's reason means, by language: the codes of ISO 20022's external code set that returned
+// credit transfers have. A code that is not known is told as it is.
+func Explain(code string) map[string]string {
+	type words = map[string]string
+	switch code {
+	case "AC01", "AC02", "AC03", "RR01":
+		return words{"ko": "계좌번호가 올바르지 않습니다.", "en": "the account number is not right"}
+	case "AC04", "AC07":
+		return words{"ko": "해지된 계좌입니다.", "en": "the account is closed"}
+	case "AC06":
+		return words{"ko": "거래가 정지된 계좌입니다.", "en": "the account is blocked"}
+	case "AC13", "AC14", "AG01", "AG03":
+		return words{"ko": "이 계좌로는 입금할 수 없습니다(계좌 종류 또는 거래 제한).", "en": "the account cannot take such payments"}
+	case "AM02", "AM14":
+		return words{"ko": "입금 한도를 초과했습니다.", "en": "the amount is more than the account may take"}
+	case "AM04":
+		return words{"ko": "출금 계좌의 잔액이 부족합니다.", "en": "the company's own account had too little money"}
+	case "AM05", "DUPL":
+		return words{"ko": "은행이 중복 지급으로 판단했습니다.", "en": "the bank took it for a payment made twice"}
+	case "BE01", "BE06", "BE22", "RR03", "NM01":
+		return words{"ko": "예금주명이 신고하신 이름과 다릅니다.", "en": "the name of the account's holder is not the one that was given"}
+	case "MD07":
+		return words{"ko": "예금주가 사망한 것으로 등록되어 있습니다.", "en": "the holder of the account has died"}
+	case "RC01", "RC04", "RC08", "AG02":
+		return words{"ko": "은행 코드가 올바르지 않습니다.", "en": "the code of the bank is not right"}
+	case "MS02", "MS03", "NARR":
+		return words{"ko": "은행이 사유를 밝히지 않았습니다.", "en": "the bank does not say why"}
+	case "RJCT":
+		return words{"ko": "은행이 지급 파일 전체를 반려했습니다.", "en": "the bank rejected the whole file"}
+	case "TM01", "DT01":
+		return words{"ko": "은행의 처리 시간이 지났습니다.", "en": "it came after the bank's cut-off time"}
+	}
+	if code == "" {
+		return words{"ko": "은행이 지급하지 못했습니다.", "en": "the bank could not pay it"}
+	}
+	return words{"ko": "은행이 지급하지 못했습니다(사유 코드 " + code + ").", "en": "the bank could not pay it, code " + code}
+}

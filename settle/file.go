@@ -1,0 +1,168 @@
+package settle
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bongsu/claim"
+	"bongsu/claim/policy"
+)
+
+// Files that a batch is written as.
+const (
+	FileCSV       = "csv"       // firm banking
+	FilePain001   = "pain.001"  // ISO 20022
+	FileCredit    = "credit"    // on bills
+	FilePoints    = "points"    // of an account
+	FileCoupon    = "coupon"    // codes
+	FileExtension = "extension" // hours
+)
+
+// Files returns the formats that a batch of a form can be written as, the usual one first.
+func Files(f policy.Form) []string {
+	switch f {
+	case policy.Money:
+		return []string{FileCSV, FilePain001}
+	case policy.Credit:
+		return []string{FileCredit}
+	case policy.Points:
+		return []string{FilePoints}
+	case policy.Coupon:
+		return []string{FileCoupon}
+	case policy.Extension:
+		return []string{FileExtension}
+	case policy.Nothing:
+	}
+	return nil
+}
+
+// File writes the file of a batch: format is csv, pain.001, credit (on bills), coupon, points or extension, or empty for the usual one of
+// its form. Payee data are looked at for it, which is written down under who. The same batch gives the same bytes,
+// and nothing is written when something of it cannot be.
+func (c *Cashier) File(ctx context.Context, batch, format, who string, w io.Writer) (name string, err error) {
+	if who == "" {
+		return "", errors.New("who writes the file of payees, which is written down, is missing")
+	}
+	b, items, err := c.Batch(ctx, batch)
+	if err != nil {
+		return "", err
+	}
+	known := Files(b.Form)
+	if format = cmp.Or(format, slices.Concat(known, []string{""})[0]); !slices.Contains(known, format) {
+		return "", fmt.Errorf("%w: batch %s gives %s: expected %s, not %q", ErrFormat, b.ID, b.Form, strings.Join(known, " or "), format)
+	}
+	if !b.goesOut() {
+		return "", fmt.Errorf("%w: %s is %s, its file is not to be written", ErrState, b.ID, b.State)
+	}
+	var out bytes.Buffer
+	name = b.ID + "." + format + ".csv"
+	memo := cmp.Or(c.Memo, "서비스 장애 보상")
+	switch format {
+	case FileCSV:
+		name = b.ID + ".csv"
+		err = WriteCSV(ctx, &out, b, items, c.payees(&b, items, who), memo)
+	case FilePain001:
+		name = b.ID + ".xml"
+		from, ok := Debtor{}, false
+		if c.Debtor != nil {
+			from, ok = c.Debtor(b.Bank)
+		}
+		if !ok {
+			return "", fmt.Errorf("%w: the company's own account %q is not configured, and pain.001 names it", ErrPayee, b.Bank)
+		}
+		err = WritePain001(ctx, &out, b, items, from, c.payees(&b, items, who), memo)
+	case FileCoupon:
+		err = c.coupons(&out, b, items)
+	case FileExtension:
+		err = c.extensions(ctx, &out, b, items)
+	default:
+		err = WriteGrants(&out, b, items, func(id string) (string, error) { return c.account(ctx, id) })
+	}
+	if err != nil {
+		return "", err
+	}
+	if _, err := w.Write(out.Bytes()); err != nil {
+		return "", fmt.Errorf("write %s: %w", name, err)
+	}
+	return name, nil
+}
+
+// account is the pseudonym that the company's own systems know a claimant by.
+func (c *Cashier) account(ctx context.Context, id string) (string, error) {
+	x, err := c.Ledger.Claim(ctx, id)
+	if err == nil && x.Account == "" {
+		err = fmt.Errorf("%w: claim %s names no account", ErrPayee, id)
+	}
+	return x.Account, err
+}
+
+// payees opens the personal data of claims, several at a time ahead of who asks in order.
+func (c *Cashier) payees(b *Batch, items []Item, who string) Payees {
+	ready := map[string]claim.Personal{}
+	at := 0
+	return func(ctx context.Context, id string) (Payee, error) {
+		if _, ok := ready[id]; !ok {
+			for at < len(items) && items[at].Claim != id {
+				at++
+			}
+			chunk := items[at:min(at+10*atOnce, len(items))]
+			opened := make([]claim.Personal, len(chunk))
+			if err := together(ctx, len(chunk), func(ctx context.Context, i int) error {
+				var err error
+				if opened[i], err = c.Ledger.Open(ctx, chunk[i].Claim, who, "payout "+b.ID); err != nil {
+					err = fmt.Errorf("%w: %s", err, chunk[i].Claim)
+				}
+				return err
+			}); err != nil {
+				return Payee{}, err
+			}
+			clear(ready)
+			for i := range chunk {
+				ready[chunk[i].Claim] = opened[i]
+			}
+		}
+		p := ready[id]
+		if !p.Banked() {
+			return Payee{}, fmt.Errorf("%w: claim %s names no bank account any more: drop the batch and draft another", ErrPayee, id)
+		}
+		return Payee{Holder: p.Holder, Bank: p.Bank, Number: p.Number}, nil
+	}
+}
+
+// Coupon is the code of a payment in coupons: the same whenever it is asked for, unique,
+// and not to be guessed without the key, at 80 bits.
+func (c *Cashier) Coupon(it *Item) (string, error) {
+	if len(c.Coupons) < 16 {
+		return "", fmt.Errorf("%w: no key of coupon codes is configured, or it is shorter than 16 bytes", ErrFormat)
+	}
+	h := hmac.New(sha256.New, c.Coupons)
+	h.Write([]byte("bongsu coupon\x00" + it.ID))
+	s := base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").EncodeToString(h.Sum(nil)[:10])
+	return s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:], nil
+}
+
+// coupons writes the codes for the system that redeems them.
+func (c *Cashier) coupons(w io.Writer, b Batch, items []Item) error {
+	return writeRows(w, b, items, []string{"id", "code", "amount", "currency", "rule"}, func(it *Item) ([]string, error) {
+		code, err := c.Coupon(it)
+		return []string{it.ID, code, strconv.FormatInt(it.Amount, 10), b.Currency, it.About.Rule}, err
+	})
+}
+
+// extensions writes by how much whose subscription is extended.
+func (c *Cashier) extensions(ctx context.Context, w io.Writer, b Batch, items []Item) error {
+	return writeRows(w, b, items, []string{"id", "account", "service", "hours", "rule"}, func(it *Item) ([]string, error) {
+		a, err := c.account(ctx, it.Claim)
+		return []string{it.ID, a, it.About.Service, strconv.FormatInt(it.Hours, 10), it.About.Rule}, err
+	})
+}

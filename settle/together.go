@@ -1,0 +1,36 @@
+package settle
+
+import (
+	"context"
+	"sync"
+)
+
+// atOnce is how many reads of the store go on at a time: a quorum answers many for the
+// price of one.
+const atOnce = 16
+
+// together calls do for 0 to n-1, several at a time, and returns the first error.
+func together(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(atOnce, n) {
+		wg.Go(func() {
+			for i := range next {
+				if err := do(ctx, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for i := range n {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return context.Cause(ctx)
+}

@@ -1,0 +1,252 @@
+//go:build real
+
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// A tab is one page of a real Chromium. What it writes to its console as an error or a
+// warning, a refused style among it, fails the test.
+type browserTab struct {
+	t   *testing.T
+	ctx context.Context //nolint:containedctx // a tab of chromedp is its context
+	url string
+
+	mu   sync.Mutex
+	said []string
+}
+
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	opts := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath("/usr/bin/chromium"), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.NoDefaultBrowserCheck, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("hide-scrollbars", true), chromedp.WindowSize(1280, 1000),
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// open is a tab in which somebody has logged in, without scripts.
+func openTab(browser context.Context, t *testing.T, b *bench, name, lang string) *browserTab {
+	t.Helper()
+	server := httptest.NewServer(b.s)
+	ctx, cancel := chromedp.NewContext(browser)
+	t.Cleanup(func() {
+		cancel()
+		server.CloseClientConnections()
+		server.Close()
+	})
+	p := &browserTab{t: t, ctx: ctx, url: server.URL}
+	messages := chromedp.Console(ctx)
+	go func() {
+		for m, err := range messages {
+			if err != nil {
+				return
+			}
+			if m.Type == chromedp.ConsoleError || m.Type == chromedp.ConsoleWarning || m.Type == chromedp.ConsoleException {
+				p.mu.Lock()
+				p.said = append(p.said, string(m.Type)+": "+m.Text+" "+m.URL)
+				p.mu.Unlock()
+			}
+		}
+	}()
+	mustDo(ctx, t, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": lang}}, network.SetExtraHTTPHeaders)
+	if name != "" {
+		p.do(chromedp.Navigate(p.url+"/login"), chromedp.SendKeys(chromedp.CSS("#name"), name), chromedp.SendKeys(chromedp.CSS("#password"), "pw "+name),
+			chromedp.Click(chromedp.CSS("main form button")), chromedp.WaitVisible(chromedp.CSS(".who")))
+	}
+	return p
+}
+
+func mustDo[P, R any](ctx context.Context, t *testing.T, params P, cmd cdp.Command[P, R]) {
+	t.Helper()
+	if _, err := chromedp.Call(ctx, cmd, params); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *browserTab) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, 30*time.Second)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		where, _ := chromedp.Run(p.ctx, chromedp.Location())
+		p.t.Fatalf("at %s: %v", where, err)
+	}
+}
+
+func eval[T any](p *browserTab, js string, opts ...chromedp.EvaluateOption) T {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](js, opts...))
+	if err != nil {
+		p.t.Fatalf("%s: %v", js, err)
+	}
+	return v
+}
+
+// clean fails when the console of the browser holds anything.
+func (p *browserTab) clean(where string) {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, line := range p.said {
+		p.t.Errorf("%s: the browser's console says %s", where, line)
+	}
+	p.said = nil
+}
+
+// shot keeps a picture where BONGSU_SHOTS says, for people to look at.
+func (p *browserTab) shot(name string) {
+	p.t.Helper()
+	dir := os.Getenv("BONGSU_SHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *browserTab) scheme(name string) {
+	p.t.Helper()
+	mustDo(p.ctx, p.t, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}}, emulation.SetEmulatedMedia)
+}
+
+// axe is the checker of accessibility that tools/real-deps.sh fetches.
+func axe(t *testing.T) string {
+	t.Helper()
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "bongsu", "axe-core", "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Fatalf("axe-core is not there: sh tools/real-deps.sh fetches it: %v", err)
+	}
+	return string(b)
+}
+
+func (p *browserTab) axe(where, run string) {
+	p.t.Helper()
+	var found []string
+	if err := json.Unmarshal([]byte(eval[string](p, run, chromedp.EvalAwaitPromise)), &found); err != nil {
+		p.t.Fatal(err)
+	}
+	for _, f := range found {
+		p.t.Errorf("%s: %s", where, f)
+	}
+}
+
+// RunAxe is WCAG 2.0 to 2.2, levels A and AA, and its best practices.
+const runAxe = `axe.run(document, {runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}, resultTypes: ["violations"]})
+	.then((r) => JSON.stringify(r.violations.map((v) => v.id + ": " + v.help + ": " + v.nodes.slice(0, 4).map((n) => n.target.join(" ") + " " + (n.any[0]?.message ?? "")).join(" | "))))`
+
+// What depends on the colours.
+var runAxeColours = strings.Replace(runAxe, `type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]`, `type: "rule", values: ["color-contrast", "link-in-text-block"]`, 1)
+
+// sticksOut names what is wider than the window.
+const sticksOut = `[...document.querySelectorAll("body *")].filter((e) => !e.closest(".scroll, svg") && e.getBoundingClientRect().right > innerWidth + 1)
+	.map((e) => e.tagName + "." + e.className + " " + e.id).slice(0, 5)`
+
+// A look is a page that the browser opens, as whom.
+type look struct{ as, name, path string }
+
+func (b *bench) looks() []look {
+	one := "/claims/"
+	return []look{
+		{"", "login", "/login"},
+		{"lee", "queue", "/claims?incident=fire"},
+		{"lee", "claim", one + b.ids[0]},
+		{"lee", "hostile", one + b.ids[4]},
+		{"agent", "questions", "/questions"},
+	}
+}
+
+// TestRealAxe walks every page, light and dark, narrow and wide: axe finds nothing,
+// nothing sticks out to the side, and the console is silent.
+func TestRealAxe(t *testing.T) {
+	browser, checker := chromium(t), axe(t)
+	b := newBench(t)
+	b.fast = true
+	fill(b)
+	for _, l := range []string{"ko", "en"} {
+		var p *browserTab
+		as := "-"
+		for _, page := range b.looks() {
+			if page.as != as {
+				p, as = openTab(browser, t, b, page.as, l), page.as
+			}
+			p.scheme("light")
+			p.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(p.url+page.path), chromedp.WaitVisible(chromedp.CSS("h1")))
+			eval[bool](p, checker+";true")
+			for _, width := range []int64{1280, 360} {
+				p.do(chromedp.EmulateViewport(width, 900))
+				where := fmt.Sprintf("%s in %s at %d px", page.name, l, width)
+				if wide := eval[int64](p, "document.documentElement.scrollWidth"); wide > width {
+					t.Errorf("%s is %d wide: %v", where, wide, eval[[]string](p, sticksOut))
+				}
+				for scheme, run := range map[string]string{"light": runAxe, "dark": runAxeColours} {
+					p.scheme(scheme)
+					p.shot(strings.Join([]string{page.name, l, fmt.Sprint(width), scheme}, "."))
+					p.axe(where+", "+scheme, run)
+				}
+			}
+			p.clean(page.name + " in " + l)
+		}
+	}
+}
+
+// TestRealKeyboard: the first stop skips to the content, and focus is always seen.
+func TestRealKeyboard(t *testing.T) {
+	b := newBench(t)
+	b.fast = true
+	fill(b)
+	p := openTab(chromium(t), t, b, "lee", "ko")
+	focus := func() string {
+		return eval[string](p, `(() => { const e = document.activeElement, s = getComputedStyle(e), r = e.getBoundingClientRect();
+			return (e.id || e.name || e.textContent.trim().slice(0, 20)) + (e !== document.body && s.outlineStyle === "none" && e.id !== "main" ? " without a mark" : "") + (r.bottom < 0 || r.top > innerHeight ? " out of sight" : ""); })()`)
+	}
+	for _, path := range []string{"/claims?incident=fire", "/claims/" + b.ids[0]} {
+		p.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(p.url+path), chromedp.WaitVisible(chromedp.CSS("h1")), chromedp.KeyEvent(kb.Tab))
+		if got := focus(); got != "본문으로 건너뛰기" {
+			t.Errorf("%s: the first stop is %q", path, got)
+		}
+		p.do(chromedp.KeyEvent(kb.Enter))
+		if got := eval[string](p, "document.activeElement.id"); got != "main" {
+			t.Errorf("%s: skipping leads to %q", path, got)
+		}
+		for range 60 {
+			p.do(chromedp.KeyEvent(kb.Tab))
+			if got := focus(); strings.Contains(got, "without a mark") || strings.Contains(got, "out of sight") {
+				t.Errorf("%s: focus is on %s", path, got)
+			}
+		}
+	}
+}

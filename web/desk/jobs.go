@@ -1,0 +1,193 @@
+package desk
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Bounds on work in the background.
+const (
+	jobsAtOnce = 2
+	jobsKept   = 50 // with their results, the newest
+	jobsWait   = 20
+)
+
+// A job is work that takes longer than a page. It lives in this process: all that is
+// started here can be repeated, so one that a restart cut off is started again.
+type job struct {
+	ID       string
+	Kind     string // decide, flag, grant, whatif
+	Key      string // one job of a key at a time
+	Incident string
+	By       string
+	May      Duties // who may look at it
+	Begun    time.Time
+	Total    int // 0: not known
+
+	run  func(ctx context.Context, progress func(done int)) (any, error)
+	done chan struct{}
+
+	mu     sync.Mutex
+	count  int
+	ended  time.Time
+	result any
+	err    error
+}
+
+// jobs are those of this process, the newest first.
+type jobs struct {
+	mu    sync.Mutex
+	list  []*job
+	queue chan *job
+}
+
+func newJobs() jobs { return jobs{queue: make(chan *job, jobsWait)} }
+
+// Run does the work that pages start, until ctx ends, and waits for what it began.
+func (s *Server) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for range jobsAtOnce {
+		wg.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case j := <-s.jobs.queue:
+					s.work(ctx, j)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return nil
+}
+
+func (s *Server) work(ctx context.Context, j *job) {
+	defer close(j.done)
+	var result any
+	err := func() (err error) {
+		defer func() { // one page's work must not end the node
+			if p := recover(); p != nil {
+				err = fmt.Errorf("the work broke: %v", p)
+			}
+		}()
+		result, err = j.run(ctx, func(done int) {
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			j.count = max(j.count, done)
+		})
+		return err
+	}()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ended, j.result, j.err = s.o.Now(), result, err
+	if err != nil {
+		s.o.Log.Warn("work of the desk failed", "kind", j.Kind, "incident", j.Incident, "err", err)
+	}
+}
+
+// start begins a job, or returns the one of the same key that has not ended.
+func (s *Server) start(j *job) (*job, error) {
+	s.jobs.mu.Lock()
+	defer s.jobs.mu.Unlock()
+	for _, old := range s.jobs.list {
+		if old.Key == j.Key && !old.over() {
+			return old, nil
+		}
+	}
+	j.ID, j.Begun, j.done = rand.Text(), s.o.Now(), make(chan struct{})
+	select {
+	case s.jobs.queue <- j:
+	default:
+		return nil, errBusy
+	}
+	s.jobs.list = slices.Insert(s.jobs.list, 0, j)
+	for i := len(s.jobs.list) - 1; i > 0 && len(s.jobs.list) > jobsKept; i-- {
+		if s.jobs.list[i].over() {
+			s.jobs.list = slices.Delete(s.jobs.list, i, i+1)
+		}
+	}
+	return j, nil
+}
+
+// find returns a job that the account may look at.
+func (c *call) job() (*job, error) {
+	s := c.s
+	s.jobs.mu.Lock()
+	defer s.jobs.mu.Unlock()
+	i := slices.IndexFunc(s.jobs.list, func(j *job) bool { return j.ID == c.r.PathValue("id") })
+	if i < 0 {
+		return nil, errJobGone
+	}
+	if s.jobs.list[i].May&c.rights.Claims == 0 {
+		return nil, errRights
+	}
+	return s.jobs.list[i], nil
+}
+
+// recent are the last jobs that the account may look at.
+func (c *call) recent(incident string) []*job {
+	s := c.s
+	s.jobs.mu.Lock()
+	defer s.jobs.mu.Unlock()
+	var out []*job
+	for _, j := range s.jobs.list {
+		if j.Incident == incident && j.May&c.rights.Claims != 0 && len(out) < 10 {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+func (j *job) over() bool {
+	select {
+	case <-j.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// A progress is how far a job is, at one moment.
+type progress struct {
+	Done    int
+	Over    bool
+	Took    time.Duration
+	Result  any
+	Problem *problem
+}
+
+// At says how far the job is.
+func (j *job) At(now time.Time) progress {
+	over := j.over()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	p := progress{Done: j.count, Over: over, Took: now.Sub(j.Begun)}
+	if over {
+		p.Took = j.ended.Sub(j.Begun)
+		p.Result = j.result
+		if j.err != nil {
+			p.Problem = problemOf(j.err)
+		}
+	}
+	return p
+}
+
+// follow leads to a job: to its result at once, if it is there within a moment.
+func (c *call) follow(j *job) error {
+	t := time.NewTimer(soon)
+	defer t.Stop()
+	select {
+	case <-j.done:
+	case <-t.C:
+	case <-c.r.Context().Done():
+	}
+	return c.to("/jobs/"+j.ID, "")
+}
+
+// soon is how long a page waits for its work before it shows how far it is.
+const soon = 1500 * time.Millisecond

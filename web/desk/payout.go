@@ -1,0 +1,266 @@
+package desk
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bongsu/claim"
+	"bongsu/claim/policy"
+	"bongsu/settle"
+)
+
+// payoutView is where what was decided is paid.
+type payoutView struct {
+	Window   claim.Window
+	Windows  []claim.Window
+	Batches  []batchRow
+	Forms    []policy.Form
+	Next     string // name of the next batch
+	Jobs     []jobRow
+	Recourse bool
+	Answered *settle.Answered
+}
+
+// A batchRow is one batch with what the reader may do to it.
+type batchRow struct {
+	settle.Batch
+
+	Formats                      []string
+	MayApprove, MaySend, MayDrop bool
+	MayFile                      bool
+	Mine                         bool
+}
+
+func (c *call) payoutPage() error { return c.payoutWith(nil) }
+
+func (c *call) payoutWith(answered *settle.Answered) error {
+	w, all, err := c.window()
+	if err != nil {
+		return err
+	}
+	batches, err := c.s.o.Cashier.Batches(c.r.Context(), w.Incident)
+	if err != nil {
+		return err
+	}
+	v := payoutView{
+		Window: w, Windows: all, Forms: forms(), Recourse: c.s.o.Recourse != nil, Answered: answered, Jobs: c.rowsOfJobs(w.Incident),
+		Next: c.s.o.Now().In(c.s.o.Zone).Format("20060102") + "-" + strconv.Itoa(len(batches)+1),
+	}
+	for _, b := range batches {
+		r := batchRow{Batch: b, Formats: settle.Files(b.Form), Mine: strings.EqualFold(b.DraftedBy, c.who)}
+		r.MayApprove = b.State == settle.Drafted && !r.Mine
+		r.MayFile = b.State == settle.Pending || b.State == settle.Sent
+		r.MaySend = b.State == settle.Pending
+		r.MayDrop = slices.Contains([]settle.BatchState{settle.Drafting, settle.Drafted, settle.Pending}, b.State)
+		v.Batches = append(v.Batches, r)
+	}
+	return c.show("payout", v)
+}
+
+// toPayout goes back to the page of the incident.
+func (c *call) toPayout(said string) error {
+	return c.to("/payout?incident="+url.QueryEscape(c.form("incident")), said)
+}
+
+func (c *call) grant() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	cashier, who := c.s.o.Cashier, c.who
+	j, err := c.s.start(&job{
+		Kind: "grant", Key: "grant/" + w.Incident, Incident: w.Incident, By: who, May: Payer,
+		run: func(ctx context.Context, progress func(int)) (any, error) {
+			return cashier.Grant(ctx, w.Incident, who, progress)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return c.follow(j)
+}
+
+func (c *call) draftBatch() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	form, bank, id := policy.Form(c.form("form")), c.form("bank"), c.form("id")
+	limit := 0
+	if s := c.form("limit"); s != "" {
+		if limit, err = strconv.Atoi(s); err != nil || limit < 0 {
+			return fmt.Errorf("%w: limit %q: expected a whole number", errInput, s)
+		}
+	}
+	if id == "" || !slices.Contains(forms(), form) || form == policy.Money && bank == "" {
+		return fmt.Errorf("%w: a batch needs a name, a form, and for money the bank account it leaves from", errInput)
+	}
+	cashier, who := c.s.o.Cashier, c.who
+	j, err := c.s.start(&job{
+		Kind: "draft", Key: "draft/" + w.Incident + "/" + id, Incident: w.Incident, By: who, May: Payer,
+		run: func(ctx context.Context, _ func(int)) (any, error) {
+			return cashier.Draft(ctx, w.Incident, form, bank, id, who, limit)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return c.follow(j)
+}
+
+func (c *call) approveBatch() error {
+	if _, err := c.s.o.Cashier.Approve(c.r.Context(), c.form("batch"), c.who); err != nil {
+		return err
+	}
+	return c.toPayout("approved")
+}
+
+// batchFile gives the file for the bank, once it was looked at under the payer's name. It
+// is a POST: payees are looked at for it.
+func (c *call) batchFile() error {
+	var b bytes.Buffer
+	name, err := c.s.o.Cashier.File(c.r.Context(), c.form("batch"), c.form("format"), c.who, &b)
+	if err != nil {
+		return err
+	}
+	return c.send(name, "application/octet-stream", b.Bytes())
+}
+
+func (c *call) sentBatch() error {
+	if _, err := c.s.o.Cashier.Sent(c.r.Context(), c.form("batch"), c.who); err != nil {
+		return err
+	}
+	return c.toPayout("sent")
+}
+
+func (c *call) dropBatch() error {
+	why, err := c.why()
+	if err != nil {
+		return err
+	}
+	if _, err := c.s.o.Cashier.Drop(c.r.Context(), c.form("batch"), c.who, why); err != nil {
+		return err
+	}
+	return c.toPayout("dropped")
+}
+
+func (c *call) results() error {
+	_, data, err := c.upload("file")
+	if err != nil {
+		return err
+	}
+	got, err := c.s.o.Cashier.Results(c.r.Context(), data, c.who)
+	if err != nil {
+		return err
+	}
+	return c.payoutWith(&got)
+}
+
+// reconcileView holds claims, book and batches against one another.
+type reconcileView struct {
+	settle.Reconciliation
+
+	Window claim.Window
+	At     time.Time
+	Mended []string // what was done now, a sentence each
+	Tried  bool
+}
+
+func (c *call) reconcilePage() error { return c.reconcileWith(nil) }
+
+func (c *call) reconcileWith(mended []string) error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	got, err := c.s.o.Cashier.Reconcile(c.r.Context(), w.Incident)
+	if err != nil {
+		return err
+	}
+	return c.show("reconcile", reconcileView{got, w, c.s.o.Now(), mended, c.r.Method == http.MethodPost && c.problem == nil})
+}
+
+func (c *call) recourse() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	name, data, err := c.s.o.Recourse(c.r.Context(), w.Incident, c.who)
+	if err != nil {
+		return err
+	}
+	return c.send(name, "application/zip", data)
+}
+
+// batchView is one batch with every payment of it.
+type batchView struct {
+	Batch  settle.Batch
+	Items  []settle.Item // a page of them
+	Counts map[settle.ItemState]int
+	Next   int // where the next page begins; 0: there is none
+}
+
+// mostItems is how many payments a page lists.
+const mostItems = 200
+
+func (c *call) batchPage() error {
+	b, items, err := c.s.o.Cashier.Batch(c.r.Context(), c.r.PathValue("batch"))
+	if err != nil {
+		return err
+	}
+	v := batchView{Batch: b, Counts: map[settle.ItemState]int{}}
+	for _, it := range items {
+		v.Counts[it.State]++
+	}
+	from, err := strconv.Atoi(c.r.URL.Query().Get("from"))
+	if err != nil || from < 0 || from > len(items) {
+		from = 0
+	}
+	v.Items = items[from:min(len(items), from+mostItems)]
+	if from+mostItems < len(items) {
+		v.Next = from + mostItems
+	}
+	return c.show("batch", v)
+}
+
+// missingView lists approved claims of which it is not known where the money goes.
+type missingView struct {
+	Window claim.Window
+	Form   policy.Form
+	IDs    []string
+}
+
+func (c *call) missingPage() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	v := missingView{Window: w, Form: policy.Form(c.r.URL.Query().Get("form"))}
+	if !slices.Contains(forms(), v.Form) {
+		v.Form = policy.Money
+	}
+	if v.IDs, err = c.s.o.Cashier.Missing(c.r.Context(), w.Incident, v.Form); err != nil {
+		return err
+	}
+	return c.show("missing", v)
+}
+
+// mend ends what a process that died had begun.
+func (c *call) mend() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	did, err := c.s.o.Cashier.Mend(c.r.Context(), w.Incident, c.who)
+	if err != nil {
+		return err
+	}
+	return c.reconcileWith(did)
+}

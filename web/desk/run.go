@@ -1,0 +1,229 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"bongsu/claim"
+	"bongsu/claim/policy"
+	"bongsu/settle"
+)
+
+// runView is where work on all claims of an incident is started.
+type runView struct {
+	Window  claim.Window
+	Windows []claim.Window
+	Policy  *policy.Policy
+	Counts  []count
+	Waiting int // that nobody decided
+	Jobs    []jobRow
+}
+
+type count struct {
+	State claim.State
+	N     int
+}
+
+// A jobRow is one piece of work.
+type jobRow struct {
+	*job
+	progress
+}
+
+func (c *call) rowsOfJobs(incident string) []jobRow {
+	var out []jobRow
+	for _, j := range c.recent(incident) {
+		out = append(out, jobRow{j, j.At(c.s.o.Now())})
+	}
+	return out
+}
+
+func (c *call) runPage() error {
+	w, all, err := c.window()
+	if err != nil {
+		return err
+	}
+	v := runView{Window: w, Windows: all, Jobs: c.rowsOfJobs(w.Incident)}
+	if v.Policy, err = c.active(w.Incident); err != nil {
+		return err
+	}
+	for _, s := range states() {
+		got, err := c.s.o.Ledger.List(c.r.Context(), claim.Query{Incident: w.Incident, States: []claim.State{s}, Limit: 1})
+		if err != nil {
+			return err
+		}
+		v.Counts = append(v.Counts, count{s, got.Total})
+		if s == claim.Received {
+			v.Waiting = got.Total
+		}
+	}
+	return c.show("run", v)
+}
+
+// A preview is what deciding all would come to, as things are now.
+type preview struct {
+	claim.Tally
+
+	Policy   string
+	Digest   string
+	Currency string
+	Budget   int64
+}
+
+// previewAll tells what deciding all would do. Nothing is written.
+func (c *call) previewAll() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	p, err := c.s.o.Office.Active(c.r.Context(), w.Incident)
+	if err != nil {
+		return err
+	}
+	s := c.s
+	j, err := s.start(&job{
+		Kind: "preview", Key: "preview/" + w.Incident, Incident: w.Incident, By: c.who, May: Decider,
+		run: func(ctx context.Context, progress func(int)) (any, error) {
+			return s.preview(ctx, w.Incident, p, progress)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return c.follow(j)
+}
+
+func (s *Server) preview(ctx context.Context, incident string, p *policy.Policy, progress func(int)) (preview, error) {
+	out := preview{Policy: p.ID, Digest: p.Digest, Currency: p.Currency, Budget: p.Budget}
+	var failed error
+	err := s.o.Ledger.Each(ctx, incident, func(one claim.Claim) error {
+		if one.State != claim.Received || one.Decision != nil {
+			return nil
+		}
+		x, err := s.o.Office.Case(ctx, &one)
+		if err != nil {
+			failed = err
+			return err
+		}
+		d := p.Assess(&x)
+		out.Decided++
+		switch {
+		case d.Outcome == policy.Human || p.FourEyes > 0 && d.Outcome == policy.Pay && len(d.Evidence) == 0 && d.Amount > p.FourEyes:
+			out.Review++
+		case d.Outcome == policy.Refuse:
+			out.Refused++
+		case len(d.Evidence) > 0:
+			out.Asked++
+		default:
+			out.Approved++
+			out.Amount += d.Amount
+		}
+		if out.Decided%1000 == 0 {
+			progress(out.Decided)
+		}
+		return ctx.Err()
+	})
+	return out, errors.Join(err, failed)
+}
+
+func (c *call) decideAll() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	p, err := c.s.o.Office.Active(c.r.Context(), w.Incident)
+	if err != nil {
+		return err
+	}
+	if d := c.form("digest"); d != "" && d != p.Digest { // another policy than the one of the preview
+		return claim.ErrConflict
+	}
+	total, err := strconv.Atoi(c.form("total"))
+	if err != nil || total < 0 {
+		total = 0
+	}
+	o, who := c.s.o.Office, c.who
+	j, err := c.s.start(&job{
+		Kind: "decide", Key: "decide/" + w.Incident, Incident: w.Incident, By: who, May: Decider, Total: total,
+		run: func(ctx context.Context, progress func(int)) (any, error) {
+			t, err := o.DecideAll(ctx, w.Incident, who, progress)
+			return preview{Tally: t, Policy: p.ID, Currency: p.Currency}, err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return c.follow(j)
+}
+
+func (c *call) flagAll() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	o := c.s.o.Office
+	j, err := c.s.start(&job{
+		Kind: "flag", Key: "flag/" + w.Incident, Incident: w.Incident, By: c.who, May: Decider,
+		run: func(ctx context.Context, _ func(int)) (any, error) { return o.Flag(ctx, w.Incident) },
+	})
+	if err != nil {
+		return err
+	}
+	return c.follow(j)
+}
+
+// jobView is one piece of work, while it lasts and when it is over.
+type jobView struct {
+	jobRow
+
+	Back     string
+	Still    bool // the reader does not want the page to refresh itself
+	Compared *comparedView
+	Preview  *preview
+	Granted  *settle.Granted
+	Batch    *settle.Batch
+	N        int
+}
+
+// refreshEvery is how often the page of work refreshes itself.
+const refreshEvery = 3 * time.Second
+
+func (c *call) jobPage() error {
+	j, err := c.job()
+	if err != nil {
+		return err
+	}
+	v := jobView{jobRow: jobRow{j, j.At(c.s.o.Now())}, Back: backOf(j.Kind, j.Incident), Still: c.r.URL.Query().Get("still") == "1"}
+	switch r := v.Result.(type) {
+	case *compared:
+		if v.Problem == nil {
+			v.Compared = c.picture(r)
+		}
+	case preview:
+		v.Preview = &r
+	case settle.Granted:
+		v.Granted = &r
+	case settle.Batch:
+		v.Batch = &r
+	case int:
+		v.N = r
+	}
+	if !v.Over && !v.Still {
+		c.w.Header().Set("Refresh", strconv.Itoa(int(refreshEvery/time.Second)))
+	}
+	return c.show("job", v)
+}
+
+func backOf(kind, incident string) string {
+	switch kind {
+	case "whatif":
+		return "/whatif?incident=" + incident
+	case "grant", "draft":
+		return "/payout?incident=" + incident
+	case "retain":
+		return "/privacy"
+	}
+	return "/run?incident=" + incident
+}
