@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A Prepared report is ready to be kept: given its ID, sealed, and with nothing
@@ -78,11 +80,11 @@ func (r *Report) fits() ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrInput, err)
-	case len(b) > mostReport:
+	case len(b)+len(r.Claim.Agent) > mostReport:
 		return nil, fmt.Errorf("%w: it has %d bytes, at most %d are taken", ErrInput, len(b), mostReport)
-	case escaped(b, `\u0000`):
+	case escaped(b, `\u0000`), strings.Contains(r.Claim.Agent, "\x00"):
 		return nil, fmt.Errorf("%w: it has a zero byte in a text", ErrInput)
-	case escaped(b, `\ufffd`):
+	case escaped(b, `\ufffd`), !utf8.ValidString(r.Claim.Agent):
 		return nil, fmt.Errorf("%w: a text of it is not UTF-8", ErrInput)
 	case len(r.Marks) > mostMarks:
 		return nil, fmt.Errorf("%w: it has %d marks, at most %d are taken", ErrInput, len(r.Marks), mostMarks)
@@ -108,7 +110,7 @@ func KeyHash(key string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// fingerprint tells two reports apart.
+// fingerprint tells two reports apart, by what fits returned.
 func (m *Master) fingerprint(text []byte) string { return m.Mark("report:" + string(text)) }
 
 // Again answers a report whose key was used for the claim id, with that claim's

@@ -69,6 +69,7 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 		c.db, c.sweep, ledger, book = db, claims.Sweep, claims, db.Book()
 	} else {
 		c.keeper = claim.NewKeeper(p.store, o.Master)
+		c.keeper.Guard(p.store)
 		if o.Papers != nil {
 			c.keeper.PapersIn(o.Papers)
 		}
@@ -178,6 +179,9 @@ func (c *claims) lookAfter(ctx context.Context) {
 			err = c.flag(ctx)
 		case <-clean.C:
 			_, err = c.office.Retain(ctx)
+			if _, serr := c.office.Sweep(ctx); serr != nil {
+				err = errors.Join(err, serr)
+			}
 			if _, serr := c.sweep(ctx, time.Now().Add(-claim.MoveTime)); serr != nil {
 				err = errors.Join(err, serr)
 			}

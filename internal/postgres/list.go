@@ -146,10 +146,7 @@ func (c *Claims) List(ctx context.Context, q claim.Query) (claim.Page, error) {
 			last := &page.Claims[limit-1]
 			n := since1970(last.Filed)
 			if !q.OldestFirst {
-				n = last.Report.Loss
-				if last.Decision != nil {
-					n = last.Decision.Amount
-				}
+				n = amountOf(last)
 			}
 			page.Next = strconv.FormatInt(n, 10) + "." + last.ID
 			break
