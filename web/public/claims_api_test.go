@@ -300,7 +300,7 @@ func TestProofOfWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := present(t, "incident")
 		s.AsOf, s.GoodFor = time.Now(), 24*time.Hour
-		server, h := claimSiteOf(t, s, compensation(t, time.Now()), func(c *public.Claims) { c.Surge = 5 })
+		server, h := claimSiteOf(t, s, compensation(t, time.Now()), func(c *public.Claims) { c.Surge, c.Work = 5, 20 })
 		n := 0
 		send := func(network int, altcha string) (int, answered) {
 			n++
@@ -328,7 +328,7 @@ func TestProofOfWork(t *testing.T) {
 		}
 		raw, _ := base64.StdEncoding.DecodeString(proof)
 		_, b := send(1, "")
-		forged := strings.Replace(string(b.Challenge), `"cost":5000`, `"cost":1`, 1)
+		forged := strings.Replace(string(b.Challenge), `"cost":20`, `"cost":1`, 1)
 		for name, bad := range map[string]string{
 			"junk": "junk", "no JSON": base64.StdEncoding.EncodeToString([]byte("{")), "another cost": solve(t, json.RawMessage(forged)), "huge": strings.Repeat("A", 5000),
 			"another counter": base64.StdEncoding.EncodeToString(bytes.Replace(raw, []byte(`"counter":`), []byte(`"counter":1`), 1)),
