@@ -89,12 +89,17 @@ func withKey(key string) func(*http.Request) {
 }
 
 type answered struct {
-	Code, Secret string
-	Again        bool
-	Type         string
-	Status       int
-	Errors       []struct{ Pointer, Code, Detail string }
-	Challenge    json.RawMessage
+	Code   string `json:"code"`
+	Secret string `json:"secret"`
+	Again  bool   `json:"again"`
+	Type   string `json:"type"`
+	Status int    `json:"status"`
+	Errors []struct {
+		Pointer string `json:"pointer"`
+		Code    string `json:"code"`
+		Detail  string `json:"detail"`
+	} `json:"errors"`
+	Challenge json.RawMessage `json:"challenge"`
 }
 
 func answer(tb testing.TB, w *httptest.ResponseRecorder) answered {
@@ -273,9 +278,12 @@ func solve(tb testing.TB, challenge json.RawMessage) string {
 	tb.Helper()
 	var c struct {
 		Parameters struct {
-			Cost, KeyLength        int
-			KeyPrefix, Nonce, Salt string
-		}
+			Cost      int    `json:"cost"`
+			KeyLength int    `json:"keyLength"`
+			KeyPrefix string `json:"keyPrefix"`
+			Nonce     string `json:"nonce"`
+			Salt      string `json:"salt"`
+		} `json:"parameters"`
 	}
 	if err := json.Unmarshal(challenge, &c); err != nil {
 		tb.Fatal(err)
