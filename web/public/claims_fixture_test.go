@@ -173,7 +173,7 @@ type ender struct{ *house }
 
 // Withdraw ends it.
 func (e ender) Withdraw(ctx context.Context, id, secret, _ string) (claim.Claim, error) {
-	return giver{e.house}.change(ctx, id, secret, "withdrawn", func(c *claim.Claim) error {
+	return giver(e).change(ctx, id, secret, "withdrawn", func(c *claim.Claim) error {
 		c.State = claim.Withdrawn
 		return nil
 	})
@@ -181,7 +181,7 @@ func (e ender) Withdraw(ctx context.Context, id, secret, _ string) (claim.Claim,
 
 // Appeal asks for another decision.
 func (e ender) Appeal(ctx context.Context, id, secret, text, _ string) (claim.Claim, error) {
-	return giver{e.house}.change(ctx, id, secret, "appealed", func(c *claim.Claim) error {
+	return giver(e).change(ctx, id, secret, "appealed", func(c *claim.Claim) error {
 		if c.Decision == nil || !c.Appeal.After(time.Now()) {
 			return claim.ErrState
 		}

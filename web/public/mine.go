@@ -248,10 +248,8 @@ func (v *view) decided(p *minePage, c *claim.Claim) {
 
 // known returns s if it is one of the words, else nothing.
 func known(s string, words ...string) string {
-	for _, w := range words {
-		if s == w {
-			return s
-		}
+	if slices.Contains(words, s) {
+		return s
 	}
 	return ""
 }
