@@ -28,5 +28,7 @@ func TestCashierInMemory(t *testing.T) {
 	<-ready
 	settletest.RunCashier(t, settletest.World{Store: s, Ledger: k, Book: settle.NewBook(s), Every: 5})
 	cancel()
-	<-ended
+	if err := <-ended; err != nil && ctx.Err() == nil {
+		t.Error(err)
+	}
 }

@@ -129,6 +129,7 @@ func (l dyingLedger) Banked(ctx context.Context, ids []string) (out map[string]b
 // call, lets another go on, and wants each claim paid once and a book that agrees to the won. It uses
 // the world for many incidents.
 func RunCashier(t *testing.T, w World) {
+	t.Helper()
 	for _, after := range []bool{false, true} {
 		for at := int64(1); ; at += max(w.Every, 1) {
 			incident := fmt.Sprintf("crash-%d-%v", at, after)

@@ -146,10 +146,10 @@ func (c *call) decide() (any, error) {
 	})
 }
 
-// unasked gives the accounts of a table what the policy gives without a claim.
 // mostWrong is how many rows of a table are complained of at once.
 const mostWrong = 20
 
+// unasked gives the accounts of a table what the policy gives without a claim.
 func (c *call) unasked() (any, error) {
 	id, err := c.query("incident")
 	if err != nil {
