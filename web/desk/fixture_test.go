@@ -272,7 +272,10 @@ const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>` + "\u
 
 // filled is a bench with a window, a policy in force and claims in each state that
 // reports alone lead to.
-func filled(t testing.TB) *bench { return fill(newBench(t)) }
+func filled(t testing.TB) *bench {
+	t.Helper()
+	return fill(newBench(t))
+}
 
 func fill(b *bench) *bench {
 	t := b.t
