@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -31,9 +32,7 @@ func verdict(c *claim.Claim, more url.Values) url.Values {
 		"version": {num(c.Version)}, "outcome": {"pay"}, "form": {"money"}, "amount": {"50,000"}, "cost": {""}, "ground": {"goodwill"},
 		"ko": {"매출 손실을 확인했습니다."}, "en": {"The loss of sales was confirmed."}, "why": {"papers seen"},
 	}
-	for name, values := range more {
-		v[name] = values
-	}
+	maps.Copy(v, more)
 	return v
 }
 
@@ -272,10 +271,7 @@ func TestEnter(t *testing.T) {
 			"from": {b.hour(2).In(b.s.o.Zone).Format(minute)}, "loss": {"30,000"}, "text": {"택시를 못 잡았어요"}, "name": {"이순신"}, "phone": {"010-9999-0000"},
 			"language": {"ko"}, "consent": {claim.DefaultTemplate().Consent.Version},
 		}
-		wrong := url.Values{}
-		for k, v := range report {
-			wrong[k] = v
-		}
+		wrong := maps.Clone(report)
 		for field, values := range map[string][]string{"use": {""}, "consent": {""}, "phone": {""}, "loss": {"-1"}, "from": {"2999-01-01T00:00"}, "channel": {"smoke"}, "service": {""}} {
 			was := wrong[field]
 			wrong[field] = values
@@ -559,7 +555,7 @@ func TestBody(t *testing.T) {
 			t.Errorf("no time: %d", w.Code)
 		}
 		to := kang.does("/body/open", url.Values{"incident": {"fire"}, "title-ko": {"1차 회의 " + hostile}, "title-en": {"First"}, "held": {time.Now().Format(minute)}})
-		path := strings.Split(to, "?")[0]
+		path, _, _ := strings.Cut(to, "?")
 		b.ids = append(b.ids, strings.TrimPrefix(path, "/body/"))
 		with := func(more ...string) url.Values {
 			v := url.Values{"incident": {"fire"}}
