@@ -50,7 +50,7 @@ func chromium(t *testing.T) context.Context {
 }
 
 // open is a tab in which somebody has logged in, without scripts.
-func openTab(browser context.Context, t *testing.T, b *bench, name, lang string) *browserTab {
+func openTab(browser context.Context, t *testing.T, b *bench, name, lang string) *browserTab { //nolint:contextcheck // a tab has its own
 	t.Helper()
 	server := httptest.NewServer(b.s)
 	ctx, cancel := chromedp.NewContext(browser)
@@ -242,7 +242,7 @@ func furnished(t *testing.T) *bench {
 	lee.does("/claims/"+b.ids[3]+"/decide", verdict(&c, url.Values{"outcome": {"human"}, "evidence": {"sales-proof"}}))
 	to := kang.does("/body/open", url.Values{"incident": {"fire"}, "title-ko": {"1차 회의"}, "title-en": {"First session"}, "held": {time.Now().Format(minute)}})
 	b.shown["session"] = strings.Split(to, "&said")[0]
-	path := strings.Split(to, "?")[0]
+	path, _, _ := strings.Cut(to, "?")
 	kang.does(path+"/ask", url.Values{"incident": {"fire"}, "version": {"1"}, "question-ko": {"이 안으로 합니까?"}, "question-en": {"Shall it be this draft?"}, "draft": {"kakao-2022@2"}})
 	kang.does(path+"/comment", url.Values{"incident": {"fire"}, "question": {"1"}, "text": {"소상공인에게 더 필요합니다. " + hostile}})
 	kang.does(path+"/vote", url.Values{"incident": {"fire"}, "question": {"1"}, "vote": {"yes"}})

@@ -261,7 +261,7 @@ func (s *Server) serve(rt route) http.HandlerFunc {
 		if r.Method == http.MethodPost {
 			r.Body = http.MaxBytesReader(w, r.Body, most)
 			// All of it stays in memory: nothing personal is to lie in temporary files.
-			if err := r.ParseMultipartForm(most + 1<<20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+			if err := r.ParseMultipartForm(most + 1<<20); err != nil && !errors.Is(err, http.ErrNotMultipart) { //nolint:gosec // the body is bounded above
 				c.fail(fmt.Errorf("%w: %w", errInput, err), nil)
 				return
 			}

@@ -148,7 +148,7 @@ func (c *call) importTable() error {
 	if err != nil {
 		return err
 	}
-	name, data, err := c.upload("file")
+	name, data, err := c.upload()
 	if err != nil {
 		return err
 	}

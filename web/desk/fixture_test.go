@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -214,9 +215,7 @@ func (p *person) post(path string, form url.Values) *httptest.ResponseRecorder {
 	p.b.t.Helper()
 	v := url.Values{"token": {p.token()}}
 	p.forms = []url.Values{form}
-	for name, values := range form {
-		v[name] = values
-	}
+	maps.Copy(v, form)
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(v.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return p.send(r)
@@ -272,7 +271,10 @@ const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>` + "\u
 
 // filled is a bench with a window, a policy in force and claims in each state that
 // reports alone lead to.
-func filled(t testing.TB) *bench { return fill(newBench(t)) }
+func filled(t testing.TB) *bench {
+	t.Helper()
+	return fill(newBench(t))
+}
 
 func fill(b *bench) *bench {
 	t := b.t

@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bongsu/claim"
@@ -30,9 +32,7 @@ func verdict(c *claim.Claim, more url.Values) url.Values {
 		"version": {num(c.Version)}, "outcome": {"pay"}, "form": {"money"}, "amount": {"50,000"}, "cost": {""}, "ground": {"goodwill"},
 		"ko": {"매출 손실을 확인했습니다."}, "en": {"The loss of sales was confirmed."}, "why": {"papers seen"},
 	}
-	for name, values := range more {
-		v[name] = values
-	}
+	maps.Copy(v, more)
 	return v
 }
 
@@ -48,7 +48,8 @@ func (b *bench) state(i int, want claim.State) {
 // TestDecide: one person decides below the limit, two above it, and nobody confirms
 // what they proposed.
 func TestDecide(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		lee, park := b.as("lee"), b.as("park")
 		path := func(i int, what string) string { return "/claims/" + b.ids[i] + "/" + what }
@@ -123,7 +124,8 @@ func TestDecide(t *testing.T) {
 
 // TestLook: personal data is shown on one response, after a reason was written down.
 func TestLook(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		kim := b.as("kim")
 		path := "/claims/" + b.ids[0]
@@ -189,7 +191,8 @@ func TestLook(t *testing.T) {
 // TestBulk: what was ticked is shown with what will happen, then done, row by row; what
 // changed in between is left alone.
 func TestBulk(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		lee := b.as("lee")
 		if w := lee.post("/claims/bulk", url.Values{"do": {"policy"}}); w.Code != http.StatusUnprocessableEntity {
@@ -258,7 +261,8 @@ func TestBulk(t *testing.T) {
 
 // TestEnter: an agent enters what somebody says on the telephone; pressing twice files once.
 func TestEnter(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		kim := b.as("kim")
 		b.golden("enter", regexp.MustCompile(`name="key" value="[^"]*"`).ReplaceAllString(kim.page("/enter"), `name="key" value="KEY"`))
@@ -267,10 +271,7 @@ func TestEnter(t *testing.T) {
 			"from": {b.hour(2).In(b.s.o.Zone).Format(minute)}, "loss": {"30,000"}, "text": {"택시를 못 잡았어요"}, "name": {"이순신"}, "phone": {"010-9999-0000"},
 			"language": {"ko"}, "consent": {claim.DefaultTemplate().Consent.Version},
 		}
-		wrong := url.Values{}
-		for k, v := range report {
-			wrong[k] = v
-		}
+		wrong := maps.Clone(report)
 		for field, values := range map[string][]string{"use": {""}, "consent": {""}, "phone": {""}, "loss": {"-1"}, "from": {"2999-01-01T00:00"}, "channel": {"smoke"}, "service": {""}} {
 			was := wrong[field]
 			wrong[field] = values
@@ -342,7 +343,8 @@ func TestEnter(t *testing.T) {
 
 // TestWindows: opened, extended and closed, with reasons.
 func TestWindows(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := newBench(t)
 		lee := b.as("lee")
 		if w := lee.get("/run"); w.Code != http.StatusConflict {
@@ -368,7 +370,8 @@ func TestWindows(t *testing.T) {
 
 // TestPolicies: seen before it is handed in, and in force when two people approved.
 func TestPolicies(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		lee, park := b.as("lee"), b.as("park")
 		b.golden("policies", lee.page("/policies"))
@@ -412,7 +415,8 @@ func TestPolicies(t *testing.T) {
 
 // TestWork: what-if, a preview and the decision of all, flags, and what their pages show.
 func TestWork(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -490,7 +494,8 @@ func TestWork(t *testing.T) {
 // TestLongWork: a page does not wait for long work, shows how far it is, refreshes itself
 // unless the reader minds, and the work is not begun twice.
 func TestLongWork(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -542,14 +547,15 @@ func TestLongWork(t *testing.T) {
 
 // TestBody: members comment and vote; what is published stays.
 func TestBody(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		kang, lee := b.as("kang"), b.as("lee")
 		if w := kang.post("/body/open", url.Values{"incident": {"fire"}, "title-ko": {"1차"}, "title-en": {"First"}, "held": {"soon"}}); w.Code != http.StatusUnprocessableEntity {
 			t.Errorf("no time: %d", w.Code)
 		}
 		to := kang.does("/body/open", url.Values{"incident": {"fire"}, "title-ko": {"1차 회의 " + hostile}, "title-en": {"First"}, "held": {time.Now().Format(minute)}})
-		path := strings.Split(to, "?")[0]
+		path, _, _ := strings.Cut(to, "?")
 		b.ids = append(b.ids, strings.TrimPrefix(path, "/body/"))
 		with := func(more ...string) url.Values {
 			v := url.Values{"incident": {"fire"}}
@@ -591,7 +597,8 @@ func TestBody(t *testing.T) {
 
 // TestPayout walks a batch through: posted, drafted, approved by another, sent, answered.
 func TestPayout(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -651,7 +658,8 @@ func TestPayout(t *testing.T) {
 
 // TestFind: a contact is looked for by POST, and does not come back in an address.
 func TestFind(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		kim := b.as("kim")
 		for what, want := range map[string]int{"p1@example.com": 1, "P1+tag@Example.com": 1, "010-2222-3333": len(b.ids), "+82 10 2222 3333": len(b.ids), "a-17": 1, "nobody@example.com": 0} {
@@ -676,7 +684,8 @@ func TestFind(t *testing.T) {
 
 // TestQuestions: the tab of readers' questions is what it was.
 func TestQuestions(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := newBench(t)
 		b.golden("questions-none", b.as("viewer").page("/questions"))
 		agent := b.as("agent")
@@ -688,7 +697,8 @@ func TestQuestions(t *testing.T) {
 
 // TestEnglish: every page is there in English, without a word of Korean of ours.
 func TestEnglish(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		for name, paths := range map[string][]string{
 			"lee": {"/claims", "/claims/" + b.ids[1], "/run", "/policies", "/policies/kakao-2022@1?incident=fire", "/whatif", "/body", "/windows"},

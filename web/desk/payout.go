@@ -152,7 +152,7 @@ func (c *call) dropBatch() error {
 }
 
 func (c *call) results() error {
-	_, data, err := c.upload("file")
+	_, data, err := c.upload()
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,8 @@ func TestFilter(t *testing.T) {
 			claim.Query{
 				Incident: "fire", Service: "kakaotalk", Use: "paid", Kind: "person", Channel: "phone", States: []claim.State{claim.Review, claim.Asked}, Flagged: true,
 				Rule: "r1", MinAmount: 1000, MaxAmount: 5000, Limit: 100, After: "x", Before: time.Date(2022, 10, 19, 15, 0, 0, 0, time.UTC),
-			}, nil,
+			},
+			nil,
 		},
 		{"state=&use=&kind=&min=&before=", claim.Query{OldestFirst: true, Limit: 50}, nil},
 		{"use=stolen&state=lost&state=gone&min=-1&max=1e9&before=tomorrow&rows=100000&kind=%00", claim.Query{OldestFirst: true, Limit: 50}, []string{"use", "kind", "state", "min", "max", "before", "rows"}},

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"bongsu/web"
 )
@@ -165,7 +166,8 @@ func TestDuties(t *testing.T) {
 // TestGetChangesNothing opens every page as everybody and compares the store before and
 // after, byte for byte.
 func TestGetChangesNothing(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		dump := func() string {
 			all, _, err := b.store.List(t.Context(), "")
@@ -207,7 +209,8 @@ func TestGetChangesNothing(t *testing.T) {
 // TestForged: what comes from another site, without a token, or with that of another
 // account or session changes nothing.
 func TestForged(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
 		b := filled(t)
 		lee, park := b.as("lee"), b.as("park")
 		path := "/claims/" + b.ids[0] + "/policy"

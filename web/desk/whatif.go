@@ -68,11 +68,11 @@ func (c *call) whatIf() error {
 	}
 	var drafts []*policy.Policy
 	chosen := c.r.PostForm["draft"]
-	for i := len(all) - 1; i >= 0; i-- { // the oldest first: others are compared with it
-		if !slices.Contains(chosen, all[i].ID) {
+	for _, d := range slices.Backward(all) { // the oldest first: others are compared with it
+		if !slices.Contains(chosen, d.ID) {
 			continue
 		}
-		p, err := parsed(all[i].Text)
+		p, err := parsed(d.Text)
 		if err != nil {
 			return err
 		}
@@ -96,14 +96,14 @@ func (c *call) whatIf() error {
 		return fmt.Errorf("%w: at most %d drafts stand side by side", errInput, mostDrafts)
 	}
 	out := &compared{Currency: w.Currency}
-	key := "whatif/" + w.Incident
+	key := []string{"whatif", w.Incident}
 	for _, p := range drafts {
-		key += "/" + p.ID + " " + p.Digest
+		key = append(key, p.ID, p.Digest)
 		out.Titles = append(out.Titles, p.Title)
 	}
 	o := c.s.o.Office
 	j, err := c.s.start(&job{
-		Kind: "whatif", Key: key, Incident: w.Incident, By: c.who, May: Decider | Body,
+		Kind: "whatif", Key: strings.Join(key, "/"), Incident: w.Incident, By: c.who, May: Decider | Body,
 		run: func(ctx context.Context, _ func(int)) (any, error) {
 			got, err := o.Compare(ctx, w.Incident, drafts)
 			if err != nil {
