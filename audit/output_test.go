@@ -117,8 +117,12 @@ func TestCompareKnowsWhatWasJudged(t *testing.T) {
 		{"one loss", audit.Options{Lose: [][]string{{"south"}}}, func(f *audit.Finding) bool { return f.Loss == "-" && f.Subject != "every" || f.Loss == "south" }},
 		{"one rule", audit.Options{Sites: true, Every: true, Pairs: true, Rules: []string{"outage"}}, func(f *audit.Finding) bool { return f.Rule == "outage" }},
 		{"errors", audit.Options{Sites: true, Every: true, Pairs: true, MinSeverity: audit.Error}, func(f *audit.Finding) bool { return f.Severity == audit.Error }},
-		{"each domain", audit.Options{Every: true}, func(f *audit.Finding) bool { return !strings.Contains(f.Loss, "+") && (f.Rule != "empty" || f.Loss == "-") }},
-		{"pairs", audit.Options{Pairs: true}, func(f *audit.Finding) bool { return f.Loss == "-" && f.Subject != "every" || strings.Contains(f.Loss, "+") }},
+		{"each domain", audit.Options{Every: true}, func(f *audit.Finding) bool {
+			return !strings.Contains(f.Loss, "+") && (f.Rule != "empty" || f.Loss == "-")
+		}},
+		{"pairs", audit.Options{Pairs: true}, func(f *audit.Finding) bool {
+			return f.Loss == "-" && f.Subject != "every" || strings.Contains(f.Loss, "+")
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			now, err := audit.Check(s, c.o)

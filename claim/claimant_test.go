@@ -113,9 +113,9 @@ func TestAmendAndBank(t *testing.T) {
 	}
 }
 
-func picture(t testing.TB, side int) []byte {
+func picture(t testing.TB) []byte {
 	t.Helper()
-	m := image.NewRGBA(image.Rect(0, 0, side, side))
+	m := image.NewRGBA(image.Rect(0, 0, 8, 8))
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range m.Pix {
 		m.Pix[i] = byte(r.Uint32()) // so that it does not compress
@@ -135,13 +135,13 @@ func TestAddPaper(t *testing.T) {
 	add := func(kind string, data []byte) error {
 		return thirdErr(o.AddPaper(ctx, r.ID, r.Secret, kind, "x.png", data, ""))
 	}
-	if err := add("blood", picture(t, 8)); fields(err)["kind"] != "unknown" {
+	if err := add("blood", picture(t)); fields(err)["kind"] != "unknown" {
 		t.Error(err)
 	}
 	if err := add("other", []byte("MZ\x90\x00 this program cannot be run in DOS mode")); !errors.Is(err, paper.ErrType) && !errors.Is(err, paper.ErrHostile) {
 		t.Error(err)
 	}
-	f, err := o.AddPaper(ctx, r.ID, r.Secret, "sales-proof", "x.png", picture(t, 8), "")
+	f, err := o.AddPaper(ctx, r.ID, r.Secret, "sales-proof", "x.png", picture(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,11 +157,11 @@ func TestAddPaper(t *testing.T) {
 		}
 	}
 	put(t, o, r.ID, func(c *claim.Claim) { c.Files[0].Size = paper.MostOfClaim - 10 })
-	if err := add("other", picture(t, 8)); !errors.Is(err, paper.ErrLarge) {
+	if err := add("other", picture(t)); !errors.Is(err, paper.ErrLarge) {
 		t.Errorf("too much in all: %v", err)
 	}
 	put(t, o, r.ID, func(c *claim.Claim) { c.State = claim.Merged })
-	if err := add("other", picture(t, 8)); !errors.Is(err, claim.ErrState) {
+	if err := add("other", picture(t)); !errors.Is(err, claim.ErrState) {
 		t.Error(err)
 	}
 }
@@ -208,7 +208,7 @@ func TestRetain(t *testing.T) {
 		erased := func() (out []claim.State) {
 			for s, id := range ids {
 				c := get(t, o, id)
-				_, err := o.Ledger.Open(ctx, id, "kim", "test")
+				_, err := o.Ledger.Open(t.Context(), id, "kim", "test")
 				if gone := !c.Erased.IsZero(); gone != errors.Is(err, claim.ErrErased) {
 					t.Errorf("%s: erased %v, opened %v", s, c.Erased, err)
 				} else if gone {
@@ -367,7 +367,7 @@ func TestImport(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	rows[7].Claim.Report.Use = "free"
-	again, err := o.Import(ctx, "i", append(rows, shop(99, 5)), "lee", false)
+	again, err := o.Import(ctx, "i", slices.Concat(rows, []claim.Report{shop(99, 5)}), "lee", false)
 	if err != nil || again.Filed != 2 || again.Again != 38 || again.Receipts[0].ID != got.Receipts[0].ID {
 		t.Errorf("put right and longer: %d filed, %d again, %v", again.Filed, again.Again, err)
 	}

@@ -58,6 +58,7 @@ func refuses() claim.Verdict {
 }
 
 func must(t testing.TB) func(claim.Claim, error) claim.Claim {
+	t.Helper()
 	return func(c claim.Claim, err error) claim.Claim {
 		t.Helper()
 		if err != nil {
@@ -173,14 +174,13 @@ func TestVerdictsThatCannotBe(t *testing.T) {
 }
 
 // put changes a claim as settle does.
-func put(t testing.TB, o *claim.Office, id string, change func(*claim.Claim)) claim.Claim {
+func put(t testing.TB, o *claim.Office, id string, change func(*claim.Claim)) {
 	t.Helper()
 	c := get(t, o, id)
 	change(&c)
 	if err := o.Ledger.Change(t.Context(), []claim.Claim{c}, []claim.Event{{Who: "bank", What: "test"}}); err != nil {
 		t.Fatal(err)
 	}
-	return get(t, o, id)
 }
 
 // Small verdicts and small batches meet the limit that their sum does, for a day.
@@ -317,10 +317,10 @@ func TestAppeal(t *testing.T) {
 		if _, err := o.Appeal(ctx, r.ID, r.Secret, "", ""); !errors.Is(err, claim.ErrState) {
 			t.Errorf("before a decision: %v", err)
 		}
-		c := must(t)(o.Decide(ctx, r.ID, 0, refuses(), "kim"))
+		must(t)(o.Decide(ctx, r.ID, 0, refuses(), "kim"))
 		late := filed(t, o, shop(2, 80_000))
 		must(t)(o.Decide(ctx, late.ID, 0, refuses(), "kim"))
-		c = must(t)(o.Appeal(ctx, r.ID, r.Secret, "주민번호 900101-1234567 아닙니다", ""))
+		c := must(t)(o.Appeal(ctx, r.ID, r.Secret, "주민번호 900101-1234567 아닙니다", ""))
 		if c.State != claim.Appealed || c.NextAt.IsZero() || !c.Appeal.IsZero() {
 			t.Errorf("%+v", c)
 		}
@@ -836,8 +836,8 @@ func TestCompare(t *testing.T) {
 		t.Fatal(err)
 	}
 	var drafts []*policy.Policy
-	for v, cap := range map[int]string{1: "", 2: "cap: 5000"} {
-		if _, err := o.Submit(ctx, "i", rules(v, cap), "kim"); err != nil {
+	for v, limit := range map[int]string{1: "", 2: "cap: 5000"} {
+		if _, err := o.Submit(ctx, "i", rules(v, limit), "kim"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -247,7 +247,7 @@ func TestTablesThatAreNone(t *testing.T) {
 		{"a row without end", []byte("service,use,text\nmelon,paid,\"" + strings.Repeat("x\n", 1<<20)), "a quote in it is not closed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, _, err := claim.ReadReports(bytes.NewReader(tt.data), claim.Reading{}); err == nil || !strings.Contains(err.Error(), tt.says) {
+			if _, _, err := claim.ReadReports(bytes.NewReader(tt.data), claim.Reading{}); err == nil || !strings.Contains(err.Error(), tt.says) || !errors.Is(err, claim.ErrInput) {
 				t.Errorf("got %v, want %q", err, tt.says)
 			}
 		})
@@ -285,7 +285,7 @@ func TestAccountsStream(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	n, most := 0, uint64(0)
-	for a, err := range claim.ReadAccounts(&lines{most: 100_000}, nil) {
+	for a, err := range claim.ReadAccounts(&lines{most: 100_000}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +304,7 @@ func TestAccountsStream(t *testing.T) {
 }
 
 func TestReadAccounts(t *testing.T) {
-	const table = "계정,서비스,요금제,월이용료,가입일\nu1,melon,standard,\"10,900\",2020. 1. 2.\nu2,,x,5,\nu3,melon,x,-5,\n900101-1234568,melon,,,\nu4,melon,,,\n"
+	const table = "계정,서비스,요금제,월이용료,가입일,지점\nu1,melon,standard,\"10,900\",2020. 1. 2.,\"강남\n2층\"\nu2,,x,5,\nu3,melon,x,-5,\n900101-1234568,melon,,,\nu4,melon,,,,서초\n"
 	want := []policy.Account{
 		{ID: "u1", Service: "melon", Plan: "standard", Fee: 10_900, Since: time.Date(2020, 1, 1, 15, 0, 0, 0, time.UTC)},
 		{ID: "u4", Service: "melon"},
@@ -313,7 +313,7 @@ func TestReadAccounts(t *testing.T) {
 	for name, data := range map[string][]byte{"CSV": []byte(table), "workbook": sheet} {
 		var got []policy.Account
 		var wrong []*claim.RowError
-		for a, err := range claim.ReadAccounts(bytes.NewReader(data), nil) {
+		for a, err := range claim.ReadAccounts(bytes.NewReader(data)) {
 			var row *claim.RowError
 			switch {
 			case errors.As(err, &row):
@@ -335,13 +335,13 @@ func TestReadAccounts(t *testing.T) {
 		}
 	}
 	// Who has seen enough stops.
-	for a, err := range claim.ReadAccounts(strings.NewReader(table), nil) {
+	for a, err := range claim.ReadAccounts(strings.NewReader(table)) {
 		if err != nil || a.ID != "u1" {
 			t.Error(a, err)
 		}
 		break
 	}
-	for _, err := range claim.ReadAccounts(strings.NewReader("account,service\n\"a\xff\xff,b\n"), nil) {
+	for _, err := range claim.ReadAccounts(strings.NewReader("account,service\n\"a\xff\xff,b\n")) {
 		if err == nil || !strings.Contains(err.Error(), "neither") {
 			t.Error(err)
 		}
@@ -494,7 +494,7 @@ func FuzzReadAccounts(f *testing.F) {
 	f.Add([]byte("account,service,fee\nu1,melon,5\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ended := false
-		for a, err := range claim.ReadAccounts(bytes.NewReader(data), nil) {
+		for a, err := range claim.ReadAccounts(bytes.NewReader(data)) {
 			var row *claim.RowError
 			if ended || err == nil && (a.ID == "" || a.Service == "" || a.Fee < 0) {
 				t.Fatalf("%+v after the end: %v", a, ended)
@@ -506,7 +506,7 @@ func FuzzReadAccounts(f *testing.F) {
 
 func BenchmarkReadAccounts(b *testing.B) {
 	for b.Loop() {
-		for _, err := range claim.ReadAccounts(&lines{most: 10_000}, nil) {
+		for _, err := range claim.ReadAccounts(&lines{most: 10_000}) {
 			if err != nil {
 				b.Fatal(err)
 			}

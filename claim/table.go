@@ -26,6 +26,9 @@ type RowError struct {
 
 func (e *RowError) Error() string { return fmt.Sprintf("row %d: %s", e.Row, e.Msg) }
 
+// Is says that every RowError is an [ErrInput].
+func (e *RowError) Is(target error) bool { return target == ErrInput } //nolint:errorlint // this is what errors.Is asks
+
 // Text is what is wrong, in ko or en, without the row.
 func (e *RowError) Text(lang string) string {
 	if lang == "ko" {
@@ -33,6 +36,11 @@ func (e *RowError) Text(lang string) string {
 	}
 	return e.Msg
 }
+
+// A tableError is why a table cannot be read at all. It is an [ErrInput].
+type tableError struct{ error }
+
+func (tableError) Is(target error) bool { return target == ErrInput } //nolint:errorlint // this is what errors.Is asks
 
 // A column of a table, with what else it is called.
 type column struct {
@@ -92,7 +100,7 @@ func reportColumns() []column {
 // accountColumns are the columns of a table of subscribers.
 func accountColumns() []column {
 	return []column{
-		{"account", []string{"계정", "가입자"}},
+		{"account", []string{"계정", "가입자", "고객번호"}},
 		{"service", []string{"서비스"}},
 		{"plan", []string{"상품", "요금제"}},
 		{"fee", []string{"월이용료", "이용료"}},
@@ -107,20 +115,33 @@ func fold(h string) string {
 	return strings.NewReplacer(" ", "", "-", "", "_", "", "*", "").Replace(h)
 }
 
+// A layout is what a table may and has to have.
+type layout struct {
+	columns []column
+	needs   []string
+	others  bool // other columns are left alone: what is exported has many
+}
+
+// otherColumn stands for the names of those.
+const otherColumn = "-"
+
 // columnsOf says where each column is.
-func columnsOf(head []string, columns []column, needs ...string) (map[string]int, error) {
+func (l *layout) columnsOf(head []string) (map[string]int, error) {
 	at := map[string]int{}
 	for i, h := range head {
 		f := fold(h)
 		if f == "" {
 			continue
 		}
-		c := slices.IndexFunc(columns, func(c column) bool {
+		c := slices.IndexFunc(l.columns, func(c column) bool {
 			return f == c.name || slices.ContainsFunc(c.known, func(k string) bool { return f == fold(k) })
 		})
+		if c < 0 && l.others {
+			continue
+		}
 		if c < 0 {
 			var names []string
-			for _, c := range columns {
+			for _, c := range l.columns {
 				names = append(names, c.name)
 			}
 			near := ""
@@ -129,12 +150,12 @@ func columnsOf(head []string, columns []column, needs ...string) (map[string]int
 			}
 			return nil, fmt.Errorf("column %q is not known%s; known: %s", clipped(strings.TrimSpace(h)), near, strings.Join(names, ", "))
 		}
-		if _, twice := at[columns[c].name]; twice {
+		if _, twice := at[l.columns[c].name]; twice {
 			return nil, fmt.Errorf("column %q stands twice", h)
 		}
-		at[columns[c].name] = i
+		at[l.columns[c].name] = i
 	}
-	for _, need := range needs {
+	for _, need := range l.needs {
 		if _, ok := at[need]; !ok {
 			return nil, fmt.Errorf("the table has no column %s", need)
 		}
@@ -288,18 +309,23 @@ func kinds() []word {
 }
 
 // eachRow visits the rows below the header.
-func eachRow(rows iter.Seq2[tableRow, error], columns []column, needs []string, visit func(*cellReader) bool) error {
+func eachRow(rows iter.Seq2[tableRow, error], l layout, visit func(*cellReader) bool) error {
 	var at map[string]int
 	var names []string
 	for row, err := range rows {
 		if err != nil {
-			return err
+			return tableError{err}
 		}
 		if at == nil {
-			if at, err = columnsOf(row.cells, columns, needs...); err != nil {
-				return err
+			if at, err = l.columnsOf(row.cells); err != nil {
+				return tableError{err}
 			}
 			names = make([]string, len(row.cells))
+			for i, h := range row.cells {
+				if l.others && strings.TrimSpace(h) != "" {
+					names[i] = otherColumn
+				}
+			}
 			for name, i := range at {
 				names[i] = name
 			}
@@ -314,7 +340,7 @@ func eachRow(rows iter.Seq2[tableRow, error], columns []column, needs []string, 
 		}
 	}
 	if at == nil {
-		return fmt.Errorf("the table has no header: expected columns such as %s", strings.Join(needs, ", "))
+		return tableError{fmt.Errorf("the table has no header: expected columns such as %s", strings.Join(l.needs, ", "))}
 	}
 	return nil
 }
@@ -328,7 +354,7 @@ func ReadCases(r io.Reader, outage func(service, part string) policy.Outage) ([]
 	var cases []policy.Case
 	var wrong []*RowError
 	seen := map[string]int{}
-	err := eachRow(tableRows(r, mostTable), caseColumns(), []string{"service", "use"}, func(c *cellReader) bool {
+	err := eachRow(tableRows(r, mostTable), layout{columns: caseColumns(), needs: []string{"service", "use"}}, func(c *cellReader) bool {
 		x := caseOf(c, outage)
 		if x.Claim.ID == "" {
 			x.Claim.ID = "row " + strconv.Itoa(c.row.n)
@@ -397,7 +423,7 @@ func ReadReports(r io.Reader, in Reading) ([]Report, []*RowError, error) {
 	}
 	var reports []Report
 	var wrong []*RowError
-	err := eachRow(tableRows(r, mostTable), reportColumns(), []string{"service", "use"}, func(c *cellReader) bool {
+	err := eachRow(tableRows(r, mostTable), layout{columns: reportColumns(), needs: []string{"service", "use"}}, func(c *cellReader) bool {
 		x := in.report(c)
 		if len(c.wrong) > 0 {
 			wrong = append(wrong, c.wrong...)
@@ -478,16 +504,14 @@ func servicesAsWords(services []Service) []word {
 }
 
 // ReadAccounts reads subscribers, for what is given unasked: pseudonymous account, service, plan, fee a month in minor units, and
-// since when. It reads row by row: a CSV file may have millions. A row that cannot be used is a [*RowError], and
+// since when; other columns are left alone. It reads row by row: a CSV file may have millions. A row that cannot be used is a [*RowError], and
 // reading goes on; after any other error it ends.
-func ReadAccounts(r io.Reader, zone *time.Location) iter.Seq2[policy.Account, error] {
-	if zone == nil {
-		zone = seoul()
-	}
+func ReadAccounts(r io.Reader) iter.Seq2[policy.Account, error] {
+	zone := seoul()
 	return func(yield func(policy.Account, error) bool) {
 		stopped := false
-		err := eachRow(tableRows(r, 0), accountColumns(), []string{"account", "service"}, func(c *cellReader) bool {
-			c.shape()
+		err := eachRow(tableRows(r, 0), layout{columns: accountColumns(), needs: []string{"account", "service"}, others: true}, func(c *cellReader) bool {
+			c.shape(otherColumn)
 			a := policy.Account{ID: c.text("account"), Service: c.text("service"), Plan: c.text("plan"), Fee: c.amount("fee"), Since: c.when("since", zone, false)}
 			for _, name := range []string{"account", "service"} {
 				if c.text(name) == "" {

@@ -55,6 +55,20 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+// The template of docs/claims.md is one.
+func TestDocumentedTemplate(t *testing.T) {
+	text, err := os.ReadFile("../docs/claims.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "```yaml\n")
+	yaml, _, ok := strings.Cut(after, "```")
+	got, err := claim.ParseTemplate("docs/claims.md", []byte(yaml))
+	if !ok || err != nil || len(got.Services) != 2 || got.For != 30*day || got.Late != 60*day {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func FuzzParseTemplate(f *testing.F) {
 	f.Add([]byte("title: {ko: 가, en: a}\nfor: 1h\nservices: [{name: a, title: {ko: 가, en: a}}]\n"))
 	f.Add([]byte("a: &a [x,x]\nb: &b [*a,*a]\n"))

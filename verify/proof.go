@@ -172,7 +172,7 @@ func rootOf(f *DecisionProof, size int64) ([sha256.Size]byte, error) {
 	}
 	commitment := sha256.Sum256(append(append([]byte("bongsu decision\x00"), f.Proof.Salt...), f.Decision...))
 	at := sha256.Sum256(append([]byte{0}, commitment[:]...))
-	place, last := uint64(f.Proof.Leaf), uint64(size-1)
+	place, last := uint64(f.Proof.Leaf), uint64(size-1) //nolint:gosec // 0 <= Leaf < size, as was just checked
 	for _, text := range f.Proof.Path {
 		other, err := hash(text)
 		if err != nil {

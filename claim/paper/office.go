@@ -34,8 +34,8 @@ type part struct {
 
 // cleanOffice unpacks a document, looks through every part, and packs it anew: what stood before, between or behind the
 // parts is gone.
-func cleanOffice(data []byte) (Paper, error) {
-	parts, err := unpack(data)
+func cleanOffice(data []byte, most int64) (Paper, error) {
+	parts, err := unpack(data, most)
 	if err != nil {
 		return Paper{}, err
 	}
@@ -76,7 +76,7 @@ func cleanOffice(data []byte) (Paper, error) {
 }
 
 // unpack reads every part, and no more than it may.
-func unpack(data []byte) ([]part, error) {
+func unpack(data []byte, most int64) ([]part, error) {
 	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return nil, refuse(ErrBroken, because("the document is damaged", "문서가 손상되었습니다"), asPDF())
@@ -86,7 +86,7 @@ func unpack(data []byte) ([]part, error) {
 	}
 	var parts []part
 	seen := map[string]bool{}
-	left := int64(mostUnpacked)
+	left := most
 	for _, f := range r.File {
 		low := strings.ToLower(f.Name)
 		switch {
@@ -99,6 +99,9 @@ func unpack(data []byte) ([]part, error) {
 		}
 		seen[low] = true
 		b, err := readPart(f, left)
+		if errors.Is(err, errBomb) {
+			return nil, refuse(ErrHostile, because(fmt.Sprintf("it unpacks to more than %d MB", most>>20), fmt.Sprintf("압축을 풀면 %d MB가 넘습니다", most>>20)), asPDF())
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -108,10 +111,12 @@ func unpack(data []byte) ([]part, error) {
 	return parts, nil
 }
 
+// errBomb says that a part is larger than what is left.
+var errBomb = errors.New("too large")
+
 func readPart(f *zip.File, most int64) ([]byte, error) {
-	bomb := refuse(ErrHostile, because(fmt.Sprintf("it unpacks to more than %d MB", mostUnpacked>>20), fmt.Sprintf("압축을 풀면 %d MB가 넘습니다", mostUnpacked>>20)), asPDF())
 	if f.UncompressedSize64 > uint64(max(0, most)) {
-		return nil, bomb
+		return nil, errBomb
 	}
 	r, err := f.Open()
 	if err != nil {
@@ -120,7 +125,7 @@ func readPart(f *zip.File, most int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, most+1))
 	err = errors.Join(err, r.Close())
 	if int64(len(b)) > most {
-		return nil, bomb
+		return nil, errBomb
 	}
 	if err != nil {
 		return nil, refuse(ErrBroken, because("the document is damaged", "문서가 손상되었습니다"), asPDF())

@@ -62,9 +62,9 @@ func Clean(name string, data []byte) (Paper, error) {
 	case bytes.HasPrefix(data, []byte("RIFF")) && kind.Is("image/webp"):
 		return cleanImage(data, webpImage)
 	case bytes.HasPrefix(data, []byte("%PDF-")) && kind.Is("application/pdf"):
-		return cleanPDF(data)
+		return cleanPDF(data, mostInflated)
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
-		return cleanOffice(data)
+		return cleanOffice(data, mostUnpacked)
 	case bytes.HasPrefix(data, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
 		return Paper{}, refuse(ErrType, because("it is an old or a locked office document", "예전 형식이거나 암호가 걸린 문서(HWP, DOC, XLS)입니다"), asPDF())
 	case plain(kind):

@@ -17,8 +17,8 @@ const (
 )
 
 // cleanPDF keeps a PDF as it came, if nothing in it acts by itself and nothing rides along. What cannot be told of it
-// is a doubt for the desk.
-func cleanPDF(data []byte) (Paper, error) {
+// is a doubt for the desk. It unpacks to so many bytes at most.
+func cleanPDF(data []byte, most int64) (Paper, error) {
 	p := Paper{Type: "application/pdf", Data: data}
 	end := bytes.LastIndex(data, []byte("%%EOF"))
 	if end < 0 {
@@ -33,7 +33,7 @@ func cleanPDF(data []byte) (Paper, error) {
 	if err := p.acts(data); err != nil {
 		return Paper{}, err
 	}
-	s := pdfStreams{paper: &p}
+	s := pdfStreams{paper: &p, most: most}
 	if err := s.walk(data); err != nil {
 		return Paper{}, err
 	}
@@ -112,6 +112,7 @@ type pdfStreams struct {
 	paper    *Paper
 	text     pdfText
 	inflated int64
+	most     int64 // of that
 	unread   bool
 	zlib     io.ReadCloser
 }
@@ -219,8 +220,8 @@ func (s *pdfStreams) stream(window, rest []byte, size int) error {
 
 // spend counts what was looked at: streams that stand in one another could be looked at without end.
 func (s *pdfStreams) spend(n int) error {
-	if s.inflated += int64(n); s.inflated > mostInflated {
-		return refuse(ErrHostile, because(fmt.Sprintf("the PDF unpacks to more than %d MB", mostInflated>>20), fmt.Sprintf("PDF의 압축을 풀면 %d MB가 넘습니다", mostInflated>>20)), printAnew())
+	if s.inflated += int64(n); s.inflated > s.most {
+		return refuse(ErrHostile, because(fmt.Sprintf("the PDF unpacks to more than %d MB", s.most>>20), fmt.Sprintf("PDF의 압축을 풀면 %d MB가 넘습니다", s.most>>20)), printAnew())
 	}
 	return nil
 }
@@ -239,7 +240,7 @@ func (s *pdfStreams) inflate(rest []byte) ([]byte, error) {
 		return nil, nil
 	}
 	var out bytes.Buffer
-	n, err := io.Copy(&out, io.LimitReader(s.zlib, mostInflated-s.inflated+1))
+	n, err := io.Copy(&out, io.LimitReader(s.zlib, s.most-s.inflated+1))
 	if err := s.spend(int(n)); err != nil {
 		return nil, err
 	}

@@ -51,6 +51,7 @@ func (p *Public) deskOptions() desk.Options {
 // deskAPI is what programs do at the desk.
 func (p *Public) deskAPI() (http.Handler, error) {
 	o := deskapi.Options{Office: p.claims.office, Cashier: p.claims.cashier, Ledger: p.claims.office.Ledger, Template: p.claims.o.Template, Log: p.log}
+	o.Import = p.claims.importTable
 	tokens, ok := p.o.Accounts.(deskapi.Accounts)
 	if !ok {
 		tokens = noTokens{}

@@ -156,7 +156,7 @@ func (c *Claims) insert(ctx context.Context, rows []*row) error {
 	for i, x := range rows {
 		d := &x.p.Claim
 		id[i], secret[i], docs[i], filings[i], facet[i] = d.ID, x.p.Secret, x.doc, x.event, x.facet
-		amount[i], filed[i], sealed[i], wrapped[i] = d.Report.Loss, since1970(d.Filed), x.p.Sealed, x.p.Wrapped
+		amount[i], filed[i], sealed[i], wrapped[i] = amountOf(d), since1970(d.Filed), x.p.Sealed, x.p.Wrapped
 		marks[i] = "{" + strings.Join(x.p.Marks, ",") + "}" // letters, dots and hexadecimal: nothing to quote
 		starts[i] = startsOf(x.p.Marks)
 		if x.p.KeyHash != "" {
@@ -256,13 +256,17 @@ func (x *columns) add(d *claim.Claim, facet int32) error {
 	if err != nil {
 		return fmt.Errorf("claim %s: %w", d.ID, err)
 	}
-	a := d.Report.Loss
-	if d.Decision != nil {
-		a = d.Decision.Amount
-	}
 	x.id, x.docs, x.facet = append(x.id, d.ID), append(x.docs, string(doc)), append(x.facet, facet)
-	x.amount, x.filed, x.version = append(x.amount, a), append(x.filed, since1970(d.Filed)), append(x.version, d.Version)
+	x.amount, x.filed, x.version = append(x.amount, amountOf(d)), append(x.filed, since1970(d.Filed)), append(x.version, d.Version)
 	return nil
+}
+
+// amountOf is what a desk sorts by: what was decided, else what is claimed.
+func amountOf(d *claim.Claim) int64 {
+	if d.Decision != nil {
+		return d.Decision.Amount
+	}
+	return d.Report.Loss
 }
 
 // update writes the claims that are of the version before theirs, and returns how many were.

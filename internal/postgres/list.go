@@ -64,6 +64,9 @@ func (c *Claims) selection(q *claim.Query) *selection {
 // planned makes the database plan for these very arguments, not for any.
 func (s *selection) planned() []any { return append([]any{pgx.QueryExecModeCacheDescribe}, s.args...) }
 
+// mostFacetsAsked is how many facets a list goes through one by one.
+const mostFacetsAsked = 1_500
+
 // markStart is what a mark is found by.
 func markStart(mark string) int64 {
 	_, hash, _ := strings.Cut(mark, ".")
@@ -80,9 +83,14 @@ func (c *Claims) List(ctx context.Context, q claim.Query) (claim.Page, error) {
 	page := claim.Page{Claims: []claim.Claim{}}
 	limit := min(cmp.Or(max(q.Limit, 0), 50), 500)
 	s := c.selection(&q)
+	from := "f JOIN claims c ON c.facet = f.id"
+	if len(s.facets) == 0 {
+		from = "claims c"
+	}
 	facets := "WITH f AS MATERIALIZED (SELECT f.id FROM claim_facets f WHERE " + and(s.facets...) + ")"
-	err := c.db.pool.QueryRow(ctx, fmt.Sprintf("%s SELECT count(*) FROM (SELECT 1 FROM f JOIN claims c ON c.facet = f.id WHERE %s LIMIT %d) x",
-		facets, and(s.rows...), countedUpTo+1), s.planned()...).Scan(&page.Total)
+	var wide int
+	err := c.db.pool.QueryRow(ctx, fmt.Sprintf("%s SELECT (SELECT count(*) FROM f), (SELECT count(*) FROM (SELECT 1 FROM %s WHERE %s LIMIT %d) x)",
+		facets, from, and(s.rows...), countedUpTo+1), s.planned()...).Scan(&wide, &page.Total)
 	if err != nil {
 		return claim.Page{}, trouble("list claims", err)
 	}
@@ -107,9 +115,16 @@ func (c *Claims) List(ctx context.Context, q claim.Query) (claim.Page, error) {
 		}
 	}
 	// Few are fetched by whatever picks them best, and sorted. Of many, each facet gives its
-	// first ones in order.
-	pick := fmt.Sprintf("SELECT c.id, c.amount, c.filed FROM f JOIN claims c ON c.facet = f.id WHERE %s", and(s.rows...))
-	if !few {
+	// first ones in order; where very many facets are asked for, most claims are, and the
+	// first ones in the order of all are soon enough.
+	pick := fmt.Sprintf("SELECT c.id, c.amount, c.filed FROM %s WHERE %s", from, and(s.rows...))
+	switch {
+	case few:
+	case len(s.facets) == 0:
+		pick = fmt.Sprintf("SELECT c.id, c.amount, c.filed FROM claims c WHERE %s ORDER BY %s LIMIT %d", and(s.rows...), order, limit+1)
+	case wide > mostFacetsAsked: // the OR keeps the planner from making a join of it, which has no order
+		pick = fmt.Sprintf("SELECT c.id, c.amount, c.filed FROM claims c WHERE (c.facet < 0 OR c.facet IN (SELECT id FROM f)) AND %s ORDER BY %s LIMIT %d", and(s.rows...), order, limit+1)
+	default:
 		pick = fmt.Sprintf("SELECT p.* FROM f CROSS JOIN LATERAL (SELECT c.id, c.amount, c.filed FROM claims c WHERE c.facet = f.id AND %s ORDER BY %s LIMIT %d) p",
 			and(s.rows...), order, limit+1)
 	}
@@ -131,10 +146,7 @@ func (c *Claims) List(ctx context.Context, q claim.Query) (claim.Page, error) {
 			last := &page.Claims[limit-1]
 			n := since1970(last.Filed)
 			if !q.OldestFirst {
-				n = last.Report.Loss
-				if last.Decision != nil {
-					n = last.Decision.Amount
-				}
+				n = amountOf(last)
 			}
 			page.Next = strconv.FormatInt(n, 10) + "." + last.ID
 			break

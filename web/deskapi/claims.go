@@ -146,10 +146,10 @@ func (c *call) decide() (any, error) {
 	})
 }
 
-// unasked gives the accounts of a table what the policy gives without a claim.
 // mostWrong is how many rows of a table are complained of at once.
 const mostWrong = 20
 
+// unasked gives the accounts of a table what the policy gives without a claim.
 func (c *call) unasked() (any, error) {
 	id, err := c.query("incident")
 	if err != nil {
@@ -161,7 +161,7 @@ func (c *call) unasked() (any, error) {
 	}
 	// All of it is read before anybody is given anything.
 	var wrong []error
-	for _, err := range claim.ReadAccounts(bytes.NewReader(data), nil) {
+	for _, err := range claim.ReadAccounts(bytes.NewReader(data)) {
 		if err != nil && len(wrong) < mostWrong {
 			wrong = append(wrong, err)
 		}
@@ -169,7 +169,7 @@ func (c *call) unasked() (any, error) {
 	if len(wrong) > 0 {
 		return nil, fmt.Errorf("%w: %w", errInput, errors.Join(wrong...))
 	}
-	accounts := claim.ReadAccounts(bytes.NewReader(data), nil)
+	accounts := claim.ReadAccounts(bytes.NewReader(data))
 	return c.long(func(progress func(int)) (any, error) {
 		return c.o.Office.Unasked(c.ctx, id, accounts, c.who, progress)
 	})

@@ -35,7 +35,7 @@ func (tokens) Token(token string) (string, []string, bool) {
 
 // open starts a desk over a store in memory with a window for incident i and n claims that
 // are approved.
-func open(t *testing.T, n int) (base string, o *deskapi.Options) {
+func open(t *testing.T, n int) string {
 	t.Helper()
 	s := kv.NewMemory()
 	m, err := claim.NewMaster(bytes.Repeat([]byte{7}, 32))
@@ -70,17 +70,16 @@ func open(t *testing.T, n int) (base string, o *deskapi.Options) {
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-	o = &deskapi.Options{
+	h, err := deskapi.New(deskapi.Options{
 		Office: office, Ledger: k, Accounts: tokens{}, Template: claim.DefaultTemplate(),
 		Cashier: &settle.Cashier{Store: s, Ledger: k, Book: settle.NewBook(s)},
-	}
-	h, err := deskapi.New(*o)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	return server.URL, o
+	return server.URL
 }
 
 func client(t *testing.T, base, token string) *deskapi.Client {
@@ -102,7 +101,7 @@ func code(err error) string {
 
 // Every address lets in the duties of its row, and nobody else.
 func TestDuties(t *testing.T) {
-	base, _ := open(t, 0)
+	base := open(t, 0)
 	for _, tt := range []struct {
 		method, path string
 		may          []string
@@ -172,7 +171,7 @@ func status(t *testing.T, method, address, token string) int {
 // The whole way of a batch, by two people.
 func TestPayout(t *testing.T) {
 	ctx := t.Context()
-	base, _ := open(t, 3)
+	base := open(t, 3)
 	kim, lee := client(t, base, "kim:payer"), client(t, base, "lee:payer")
 	told := 0
 	g, err := kim.Grant(ctx, "i", func(int) { told++ })
@@ -240,7 +239,7 @@ func TestPayout(t *testing.T) {
 // What is wrong is said, and nothing changes.
 func TestBadInput(t *testing.T) {
 	ctx := t.Context()
-	base, _ := open(t, 1)
+	base := open(t, 1)
 	c := client(t, base, "kim:payer,decider,agent,privacy")
 	for name, tt := range map[string]struct {
 		do   func() error
@@ -303,7 +302,7 @@ func TestBadInput(t *testing.T) {
 // Windows and policies, by two people.
 func TestPolicies(t *testing.T) {
 	ctx := t.Context()
-	base, _ := open(t, 0)
+	base := open(t, 0)
 	kim, lee := client(t, base, "kim:decider"), client(t, base, "lee:decider")
 	w, err := kim.Window(ctx, "i", "extend", deskapi.WindowRequest{Until: time.Now().AddDate(1, 0, 0), Why: "asked for"})
 	if err != nil || w.Incident != "i" {

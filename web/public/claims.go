@@ -88,6 +88,7 @@ type Claims struct {
 	Surge int           // reports a minute in all, from which on a proof of work is asked for; 0: 3,000; negative: never
 	Burst int           // reports of one network at once, before it is asked for one; 0: 60
 	Every time.Duration // one more comes back in this time; 0: 1 s
+	Work  int           // rounds of one try of a proof of work, of 256 on average; 0: 5,000
 }
 
 // Files of one report or one later message.
@@ -125,7 +126,7 @@ func newCounter(c Claims, key []byte) (*counter, error) {
 	}
 	on := cmp.Or(c.Surge, 3000)
 	return &counter{
-		Claims: c, surge: newSurge(on), seal: seal, proofs: newProofs(key), guesses: newGuesses(), guests: &room{most: mostUploads, each: mostOfPrefix, who: map[string]int{}}, memory: &budget{left: mostMemory},
+		Claims: c, surge: newSurge(on, cmp.Or(c.Work, proofCost)), seal: seal, proofs: newProofs(key), guesses: newGuesses(), guests: &room{most: mostUploads, each: mostOfPrefix, who: map[string]int{}}, memory: &budget{left: mostMemory},
 		reports: newLimiter(cmp.Or(c.Burst, 60), cmp.Or(c.Every, time.Second), 20_000),
 		slow:    newLimiter(1, 2*time.Minute, 20_000), uploads: newLimiter(60, 5*time.Second, 20_000),
 		running: running{keys: map[string]*run{}, done: map[string]time.Time{}},

@@ -92,11 +92,10 @@ const tooSmall = `[...document.querySelectorAll("main button, main input:not([ty
 // TestRealReport files a report in a real browser at 360 px: with scripts and without;
 // the time of the chosen service is filled in; what is wrong gets the focus.
 func TestRealReport(t *testing.T) {
-	browser := chromium(t)
 	for _, scripts := range []bool{true, false} {
 		t.Run(fmt.Sprintf("scripts=%v", scripts), func(t *testing.T) {
 			server, h := claimSite(t)
-			p := openOn(browser, t, server, "ko", "Asia/Seoul")
+			p := openOn(chromium(t), t, server, "ko", "Asia/Seoul")
 			if !scripts {
 				must(p.ctx, t, emulation.SetScriptExecutionDisabledParams{Value: true}, emulation.SetScriptExecutionDisabled)
 			}
@@ -134,7 +133,7 @@ func TestRealReport(t *testing.T) {
 				t.Errorf("the receipt is at %s", where)
 			}
 			code, secret := eval[string](p, `document.querySelector("#code").textContent`), eval[string](p, `document.querySelector("#secret").textContent`)
-			c, err := h.Check(t.Context(), code, secret)
+			c, err := h.Check(p.ctx, code, secret)
 			if err != nil || c.Report.Loss != 50_000 || len(c.Files) != 1 {
 				t.Errorf("kept %+v, %v", c, err)
 			}
@@ -204,7 +203,7 @@ func TestRealALTCHA(t *testing.T) {
 	send("") // takes the slow lane
 	run := func(script string, in ...string) string {
 		t.Helper()
-		c := exec.CommandContext(t.Context(), "node", append([]string{"--input-type=module", "-e", script}, in...)...) //nolint:gosec // G204: our own script
+		c := exec.CommandContext(t.Context(), "node", append([]string{"--input-type=module", "-e", script}, in...)...)
 		c.Dir, c.Stderr = dir, os.Stderr
 		b, err := c.Output()
 		if err != nil {

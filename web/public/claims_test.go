@@ -48,7 +48,7 @@ func (v *visitor) do(r *http.Request) {
 	v.tb.Helper()
 	r.RemoteAddr = v.from
 	for name, value := range v.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // G124: a request has no attributes
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	w := httptest.NewRecorder()
 	v.h.ServeHTTP(w, r)

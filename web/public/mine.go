@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -158,7 +159,9 @@ func (v *view) mine(t *typed) *minePage {
 	kinds := map[string]words{}
 	if w != nil {
 		for _, n := range w.Evidence {
-			kinds[n.Name] = v.titleOf(n)
+			if kinds[n.Name] = v.titleOf(n); n.Name == otherKind {
+				continue // stands last
+			}
 			p.Evidence = append(p.Evidence, option{Value: n.Name, Title: v.titleOf(n), Selected: t.get("evidence") == n.Name})
 		}
 	}
@@ -189,11 +192,10 @@ func (v *view) mine(t *typed) *minePage {
 		p.Said = v.said(m.said)
 	}
 	p.Proof = m.proof
-	live := !ended(c) && c.Erased.IsZero()
-	p.MayAdd, p.MayPaper = live && c.State != claim.Paid, live && c.State != claim.Paid
-	p.MayBank = live && c.State != claim.Paying && c.State != claim.Paid && c.Report.Use != "none"
-	p.MayAppeal = live && c.Decision != nil && c.State != claim.Appealed && c.Appeal.After(v.site.now)
-	p.MayWithdraw = live && c.State != claim.Paying && c.State != claim.Paid
+	open := c.Erased.IsZero() && !slices.Contains([]claim.State{claim.Paying, claim.Paid, claim.Withdrawn, claim.Merged}, c.State)
+	p.MayAdd, p.MayPaper, p.MayWithdraw, p.MayBank = !ended(c) && c.Erased.IsZero(), open, open, open && c.Report.Use != "none"
+	p.MayAppeal = c.Erased.IsZero() && c.Decision != nil && slices.Contains([]claim.State{claim.Decided, claim.Approved, claim.Paid}, c.State) &&
+		c.Appealed.IsZero() && c.Appeal.After(v.site.now)
 	for _, name := range append(keptFields(), "files", "sure") {
 		p.Fields[name] = v.field(name, t)
 		if p.Fields[name].Wrong != "" {
@@ -246,10 +248,8 @@ func (v *view) decided(p *minePage, c *claim.Claim) {
 
 // known returns s if it is one of the words, else nothing.
 func known(s string, words ...string) string {
-	for _, w := range words {
-		if s == w {
-			return s
-		}
+	if slices.Contains(words, s) {
+		return s
 	}
 	return ""
 }
@@ -262,24 +262,31 @@ func stateOf(c *claim.Claim) string {
 
 func ended(c *claim.Claim) bool { return c.State == claim.Withdrawn || c.State == claim.Merged }
 
-// happened tells one thing that happened, without names and notes of the desk.
+// happened tells one thing that happened, without names and notes of the desk. What the
+// desk asks itself (doubts, a verdict that waits for a second person) is not told.
 func (v *view) happened(e *claim.Event) (historyLine, bool) {
-	what, rest, _ := strings.Cut(e.What, ":")
-	rest = strings.TrimSpace(rest)
-	key := "event." + strings.ReplaceAll(strings.TrimSpace(what), " ", "-")
-	if what == "decided" {
-		key = "event.decided"
-		if v.messages.Has("mine.state." + rest) {
-			return historyLine{v.day(e.At), v.text("event.decided.to", v.text("mine.state."+rest)), v.who(e.Who)}, true
+	what, rest, _ := strings.Cut(e.What, ": ")
+	key := "event.changed"
+	var args []any
+	switch {
+	case e.Look():
+		key = "event.looked"
+	case what == "proposed", what == "sent back", what == "flagged", what == "cleared doubts":
+		return historyLine{}, false
+	case what == "decided", what == "confirmed":
+		if key = "event.decided"; v.messages.Has("mine.state." + rest) {
+			key, args = "event.decided.to", []any{v.text("mine.state." + rest)}
+		}
+	case strings.HasPrefix(what, "merged into"):
+		key = "event.merged"
+	case strings.HasPrefix(what, "took in"):
+		key = "event.took-in"
+	default:
+		if k := "event." + strings.ReplaceAll(what, " ", "-"); v.messages.Has(k) {
+			key = k
 		}
 	}
-	if e.Look() {
-		key = "event.looked"
-	}
-	if !v.messages.Has(key) {
-		key = "event.changed"
-	}
-	return historyLine{v.day(e.At), v.text(key), v.who(e.Who)}, true
+	return historyLine{v.day(e.At), v.text(key, args...), v.who(e.Who)}, true
 }
 
 // who tells who it was, and never a name of the desk.
@@ -614,8 +621,12 @@ func (s *Server) does(ctx context.Context, what string, f *sent, x *session) err
 				return err
 			}
 		}
+		c, err := s.claims.Asker.Check(ctx, x.ID, x.Secret)
+		if err != nil {
+			return err
+		}
 		for _, p := range f.papers {
-			got := s.addPaper(ctx, p, x.ID, x.Secret, t.get("evidence"))
+			got := s.addPaper(ctx, p, x, s.kindOf(c.Incident, cmp.Or(p.kind, t.get("evidence"))))
 			x.Papers = append(x.Papers, got)
 			if got.Wrong != "" {
 				t.refuse("files", got.Wrong, got.Name)

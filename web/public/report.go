@@ -576,6 +576,9 @@ func (v *view) choices(f *reportForm, w *claim.Window, t *typed) {
 		f.Reasons = append(f.Reasons, option{Value: n.Name, Title: v.titleOf(n), Selected: t.get("late") == n.Name})
 	}
 	for _, n := range w.Evidence {
+		if n.Name == otherKind {
+			continue // stands first, as what nobody chose
+		}
 		f.Evidence = append(f.Evidence, option{Value: n.Name, Title: v.titleOf(n), Selected: t.get("evidence") == n.Name})
 	}
 }
@@ -684,7 +687,7 @@ func (s *Server) blankForm(w http.ResponseWriter, r *http.Request, o out, t *typ
 		}
 		c.mu.Unlock()
 	}
-	token := s.tokens.once("report", time.Now())
+	token := s.tokens.once(time.Now())
 	page = bytes.Replace(bytes.Replace(page, []byte(blankOwn), []byte(own(token)), 1), []byte(blankToken), []byte(token), 1)
 	if key.proof {
 		page = bytes.Replace(page, []byte(blankChallenge), []byte(html.EscapeString(s.challenge())), 1)
@@ -703,21 +706,24 @@ func (s *Server) challenge() string {
 	return string(b)
 }
 
+// onceForm begins what the tokens of the form about damage sign.
+const onceForm = "report\x00"
+
 // once makes a token that is different each time: pressing twice files once.
-func (k tokens) once(form string, now time.Time) string {
+func (k tokens) once(now time.Time) string {
 	b := make([]byte, 15)
 	_, _ = rand.Read(b) // never fails
 	n := base64.RawURLEncoding.EncodeToString(b)
-	return n + "." + k.sign(form+"\x00"+n, now.Unix()/3600)
+	return n + "." + k.sign(onceForm+n, now.Unix()/3600)
 }
 
 // onceOf returns what is different in such a token; empty: it is not valid.
-func (k tokens) onceOf(form, token string, now time.Time) string {
+func (k tokens) onceOf(token string, now time.Time) string {
 	if len(token) > maxToken {
 		return ""
 	}
 	n, rest, ok := strings.Cut(token, ".")
-	if !ok || len(n) != 20 || !k.valid(form+"\x00"+n, rest, now) {
+	if !ok || len(n) != 20 || !k.valid(onceForm+n, rest, now) {
 		return ""
 	}
 	return n
@@ -732,9 +738,9 @@ func (s *Server) takeReport(w http.ResponseWriter, r *http.Request, l lang.Lang)
 	t.files = len(f.papers) > 0 || t.get("files.chosen") != ""
 	t.token = t.get("form")
 	now := time.Now()
-	key := s.tokens.onceOf("report", t.token, now)
+	key := s.tokens.onceOf(t.token, now)
 	if key == "" && t.values.Has("form") {
-		t.token = s.tokens.once("report", now)
+		t.token = s.tokens.once(now)
 	}
 	switch {
 	case errors.Is(err, errLarge) && t.values.Has("form"):
@@ -760,7 +766,7 @@ func (s *Server) takeReport(w http.ResponseWriter, r *http.Request, l lang.Lang)
 		s.fail(w, r, l, http.StatusBadRequest, "method")
 		return
 	case key == "":
-		t.problem, t.token = "stale", s.tokens.once("report", now)
+		t.problem, t.token = "stale", s.tokens.once(now)
 		s.reportAgain(w, r, l, t, http.StatusForbidden)
 		return
 	}
@@ -804,7 +810,7 @@ func (s *Server) takeReport(w http.ResponseWriter, r *http.Request, l lang.Lang)
 	filed = true
 	sess := sessionOf(receipt)
 	sess.New, sess.Late, sess.Again, sess.Masked = true, report.Claim.Late != "", receipt.Again, in.masked
-	sess.Papers = s.addPapers(r.Context(), f, receipt, t.get("evidence"))
+	sess.Papers = s.addPapers(r.Context(), f, receipt, s.kindOf(win.Incident, t.get("evidence")))
 	s.filed(w, r, l, sess)
 }
 
@@ -834,19 +840,37 @@ func (s *Server) addPapers(ctx context.Context, f *sent, receipt claim.Receipt, 
 	}
 	var out []taken
 	for _, p := range f.papers {
-		out = append(out, s.addPaper(ctx, p, receipt.ID, receipt.Secret, kind))
+		out = append(out, s.addPaper(ctx, p, sessionOf(receipt), kind))
 	}
 	return out
 }
 
-func (s *Server) addPaper(ctx context.Context, p upload, id, secret, kind string) taken {
+// kindOf is the kind that a paper is kept as: the one that was chosen, if the window takes
+// it, else another one.
+func (s *Server) kindOf(incident, chosen string) string {
+	w := s.told().window(incident)
+	if w == nil || len(w.Evidence) == 0 {
+		return cmp.Or(chosen, otherKind)
+	}
+	for _, name := range []string{chosen, otherKind} {
+		if slices.ContainsFunc(w.Evidence, func(n claim.Named) bool { return n.Name == name }) {
+			return name
+		}
+	}
+	return w.Evidence[len(w.Evidence)-1].Name
+}
+
+// otherKind is the kind of papers that are none of those that are asked for.
+const otherKind = "other"
+
+func (s *Server) addPaper(ctx context.Context, p upload, x *session, kind string) taken {
 	if p.wrong != "" {
 		return taken{p.name, p.wrong}
 	}
-	_, err := s.claims.Giver.AddPaper(ctx, id, secret, cmp.Or(p.kind, kind, "other"), p.name, p.data, "")
+	_, err := s.claims.Giver.AddPaper(ctx, x.ID, x.Secret, kind, p.name, p.data, "")
 	key := fileProblem(err)
 	if key == "file.unavailable" && !errors.Is(err, claim.ErrUnavailable) {
-		s.log.Error("a file was not kept", "claim", id, "error", err.Error())
+		s.log.Error("a file was not kept", "claim", x.ID, "error", err.Error())
 	}
 	return taken{p.name, key}
 }
@@ -938,7 +962,7 @@ func (s *Server) notFiled(w http.ResponseWriter, r *http.Request, l lang.Lang, t
 	switch {
 	case errors.Is(err, claim.ErrReused):
 		// The token was used for other words: with another one it is another report.
-		t.problem, t.token, code = "report.reused", s.tokens.once("report", time.Now()), http.StatusConflict
+		t.problem, t.token, code = "report.reused", s.tokens.once(time.Now()), http.StatusConflict
 	case errors.Is(err, claim.ErrClosed):
 		t.problem, code = "report.closed", http.StatusConflict
 	case t.wanting(err):
@@ -970,7 +994,7 @@ func (t *typed) wanting(err error) bool {
 // reportAgain shows the form again with what was typed.
 func (s *Server) reportAgain(w http.ResponseWriter, r *http.Request, l lang.Lang, t *typed, code int) {
 	if t.token == "" {
-		t.token = s.tokens.once("report", time.Now())
+		t.token = s.tokens.once(time.Now())
 	}
 	if t.challenge == "" && s.claims.surge.asks(time.Now()) {
 		t.challenge = s.challenge()

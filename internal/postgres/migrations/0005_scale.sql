@@ -61,3 +61,6 @@ ALTER TABLE claims ALTER COLUMN facet SET NOT NULL,
 DROP INDEX claims_by_amount, claims_by_filed;
 CREATE INDEX claims_by_amount ON claims (facet, amount DESC, id) INCLUDE (filed);
 CREATE INDEX claims_by_filed ON claims (facet, filed, id) INCLUDE (amount);
+-- For lists that ask for nearly all claims, or for a few by their amount or age alone.
+CREATE INDEX claims_in_amount ON claims (amount DESC, id) INCLUDE (facet, filed);
+CREATE INDEX claims_in_filed ON claims (filed, id) INCLUDE (facet, amount);
