@@ -69,6 +69,7 @@ type Report struct {
 
 	snap   *estate.Snapshot
 	matrix []column
+	asked  *Options // nil of a report that was read back
 }
 
 // Swept counts the losses of one sort that were tried beyond the named ones.
@@ -701,7 +702,7 @@ func (a *auditor) report() *Report {
 	}
 	// A loss can be asked for by name and be one of a sweep too.
 	a.list = slices.CompactFunc(a.list, func(x, y Finding) bool { return x.ID == y.ID })
-	r := &Report{Version: Version, Estate: a.s.Rev, Losses: []string{}, Findings: a.list, Swept: a.swept, snap: a.s, matrix: a.matrix}
+	r := &Report{Version: Version, Estate: a.s.Rev, Losses: []string{}, Findings: a.list, Swept: a.swept, snap: a.s, matrix: a.matrix, asked: &a.o}
 	if !a.o.Now.IsZero() {
 		r.Now = a.o.Now.UTC().Format(time.RFC3339)
 	}

@@ -3,6 +3,10 @@ package audit
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
+
+	"bongsu/estate"
 )
 
 // ParseReport reads the JSON of a [Report] back, to serve as a baseline. One of
@@ -40,6 +44,10 @@ type Difference struct {
 	Baseline string    `json:"baseline"` // revision of the estate of the former report
 	Fixed    []Finding `json:"fixed"`
 	Same     int       `json:"same"` // how many findings both have
+
+	// NotJudged is how many findings of the former report are about a loss, a rule
+	// or a severity that this one was not asked for: nobody knows whether they are fixed.
+	NotJudged int `json:"notJudged,omitempty"`
 }
 
 // Compare sets a report against a former one, by the IDs of the findings.
@@ -60,10 +68,47 @@ func Compare(old, now *Report) *Difference {
 			d.Same++
 		}
 	}
-	for _, f := range old.Findings {
-		if !is[f.ID] {
-			d.Fixed = append(d.Fixed, f)
+	for i := range old.Findings {
+		switch f := &old.Findings[i]; {
+		case is[f.ID]:
+		case now.judged(f):
+			d.Fixed = append(d.Fixed, *f)
+		default:
+			d.NotJudged++
 		}
 	}
 	return d
+}
+
+// judged reports whether a finding would be in the report if it were true: its
+// rule, its severity and its loss were asked for, or its loss cannot happen any more.
+func (r *Report) judged(f *Finding) bool {
+	o := r.asked
+	switch {
+	case o == nil: // a report that was read back does not know
+		return true
+	case o.Rules != nil && !slices.Contains(o.Rules, f.Rule), f.Severity.Rank() < o.MinSeverity.Rank():
+		return false
+	case f.Rule == "empty" && f.Loss == NoLoss && f.Subject == "every":
+		return o.Every
+	case f.Loss == NoLoss, f.Loss == ColdStart, f.Rule == "status-fate", slices.Contains(r.Losses, f.Loss):
+		return true
+	}
+	domains := strings.Split(f.Loss, "+")
+	if slices.ContainsFunc(domains, func(name string) bool { _, ok := r.snap.Lookup(estate.KindDomain, name); return !ok }) {
+		return true
+	}
+	if f.Rule == "empty" || strings.HasSuffix(f.Subject, ">wants") {
+		return false // said of losses by name only
+	}
+	switch len(domains) {
+	case 1:
+		return o.Every
+	case 2:
+		return o.Pairs && !slices.ContainsFunc(domains, func(name string) bool {
+			d, _ := r.snap.Lookup(estate.KindDomain, name)
+			return !o.paired(r.snap.Domains[d.Index].Type)
+		})
+	}
+	return false
 }

@@ -37,6 +37,30 @@ func (u usage) of(s *estate.Snapshot, k room) float64 {
 	return 0
 }
 
+// room brings a domain up to date whose capacity may have changed. Who stands in
+// it is as it was before the change, and brought up to date after.
+func (l *ledger) room(a *auditor, before *estate.Snapshot, d int) {
+	l.takes[d], l.used[d] = nil, nil
+	for c := range before.Components {
+		for j := range before.Components[c].Replicas {
+			r := &before.Components[c].Replicas[j]
+			if _, inside := slices.BinarySearch(a.s.Domains[r.In].Ancestors, d); !inside && r.In != d {
+				continue
+			}
+			a.takeRoom(r, func(in, i int, amount float64) {
+				if in != d {
+					return
+				}
+				if l.takes[d] == nil {
+					l.takes[d], l.used[d] = make([][]take, len(a.s.Domains[d].Capacity)), make([]float64, len(a.s.Domains[d].Capacity))
+				}
+				l.takes[d][i] = append(l.takes[d][i], take{c, amount})
+				l.used[d][i] += amount
+			})
+		}
+	}
+}
+
 // usage says how much room the replicas take with nothing lost.
 func (a *auditor) usage() usage {
 	if a.ledger != nil {
@@ -86,9 +110,10 @@ func newLedger(a *auditor) *ledger {
 
 // follow brings the ledger up to date with changed documents.
 func (l *ledger) follow(a *auditor, before *estate.Snapshot, changed []estate.Ref) {
-	if slices.ContainsFunc(changed, func(r estate.Ref) bool { return r.Kind == estate.KindDomain }) {
-		*l = *newLedger(a)
-		return
+	for _, r := range changed {
+		if r.Kind == estate.KindDomain {
+			l.room(a, before, r.Index)
+		}
 	}
 	type place struct{ d, i int }
 	touched := map[place]bool{}

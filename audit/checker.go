@@ -130,7 +130,13 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 		a.channelsTo(kind.whom)
 	}
 	if k.sways&swaysImpact == 0 {
-		a.standing.Renew(s, k.documents)
+		var stirring []estate.Ref
+		for i, r := range k.documents {
+			if k.of[i]&swaysUp != 0 {
+				stirring = append(stirring, r)
+			}
+		}
+		a.standing.Renew(s, k.documents, stirring)
 	} else if !a.standing.Follow(s, k.changed, k.recounted) {
 		return nil, nil //nolint:nilnil // everything is to be judged
 	}
@@ -201,6 +207,7 @@ type known struct {
 	below    []bool              // of each component: something that changed needs it, directly or not
 	promised bool                // a service with an objective is reached
 	reached  [4][]bool           // of each component, service and crew, by kind
+	local    [4][]bool           // of these: those that rules that look at one thing by itself have to judge
 	count    int
 }
 
@@ -352,16 +359,24 @@ func (k *known) reach(before, after *graph) {
 		}
 	}
 	for _, kind := range []estate.Kind{estate.KindComponent, estate.KindService, estate.KindCrew} {
-		k.reached[kind] = make([]bool, count(s, kind))
+		k.reached[kind], k.local[kind] = make([]bool, count(s, kind)), make([]bool, count(s, kind))
 	}
 	k.below = down[:after.first[1]]
+	for i := range n {
+		if r := after.ref(i); up[i] && r.Kind == estate.KindComponent { // of these it matters how they come back
+			k.local[r.Kind][r.Index] = s.Components[r.Index].Tool || s.Components[r.Index].Mode == estate.ModeQuorum
+		}
+	}
 	for _, i := range own {
 		up[i] = true
+		r := after.ref(i)
+		k.local[r.Kind][r.Index] = true
 	}
 	for i := range n {
 		if up[i] || down[i] {
 			r := after.ref(i)
 			k.reached[r.Kind][r.Index] = true
+			k.local[r.Kind][r.Index] = k.local[r.Kind][r.Index] || down[i]
 			k.count++
 		}
 	}
@@ -411,7 +426,7 @@ func (k *known) reaches(r estate.Ref) bool {
 func (a *auditor) judged(kind estate.Kind) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for i := range count(a.s, kind) {
-			if a.known != nil && !a.known.reached[kind][i] {
+			if a.known != nil && !a.known.local[kind][i] {
 				continue
 			}
 			if !yield(i) {
@@ -455,7 +470,9 @@ func (a *auditor) takeOver(list []Finding) {
 		f := &list[i]
 		anew := false
 		switch {
-		case local[f.Rule], f.Rule == "outage":
+		case local[f.Rule]:
+			anew = k.local[f.about[0].Kind][f.about[0].Index]
+		case f.Rule == "outage":
 			anew = k.reaches(f.about[0])
 		case f.Rule == "stale":
 			anew = len(f.about) == 0 || a.dates.anew(f.about[0].Kind) || slices.Contains(k.documents, f.about[0])

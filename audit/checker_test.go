@@ -41,6 +41,7 @@ func TestCheckerIsCheck(t *testing.T) {
 		}
 		c := audit.NewChecker(o)
 		var l estate.Loader
+		var before []string
 		for step := range 20 {
 			files := []estate.File{{Name: "estate.yaml", Data: []byte(strings.Join(docs, "---\n"))}}
 			s, err := l.Parse(files)
@@ -64,10 +65,14 @@ func TestCheckerIsCheck(t *testing.T) {
 					follow++
 				}
 			}
-			// Somebody edits one to three documents.
-			docs = slices.Clone(docs)
-			for range 1 + r.IntN(3)/2 {
-				edit(r, &docs, variant(r, components), components)
+			// Somebody edits one or two documents, or takes the last edit back.
+			if before != nil && r.IntN(5) == 0 {
+				docs, before = before, nil
+			} else {
+				before, docs = docs, slices.Clone(docs)
+				for range 1 + r.IntN(3)/2 {
+					edit(r, &docs, variant(r, components), components)
+				}
 			}
 			if r.IntN(4) == 0 {
 				now = now.Add(time.Duration(r.IntN(40*24)) * time.Hour)
@@ -134,6 +139,9 @@ func variant(r *rand.Rand, components int) []string {
 			docs[i] = strings.Replace(d, "name: act, ", fmt.Sprintf("name: act, uses: {slots: %d}, ", 1+r.IntN(3)), 1)
 		}
 	}
+	pick := func() string { return fmt.Sprintf("c%02d", r.IntN(components)) }
+	docs[len(docs)-1] = strings.TrimSuffix(docs[len(docs)-1], "\n") + "\n"
+	docs = append(docs, fmt.Sprintf("{kind: Service, name: page, needs: [%s], page: {dns: %s, host: %s, certificate: %s}}\n", pick(), pick(), pick(), pick()))
 	return append(docs, fmt.Sprintf("{kind: Limit, name: slots, slots: %d}\n", 1+r.IntN(3)), fmt.Sprintf("{kind: Option, name: more, cost: %d}\n", r.IntN(9)))
 }
 
@@ -160,7 +168,28 @@ func edit(r *rand.Rand, docs *[]string, other []string, components int) {
 			d += "\n" + name + ": " + value + "\n"
 		}
 	}
-	switch r.IntN(12) {
+	numbers := regexp.MustCompile(`(users|tier|cost|people|slots|cpu|atLeast|count|lag|rto|takes|share|ops): (0\.)?\d+`)
+	words := regexp.MustCompile(`(tool|auto|sync): (true|false)`)
+	switch r.IntN(16) {
+	case 12, 13: // one number is another
+		if all := numbers.FindAllStringIndex(d, -1); all != nil {
+			at := all[r.IntN(len(all))]
+			d = d[:at[1]-1] + fmt.Sprint(r.IntN(10)) + d[at[1]:]
+		}
+	case 14:
+		if all := words.FindAllStringIndex(d, -1); all != nil {
+			at := all[r.IntN(len(all))]
+			if text := d[at[0]:at[1]]; strings.HasSuffix(text, "true") {
+				d = d[:at[0]] + strings.Replace(text, "true", "false", 1) + d[at[1]:]
+			} else {
+				d = d[:at[0]] + strings.Replace(text, "false", "true", 1) + d[at[1]:]
+			}
+		}
+	case 15: // a number of a domain: its room
+		for !strings.Contains(list[i], "cpu: ") {
+			i = r.IntN(len(list))
+		}
+		d = regexp.MustCompile(`cpu: \d+`).ReplaceAllString(list[i], fmt.Sprintf("cpu: %d", r.IntN(15)))
 	case 0:
 		if !strings.Contains(d, "title:") {
 			field("title", "새 이름")

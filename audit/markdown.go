@@ -24,6 +24,9 @@ func (r *Report) Markdown(d *Difference) string {
 	b.WriteString(".\n")
 	if d != nil {
 		fmt.Fprintf(&b, "\n**%d new, %d fixed**, %d as before.\n", len(r.Findings), len(d.Fixed), d.Same)
+		if d.NotJudged > 0 {
+			fmt.Fprintf(&b, "\n%s of the baseline not judged this time: nobody asked for their losses, rules or severities.\n", counted(d.NotJudged, "finding", "findings"))
+		}
 		if len(r.Findings) > 0 {
 			b.WriteString("\n### New\n")
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,6 +98,56 @@ func TestCompare(t *testing.T) {
 	}
 	if text := d.Markdown(d); !strings.Contains(text, "**1 new, 1 fixed**") || !strings.Contains(text, "### Fixed") {
 		t.Errorf("%s", text)
+	}
+}
+
+// TestCompareKnowsWhatWasJudged: a finding about a loss, a rule or a severity that
+// nobody asked for this time is not fixed.
+func TestCompareKnowsWhatWasJudged(t *testing.T) {
+	s := parse(t, small)
+	all, err := audit.Check(s, audit.Options{Sites: true, Every: true, Pairs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		o      audit.Options
+		judged func(f *audit.Finding) bool
+	}{
+		{"one loss", audit.Options{Lose: [][]string{{"south"}}}, func(f *audit.Finding) bool { return f.Loss == "-" && f.Subject != "every" || f.Loss == "south" }},
+		{"one rule", audit.Options{Sites: true, Every: true, Pairs: true, Rules: []string{"outage"}}, func(f *audit.Finding) bool { return f.Rule == "outage" }},
+		{"errors", audit.Options{Sites: true, Every: true, Pairs: true, MinSeverity: audit.Error}, func(f *audit.Finding) bool { return f.Severity == audit.Error }},
+		{"each domain", audit.Options{Every: true}, func(f *audit.Finding) bool {
+			return !strings.Contains(f.Loss, "+") && (f.Rule != "empty" || f.Loss == "-")
+		}},
+		{"pairs", audit.Options{Pairs: true}, func(f *audit.Finding) bool {
+			return f.Loss == "-" && f.Subject != "every" || strings.Contains(f.Loss, "+")
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			now, err := audit.Check(s, c.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			left := 0
+			for i := range all.Findings {
+				if !c.judged(&all.Findings[i]) {
+					left++
+				}
+			}
+			d := audit.Compare(all, now)
+			if len(d.Fixed) > 0 || d.NotJudged != left || left == 0 {
+				t.Errorf("%d fixed and %d not judged, want 0 and %d: %v", len(d.Fixed), d.NotJudged, left, d.Fixed)
+			}
+		})
+	}
+	gone := parse(t, strings.ReplaceAll(small, "south", "west"))
+	now, err := audit.Check(gone, audit.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := audit.Compare(all, now); slices.ContainsFunc(d.Fixed, func(f audit.Finding) bool { return f.Loss == "south" }) != slices.ContainsFunc(all.Findings, func(f audit.Finding) bool { return f.Loss == "south" }) {
+		t.Errorf("a site that is no more: %v", d.Fixed)
 	}
 }
 

@@ -82,14 +82,17 @@ func (a *auditor) emptySweep() {
 const AnyType = "all"
 
 // paired reports whether pairs are made of a domain.
-func (a *auditor) paired(d int) bool {
-	switch kind := a.s.Domains[d].Type; {
-	case len(a.o.PairTypes) == 0:
+func (a *auditor) paired(d int) bool { return a.o.paired(a.s.Domains[d].Type) }
+
+// paired reports whether pairs are made of domains of a type.
+func (o *Options) paired(kind string) bool {
+	switch {
+	case len(o.PairTypes) == 0:
 		return kind == estate.TypeSite || kind == "feed" || kind == "rack"
-	case slices.Contains(a.o.PairTypes, AnyType):
+	case slices.Contains(o.PairTypes, AnyType):
 		return true
 	default:
-		return slices.Contains(a.o.PairTypes, kind)
+		return slices.Contains(o.PairTypes, kind)
 	}
 }
 

@@ -215,7 +215,7 @@ type Ledger interface {
 	Erase(ctx context.Context, id, who, why string) error
 }
 
-// What the event of a look at personal data says; of a look at a paper see [LookedAt].
+// Looked is what the event of a look at personal data says; of a look at a paper see [LookedAt].
 const Looked = "looked"
 
 // LookedAt is what the event of a look at a paper says.

@@ -157,14 +157,19 @@ func (o *Office) AddPaper(ctx context.Context, id, secret, kind, name string, da
 	return o.Ledger.AddFile(ctx, c.ID, kind, p.Type, p.Data, by)
 }
 
-// doubtful flags a paper.
+// doubtful flags a paper; each doubt is a flag, with the words of the paper package as its note.
 func (c *Claim) doubtful(kind string, doubts []string, now time.Time) (Event, error) {
-	note := kind + ": " + strings.Join(doubts, "; ")
-	if slices.ContainsFunc(c.Flags, func(f Flag) bool { return f.Kind == "paper" && f.Clear == "" && f.Note == note }) {
+	flags := slices.Clone(c.Flags)
+	for _, d := range doubts {
+		if !slices.ContainsFunc(flags, func(f Flag) bool { return f.Kind == "paper" && f.Clear == "" && f.Note == d }) {
+			flags = append(flags, Flag{Kind: "paper", Others: []string{}, Score: paperDoubt, At: now, Note: d})
+		}
+	}
+	if len(flags) == len(c.Flags) {
 		return Event{}, errSame
 	}
-	c.doubts(append(slices.Clone(c.Flags), Flag{Kind: "paper", Others: []string{}, Score: paperDoubt, At: now, Note: note}))
-	return Event{Who: "policy", What: "flagged", Why: "paper: " + note}, nil
+	c.doubts(flags)
+	return Event{Who: "policy", What: "flagged", Why: kind + ": " + strings.Join(doubts, "; ")}, nil
 }
 
 // paperDoubt is how much a paper that cannot be cleaned wholly counts among doubts.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"bongsu/claim/paper"
 	"bongsu/claim/policy"
 )
 
@@ -86,10 +87,10 @@ func (c *Claim) row(down policy.Outage) []string {
 
 // cell is a text that a spreadsheet does not take for a formula, and nobody for a value that was given up.
 func cell(s string) string {
-	if s == anyValue || strings.ContainsAny(s[:min(1, len(s))], "=+-@\t\r") {
+	if s == anyValue {
 		return "'" + s
 	}
-	return s
+	return paper.Cell(s)
 }
 
 // brackets are the upper ends of those that amounts are told in; the shipped policy has its borders among them.

@@ -126,27 +126,34 @@ func (c *Claim) spends() int64 {
 func (d *Decider) All(ctx context.Context, incident string, progress func(done int)) (Tally, error) {
 	var todo []Claim
 	var spent int64
-	closed := false // an earlier run came to the end of the budget
+	var first *Claim // that an earlier run had no money for
 	if err := d.Ledger.Each(ctx, incident, func(c Claim) error {
 		if d.undecided(&c) {
 			todo = append(todo, c)
 		} else if c.Decision != nil && c.Decision.Digest == d.Policy.Digest && outOfBudget(c.Decision) {
-			closed = true
+			if first == nil || older(&c, first) < 0 {
+				first = &c
+			}
 		}
 		spent += c.spends()
 		return nil
 	}); err != nil {
 		return Tally{}, err
 	}
-	slices.SortFunc(todo, func(a, b Claim) int { return cmp.Or(a.Filed.Compare(b.Filed), strings.Compare(a.ID, b.ID)) })
+	slices.SortFunc(todo, func(a, b Claim) int { return older(&a, &b) })
 	r := running{d: d, cut: len(todo), progress: progress}
-	switch {
-	case d.Policy.Budget > 0 && closed:
-		r.cut = 0
-	case d.Policy.Budget > 0:
-		r.cut = d.affordable(todo, d.Policy.Budget-spent)
+	if d.Policy.Budget > 0 {
+		if first != nil { // after it there was none either; before it some may not have been written
+			r.cut, _ = slices.BinarySearchFunc(todo, first, func(c Claim, x *Claim) int { return older(&c, x) })
+		}
+		r.cut = d.affordable(todo[:r.cut], d.Policy.Budget-spent)
 	}
 	return r.all(ctx, todo)
+}
+
+// older is the order in which claims are decided.
+func older(a, b *Claim) int {
+	return cmp.Or(a.Filed.Compare(b.Filed), strings.Compare(a.ID, b.ID))
 }
 
 // affordable returns how many of the claims, in their order, can be decided before money ends.

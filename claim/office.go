@@ -74,7 +74,7 @@ func (o *Office) outages(incident string) (Outages, bool) {
 // to 1e15 are taken), "early" (before the outage was), "future", "order" (the end before the beginning), "long",
 // "form" (not a telephone number, say), "text" (not text that can be kept), "cap" (more than the policy allows),
 // "language" (Korean and English are needed), "twice". A form shows each beside its field. It is an [ErrInput].
-type FieldErrors map[string]string
+type FieldErrors map[string]string //nolint:errname // one error, of several fields
 
 // Error is for those who have no form.
 func (f FieldErrors) Error() string {
@@ -113,7 +113,7 @@ func (f FieldErrors) Error() string {
 }
 
 // Is says that every FieldErrors is an [ErrInput].
-func (f FieldErrors) Is(target error) bool { return target == ErrInput } //nolint:errorlint // this is what errors.Is asks
+func (f FieldErrors) Is(target error) bool { return target == ErrInput }
 
 // set notes the first thing that is wrong with a field.
 func (f FieldErrors) set(bad bool, field, what string) {

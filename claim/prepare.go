@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A Prepared report is ready to be kept: given its ID, sealed, and with nothing
@@ -27,7 +29,8 @@ type Prepared struct {
 
 // Prepare seals a report.
 func (m *Master) Prepare(r *Report, now time.Time) (*Prepared, error) {
-	if err := r.fits(); err != nil {
+	text, err := r.fits()
+	if err != nil {
 		return nil, err
 	}
 	id := NewCode()
@@ -46,7 +49,6 @@ func (m *Master) Prepare(r *Report, now time.Time) (*Prepared, error) {
 	}
 	var key dataKey
 	key, p.Wrapped = m.newKey(id)
-	var err error
 	if p.Sealed, err = key.sealPersonal(id, r.Personal); err != nil {
 		return nil, err
 	}
@@ -58,10 +60,7 @@ func (m *Master) Prepare(r *Report, now time.Time) (*Prepared, error) {
 	p.Marks = slices.Compact(p.Marks)
 	p.Event = Event{Claim: id, At: c.Filed, Who: cmp.Or(c.Agent, "claimant"), What: "filed", Why: c.Channel}
 	if r.Key != "" {
-		p.KeyHash = KeyHash(r.Key)
-		if p.Fingerprint, err = m.fingerprint(r); err != nil {
-			return nil, err
-		}
+		p.KeyHash, p.Fingerprint = KeyHash(r.Key), m.fingerprint(text)
 	}
 	return p, nil
 }
@@ -70,27 +69,32 @@ func (m *Master) Prepare(r *Report, now time.Time) (*Prepared, error) {
 const mostReport = 200 << 10
 
 // fits refuses what a store cannot hold, so that one report never spoils those that are
-// filed with it.
-func (r *Report) fits() error {
+// filed with it. It returns the report in JSON, aside from when it came and who entered it.
+func (r *Report) fits() ([]byte, error) {
+	c := r.Claim
+	c.Filed, c.Consent.At, c.NextAt, c.Agent = time.Time{}, time.Time{}, time.Time{}, ""
 	b, err := json.Marshal(struct {
 		Claim    Claim    `json:"claim"`
 		Personal Personal `json:"personal"`
-		Marks    []string `json:"marks"`
-		Key      string   `json:"key"`
-	}{r.Claim, r.Personal, r.Marks, r.Key})
+	}{c, r.Personal})
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: %w", ErrInput, err)
-	case len(b) > mostReport:
-		return fmt.Errorf("%w: it has %d bytes, at most %d are taken", ErrInput, len(b), mostReport)
-	case bytes.Contains(b, []byte(`\u0000`)):
-		return fmt.Errorf("%w: it has a zero byte in a text", ErrInput)
-	case bytes.Contains(b, []byte(`\ufffd`)):
-		return fmt.Errorf("%w: a text of it is not UTF-8", ErrInput)
+		return nil, fmt.Errorf("%w: %w", ErrInput, err)
+	case len(b)+len(r.Claim.Agent) > mostReport:
+		return nil, fmt.Errorf("%w: it has %d bytes, at most %d are taken", ErrInput, len(b), mostReport)
+	case escaped(b, `\u0000`), strings.Contains(r.Claim.Agent, "\x00"):
+		return nil, fmt.Errorf("%w: it has a zero byte in a text", ErrInput)
+	case escaped(b, `\ufffd`), !utf8.ValidString(r.Claim.Agent):
+		return nil, fmt.Errorf("%w: a text of it is not UTF-8", ErrInput)
 	case len(r.Marks) > mostMarks:
-		return fmt.Errorf("%w: it has %d marks, at most %d are taken", ErrInput, len(r.Marks), mostMarks)
+		return nil, fmt.Errorf("%w: it has %d marks, at most %d are taken", ErrInput, len(r.Marks), mostMarks)
 	}
-	return nil
+	return b, nil
+}
+
+// escaped says whether a text in JSON has an escape, and not only a person's words about one.
+func escaped(text []byte, escape string) bool {
+	return bytes.Contains(text, []byte(escape)) && bytes.Contains(bytes.ReplaceAll(text, []byte(`\\`), nil), []byte(escape))
 }
 
 // mostMarks bounds what one report adds to an index; MostMarks what it and all that is
@@ -106,28 +110,17 @@ func KeyHash(key string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// fingerprint tells two reports apart, aside from when they came and who entered them.
-func (m *Master) fingerprint(r *Report) (string, error) {
-	c := r.Claim
-	c.Filed, c.Consent.At, c.NextAt, c.Agent = time.Time{}, time.Time{}, time.Time{}, ""
-	b, err := json.Marshal(struct {
-		Claim    Claim    `json:"claim"`
-		Personal Personal `json:"personal"`
-	}{c, r.Personal})
-	if err != nil {
-		return "", fmt.Errorf("file a report: %w", err)
-	}
-	return m.Mark("report:" + string(b)), nil
-}
+// fingerprint tells two reports apart, by what fits returned.
+func (m *Master) fingerprint(text []byte) string { return m.Mark("report:" + string(text)) }
 
 // Again answers a report whose key was used for the claim id, with that claim's
 // receipt, or with [ErrReused] when its fingerprint was another.
 func (m *Master) Again(r *Report, id, fingerprint string) (Receipt, error) {
-	now, err := m.fingerprint(r)
+	now, err := r.fits()
 	if err != nil {
 		return Receipt{}, err
 	}
-	if now != fingerprint {
+	if m.fingerprint(now) != fingerprint {
 		return Receipt{}, ErrReused
 	}
 	return Receipt{ID: id, Secret: m.secretOf(id, r.Key), Again: true}, nil
@@ -170,7 +163,7 @@ func (m *Master) amend(key dataKey, c *Claim, p Personal, change func(*Claim, *P
 		return nil, err
 	}
 	c.ID = id
-	if err := (&Report{Claim: *c, Personal: p}).fits(); err != nil {
+	if _, err := (&Report{Claim: *c, Personal: p}).fits(); err != nil {
 		return nil, err
 	}
 	a := &Amended{Event: ev}

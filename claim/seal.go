@@ -234,14 +234,35 @@ func (m *Master) secretOf(id, key string) string {
 // NormalCode reads a receipt code or secret as people type it: small letters, spaces,
 // O for 0 and I or L for 1.
 func NormalCode(s string) string {
-	s = strings.NewReplacer("O", "0", "I", "1", "L", "1", " ", "", "-", "").Replace(strings.ToUpper(s))
-	switch len(s) {
-	case 12:
-		return s[:4] + "-" + s[4:8] + "-" + s[8:]
-	case 20:
-		return s[:5] + "-" + s[5:10] + "-" + s[10:15] + "-" + s[15:]
+	b := make([]byte, 0, len(s)+3)
+	for _, c := range []byte(strings.ToUpper(s)) {
+		switch c {
+		case ' ', '-':
+			continue
+		case 'O':
+			c = '0'
+		case 'I', 'L':
+			c = '1'
+		}
+		b = append(b, c)
 	}
-	return s
+	group := 0
+	switch len(b) {
+	case 12:
+		group = 4
+	case 20:
+		group = 5
+	default:
+		return string(b)
+	}
+	out := make([]byte, 0, 24)
+	for i, c := range b {
+		if i > 0 && i%group == 0 {
+			out = append(out, '-')
+		}
+		out = append(out, c)
+	}
+	return string(out)
 }
 
 // SecretHash is what is kept of a secret: it has 100 bits, so one hash is enough.

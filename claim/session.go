@@ -145,7 +145,7 @@ func (o *Office) SaveSession(ctx context.Context, s Session, by string) (Session
 		for _, old := range have.Questions {
 			i := slices.IndexFunc(next.Questions, func(q Question) bool { return q.ID == old.ID })
 			touched := len(old.Votes)+len(old.Comments) > 0
-			if i < 0 && touched || i >= 0 && len(old.Votes) > 0 && !(maps.Equal(old.Text, next.Questions[i].Text) && slices.Equal(old.Drafts, next.Questions[i].Drafts)) {
+			if i < 0 && touched || i >= 0 && len(old.Votes) > 0 && (!maps.Equal(old.Text, next.Questions[i].Text) || !slices.Equal(old.Drafts, next.Questions[i].Drafts)) {
 				return kv.Txn{}, fmt.Errorf("question %s was commented or voted on, put another beside it: %w", old.ID, ErrState)
 			}
 			if i >= 0 {

@@ -100,6 +100,7 @@ type Keeper struct {
 	m      *Master
 	now    func() time.Time
 	vault  Vault
+	guard  *guard // nil: none
 	claims *shelf
 }
 
@@ -174,6 +175,12 @@ func (k *Keeper) follow(ctx context.Context, ready func()) error {
 // File implements [Ledger].
 func (k *Keeper) File(ctx context.Context, reports []Report) ([]Receipt, []error) {
 	receipts, errs := make([]Receipt, len(reports)), make([]error, len(reports))
+	if err := k.guard.admits(ctx); err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return receipts, errs
+	}
 	var f filing
 	flush := func() {
 		if len(f.of) == 0 {
@@ -832,6 +839,9 @@ func (k *Keeper) Replay(ctx context.Context, erased []string) (int, error) {
 func (k *Keeper) AddFile(ctx context.Context, id, kind, mediaType string, data []byte, who string) (File, error) {
 	id = NormalCode(id)
 	if _, _, err := k.load(ctx, id); err != nil {
+		return File{}, err
+	}
+	if err := k.guard.admits(ctx); err != nil {
 		return File{}, err
 	}
 	key, err := k.key(ctx, id)

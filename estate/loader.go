@@ -14,6 +14,7 @@ import (
 // same in both. The zero Loader is ready; it is not safe for concurrent use.
 type Loader struct {
 	files  map[string][]byte // of the last load without errors
+	plain  map[string]bool   // of these: those known to have no directives
 	snap   *Snapshot
 	format *format
 	index  *index
@@ -32,7 +33,7 @@ func (l *Loader) Parse(files []File) (*Snapshot, error) {
 	if err != nil {
 		return nil, err // the next load is compared with the last that was good
 	}
-	l.index = nil
+	l.index, l.plain = nil, nil
 	l.keep(s, files)
 	return s, nil
 }
@@ -42,8 +43,16 @@ func (l *Loader) keep(s *Snapshot, files []File) {
 		l.format = newFormat()
 	}
 	l.snap, l.files = s, make(map[string][]byte, len(files))
+	if l.plain == nil {
+		l.plain = map[string]bool{}
+	}
 	for _, f := range files {
 		l.files[f.Name] = f.Data
+	}
+	for name := range l.plain {
+		if _, still := l.files[name]; !still {
+			delete(l.plain, name)
+		}
 	}
 	if len(l.files) < len(files) { // two of one name: a place in one says nothing
 		l.snap = nil
@@ -77,10 +86,16 @@ func (l *Loader) update(files []File) *Snapshot {
 			return nil
 		}
 		seen[f.Name] = true
-		e, came, ok := editOf(l.files[f.Name], f.Data)
-		if !ok {
+		old := l.files[f.Name]
+		if !l.plain[f.Name] && directives(old) {
 			return nil
 		}
+		e, came, ok := editOf(old, f.Data)
+		if !ok {
+			delete(l.plain, f.Name)
+			return nil
+		}
+		l.plain[f.Name] = true
 		if e != nil {
 			edits[f.Name] = e
 		}
@@ -134,20 +149,17 @@ func (e *fileEdit) at(line int) stretch {
 	return stretch{}
 }
 
-// editOf compares two versions of a file document by document. It returns nil
-// and nothing where nothing changed, and ok is false where the file cannot be
-// cut into documents.
+// editOf compares two versions of a file document by document, of which the old
+// one has no directives. It returns nil and nothing where nothing changed, and ok
+// is false where the file cannot be cut into documents.
 func editOf(old, text []byte) (e *fileEdit, came []part, ok bool) {
 	if bytes.Equal(old, text) && (old != nil || len(text) == 0) {
 		return nil, nil, true
 	}
 	bom := []byte("\ufeff")
 	old, text = bytes.TrimPrefix(old, bom), bytes.TrimPrefix(text, bom)
-	if directives(old) || directives(text) {
-		return nil, nil, false
-	}
-	from, a, b := differ(old, text)
-	if !utf8.Valid(text[from:b]) {
+	from, a, b := differ(old, text) // at borders of documents, and so of lines
+	if directives(text[from:b]) || !utf8.Valid(text[from:b]) {
 		return nil, nil, false
 	}
 	first := lines(text[:from])

@@ -155,13 +155,16 @@ func (k *stood) see(fell []node) {
 
 // Renew goes over to a snapshot of which the changed documents differ in nothing
 // that impact looks at: titles, users, costs, objectives and the like. The caller
-// answers for it.
-func (st *Standing) Renew(s *estate.Snapshot, changed []estate.Ref) {
+// answers for it, and says which of them what waits for them is to be stirred by.
+func (st *Standing) Renew(s *estate.Snapshot, changed, stirring []estate.Ref) {
 	m := st.m
 	m.snap = s
-	st.seeds = st.seeds[:0]
+	var own, cause []node
 	for _, r := range changed {
-		st.seeds = append(st.seeds, m.own(r)...)
+		own = append(own, m.own(r)...)
+	}
+	for _, r := range stirring {
+		cause = append(cause, m.own(r)...)
 	}
 	for _, k := range st.held {
 		k.turned, k.moved = false, false
@@ -170,10 +173,10 @@ func (st *Standing) Renew(s *estate.Snapshot, changed []estate.Ref) {
 		}
 		k.v.im.Snapshot = s
 		k.area.begin(m.nodes)
-		for _, n := range st.seeds {
+		for _, n := range own {
 			k.area.add(n)
 		}
-		st.stir(k)
+		st.stir(k, cause)
 	}
 }
 
@@ -759,14 +762,14 @@ func (st *Standing) tell(k *stood) {
 		}
 		k.see(fell)
 	}
-	st.stir(k)
+	st.stir(k, a.nodes)
 	if k.asked {
 		st.relock(k)
 	}
 }
 
-// stir finds what is down and waits for something in the area, directly or not.
-func (st *Standing) stir(k *stood) {
+// stir finds what is down and waits for one of some nodes, directly or not.
+func (st *Standing) stir(k *stood, from []node) {
 	s, m, c := k.s, st.m, &k.cone
 	c.begin(m.nodes)
 	push := func(n node) {
@@ -774,7 +777,7 @@ func (st *Standing) stir(k *stood) {
 			c.add(n)
 		}
 	}
-	for _, n := range k.area.nodes {
+	for _, n := range from {
 		push(n)
 		for _, up := range m.out(n) {
 			push(up)

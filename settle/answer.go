@@ -67,10 +67,10 @@ func (c *Cashier) Results(ctx context.Context, data []byte, by string) (Answered
 	}
 	changed, err := c.follow(ctx, ids, by)
 	for i := range changed {
-		switch changed[i].State {
-		case claim.Paid:
+		if changed[i].State == claim.Paid {
 			done.Paid++
-		case claim.Returned:
+		}
+		if changed[i].State == claim.Returned {
 			done.Returned++
 		}
 	}

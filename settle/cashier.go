@@ -16,6 +16,7 @@ var (
 	ErrBudget  = errors.New("the budget of the policy would be exceeded")
 	ErrPayee   = errors.New("where it goes is not known") // no bank account, or no account of the company's own
 	ErrFormat  = errors.New("no such file of this batch")
+	ErrPack    = errors.New("the pack cannot be made")
 	ErrAnswer  = errFile // the bank's answer cannot be read; nothing of it was applied
 )
 

@@ -3,7 +3,6 @@ package settle
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -19,13 +18,13 @@ import (
 func (c *Cashier) Recourse(ctx context.Context, p Pack, sign func(manifest []byte) ([]byte, error), w io.Writer) (Summary, error) {
 	switch {
 	case p.Incident == "" || p.Counterparty == "":
-		return Summary{}, errors.New("recourse: which incident, and whom it is claimed from, are missing")
+		return Summary{}, fmt.Errorf("%w: which incident, and whom it is claimed from, are missing", ErrPack)
 	case p.Limit < 0:
-		return Summary{}, errors.New("recourse: the limit is less than nothing")
+		return Summary{}, fmt.Errorf("%w: the limit is less than nothing", ErrPack)
 	}
 	for _, r := range p.Recovery {
 		if r.Amount <= 0 || r.Amount > largest || strings.TrimSpace(r.What) == "" || strings.TrimSpace(r.Source) == "" {
-			return Summary{}, fmt.Errorf("recourse: recovery cost %q of %d: expected what it was for, an amount above zero, and the invoice or time sheet", r.What, r.Amount)
+			return Summary{}, fmt.Errorf("%w: recovery cost %q of %d: expected what it was for, an amount above zero, and the invoice or time sheet", ErrPack, r.What, r.Amount)
 		}
 	}
 	if len(p.Record) > 0 {
@@ -33,7 +32,7 @@ func (c *Cashier) Recourse(ctx context.Context, p Pack, sign func(manifest []byt
 			Incident string `json:"incident"`
 		}
 		if err := json.Unmarshal(p.Record, &f); err != nil || f.Incident != p.Incident {
-			return Summary{}, fmt.Errorf("recourse: the record is no export of incident %s: bongsu incident export writes one", p.Incident)
+			return Summary{}, fmt.Errorf("%w: the record is no export of incident %s: bongsu incident export writes one", ErrPack, p.Incident)
 		}
 	}
 	if p.Domain == "" && c.Domain != nil {

@@ -104,7 +104,7 @@ func (c *Cashier) led(ctx context.Context, x *claim.Claim, batches []Batch, by s
 	to := claim.Event{Who: by, Why: "batch " + batch}
 	switch {
 	case it == nil && (was == claim.Paying || was == claim.Paid):
-		last, b, err := c.last(ctx, x.ID, batches)
+		last, b, err := c.last(ctx, x, batches)
 		if err != nil {
 			return claim.Event{}, err
 		}
@@ -153,11 +153,14 @@ func (c *Cashier) held(ctx context.Context, id string) (*Item, string, error) {
 }
 
 // last is the last payment of a claim that came back or was given up; nil: none.
-func (c *Cashier) last(ctx context.Context, id string, batches []Batch) (*Item, *Batch, error) {
+func (c *Cashier) last(ctx context.Context, x *claim.Claim, batches []Batch) (*Item, *Batch, error) {
 	var last *Item
 	var of *Batch
 	for i := range batches {
-		it, _, err := c.payout().item(ctx, batches[i].ID, id)
+		if batches[i].Incident != x.Incident {
+			continue
+		}
+		it, _, err := c.payout().item(ctx, batches[i].ID, x.ID)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}

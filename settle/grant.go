@@ -417,6 +417,7 @@ func why(x *claim.Claim) string {
 		return "merged into " + x.Into
 	case claim.Decided:
 		return "refused"
+	case claim.Received, claim.Review, claim.Asked, claim.Approved, claim.Paying, claim.Paid, claim.Returned, claim.Appealed:
 	}
 	return ""
 }

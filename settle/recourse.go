@@ -9,7 +9,6 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -132,10 +131,10 @@ func (p *Pack) WriteZIP(ctx context.Context, w io.Writer, b Book, sign func(mani
 	for _, l := range p.Letters {
 		name := "letters/" + l.Name
 		if l.Name == "" || path.Base(name) != l.Name || strings.ContainsAny(l.Name, "\\\x00") {
-			return Summary{}, fmt.Errorf("letter %q: expected the name of a file, without a folder", l.Name)
+			return Summary{}, fmt.Errorf("%w: letter %q: expected the name of a file, without a folder", ErrPack, l.Name)
 		}
 		if _, twice := files[name]; twice {
-			return Summary{}, fmt.Errorf("letter %q stands twice", l.Name)
+			return Summary{}, fmt.Errorf("%w: letter %q stands twice", ErrPack, l.Name)
 		}
 		files[name] = l.Data
 	}
@@ -226,7 +225,7 @@ func (p *Pack) reckon(ctx context.Context, b Book) (Summary, []byte, error) {
 		return sum, nil, fmt.Errorf("pack of %s: %w", p.Incident, err)
 	}
 	if len(rows) == 1 {
-		return sum, nil, errors.New("the book has nothing for this incident, currency and domain: there is nothing to claim back")
+		return sum, nil, fmt.Errorf("%w: the book has nothing for this incident, currency and domain: there is nothing to claim back", ErrPack)
 	}
 	for _, pos := range at {
 		sum.Positions = append(sum.Positions, *pos)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,14 @@ func TestPackReconciles(t *testing.T) {
 	// With a key the record in it has to be signed too, and this pack has none.
 	if r, err := verify.CheckPack(pack, verify.PackOptions{Key: key}); err != nil || r.Valid || len(r.Wrong) != 1 || !strings.Contains(r.Wrong[0], "no record.json") {
 		t.Errorf("without a record: %+v, %v", r, err)
+	}
+	// Pack and record are signed by different keys: a file with both says whose.
+	_, other, err := note.GenerateKey(rand.Reader, "nodes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := verify.CheckPack(pack, verify.PackOptions{Key: other + "\n\n" + key + "\n"}); err != nil || !slices.Contains(r.Proved, "company signed the manifest") {
+		t.Errorf("with two keys: %+v, %v", r, err)
 	}
 	r, err := verify.CheckPack(pack, verify.PackOptions{})
 	if err != nil || !r.Valid || len(r.Proved) != 2 || len(r.Unproved) != 2 {

@@ -27,7 +27,7 @@ const (
 
 // PackOptions are what a pack is held against besides itself.
 type PackOptions struct {
-	Key string // the public key of its signature, and of the record in it; empty: any
+	Key string // the public key of its signature, and of the record in it, or both, a line each; empty: any
 }
 
 // IsPack reports whether a file is a ZIP archive, as packs are.
@@ -143,18 +143,26 @@ func (c *packChecker) signature(key string) {
 		c.report.unproved("who signed the manifest: no public key was given")
 		return
 	}
-	v, err := note.NewVerifier(strings.TrimSpace(key))
-	if err != nil {
-		c.report.wrong("the public key cannot be used: %v", err)
-		return
+	var known []note.Verifier
+	var names []string
+	for line := range strings.Lines(key) {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		v, err := note.NewVerifier(strings.TrimSpace(line))
+		if err != nil {
+			c.report.wrong("the public key cannot be used: %v", err)
+			return
+		}
+		known, names = append(known, v), append(names, v.Name())
 	}
-	n, err := note.Open(sig, note.VerifierList(v))
+	n, err := note.Open(sig, note.VerifierList(known...))
 	sum := sha256.Sum256(c.files["manifest.json"])
 	if err != nil || strings.TrimSpace(n.Text) != "bongsu recourse pack\n"+hex.EncodeToString(sum[:]) {
-		c.report.wrong("the signature is not of %s, or not of this manifest", v.Name())
+		c.report.wrong("the signature is not of %s, or not of this manifest", strings.Join(names, " or "))
 		return
 	}
-	c.report.proved("%s signed the manifest", v.Name())
+	c.report.proved("%s signed the manifest", n.Sigs[0].Name)
 }
 
 // position is what sums are compared by.
@@ -277,10 +285,17 @@ func (c *packChecker) record(key string) {
 	}
 	var f struct {
 		Incident string `json:"incident"`
+		Key      string `json:"key"`
 	}
 	if err := json.Unmarshal(data, &f); err != nil || f.Incident != c.incident {
 		c.report.wrong("the record is of incident %q, the first page of %q", f.Incident, c.incident)
 		return
+	}
+	for line := range strings.Lines(key) { // of several, the one that the record says it is signed with
+		if strings.TrimSpace(line) == strings.TrimSpace(f.Key) {
+			key = line
+			break
+		}
 	}
 	r, err := CheckRecord(data, RecordOptions{Key: key})
 	if err != nil {

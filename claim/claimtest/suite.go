@@ -129,6 +129,7 @@ func testOneOfMany(t *testing.T, l claim.Ledger) {
 	reports[1].Claim.Late = "a\x00b"
 	reports[2].Personal.Text = strings.Repeat("길다", 100_000)
 	reports[3].Claim.Report.Part = "\xff\xfe"
+	reports[4].Personal.Text = `a person may write \u0000 and \\ufffd`
 	receipts, errs := l.File(t.Context(), reports)
 	for i, err := range errs {
 		bad := i >= 1 && i <= 3

@@ -231,6 +231,9 @@ func auditError(err error) error {
 	if kind, ok := errors.AsType[*audit.TypeError](err); ok {
 		return &usageError{err: kind, hint: "bongsu estate show DIR lists the domains with their types"}
 	}
+	if limit, ok := errors.AsType[*audit.LimitError](err); ok {
+		return &usageError{err: limit}
+	}
 	return err
 }
 
@@ -383,6 +386,9 @@ func (t *auditPrinter) print(r *audit.Report, diff *audit.Difference) {
 		t.section(counted(len(diff.Fixed), "finding is fixed", "findings are fixed"), "")
 		t.findings(diff.Fixed)
 		fmt.Fprintf(t.out, "\n%s as before.\n", counted(diff.Same, "finding is", "findings are"))
+		if diff.NotJudged > 0 {
+			fmt.Fprintf(t.out, "%s of the baseline not judged this time: nobody asked for their\nlosses, rules or severities.\n", counted(diff.NotJudged, "finding", "findings"))
+		}
 	}
 }
 

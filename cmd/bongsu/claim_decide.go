@@ -283,8 +283,8 @@ func claimUnaskedCommand(a *app) *cobra.Command {
 		Short: "Give subscribers what they need not ask for",
 		Long: `Give the subscribers of a table what the policy in force gives without a report:
 CSV (UTF-8 or EUC-KR) with a header of account (a pseudonym), service, plan, fee (a
-month) and since. Each is given it once, however often it is run; it stops at the
-first row that cannot be read, and what was given until then stays.`,
+month) and since. Each is given it once, however often it is run. A table with a
+row that cannot be read is refused as a whole, and its first such rows are told.`,
 		Example: "  bongsu claim unasked subscribers.csv --incident 20221015-pangyo --yes",
 		Args:    exactly("FILE"),
 	}

@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -33,18 +36,28 @@ func (deskTokens) Token(token string) (string, []string, bool) {
 	return token, duties, ok
 }
 
-// desk starts the desk of a public node in this process, over a store in memory, for incident i:
-// 20 reports of small businesses with bank accounts wait to be decided. It sets
-// BONGSU_DESK, and writes the files kim, lee, park and choi with their tokens and log.pub.
+// desk starts a desk for a script, see [startDesk]. It sets BONGSU_DESK, and the token of kim.
 func desk(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("usage: desk")
 	}
+	url, stop, err := startDesk(ts.MkAbs("."))
+	ts.Check(err)
+	ts.Defer(stop)
+	ts.Setenv("BONGSU_DESK", url)
+	ts.Setenv("BONGSU_DESK_TOKEN_FILE", ts.MkAbs("kim"))
+}
+
+// startDesk starts the desk of a public node in this process, over a store in memory, for incident i:
+// 20 reports of small businesses, all but one with a bank account, wait to be decided. It
+// writes the files kim, lee, park and choi with their tokens, and log.pub, into the folder.
+func startDesk(dir string) (url string, stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	ts.Defer(cancel)
 	s := kv.NewMemory()
 	m, err := claim.NewMaster(bytes.Repeat([]byte{7}, 32))
-	ts.Check(err)
+	if err != nil {
+		return "", cancel, err
+	}
 	k := claim.NewKeeper(s, m)
 	ready := make(chan struct{})
 	go func() { _ = k.Follow(ctx, func() { close(ready) }) }()
@@ -57,18 +70,22 @@ func desk(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	office := &claim.Office{Store: s, Ledger: k, Outages: outages}
 	skey, vkey, err := signed.GenerateKey(rand.Reader, "company")
-	ts.Check(err)
+	if err != nil {
+		return "", cancel, err
+	}
 	signer, err := signed.NewSigner(skey)
-	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs("log.pub"), []byte(vkey), 0o600))
+	if err != nil {
+		return "", cancel, err
+	}
 	cashier := &settle.Cashier{
 		Store: s, Ledger: k, Book: settle.NewBook(s), Log: &settle.Log{Store: s, Key: signer}, Outages: outages, Domain: func(string) string { return "pangyo" },
 		Debtor: func(bank string) (settle.Debtor, bool) {
 			return settle.Debtor{Name: "Beacon", Bank: "004", Number: "1"}, bank == "main"
 		},
 	}
-	_, err = office.Prepare(ctx, "i", claim.DefaultTemplate(), "kim")
-	ts.Check(err)
+	if _, err := office.Prepare(ctx, "i", claim.DefaultTemplate(), "kim"); err != nil {
+		return "", cancel, err
+	}
 	var reports []claim.Report
 	for n := range 20 {
 		number := fmt.Sprintf("110-%d", n)
@@ -87,16 +104,16 @@ func desk(ts *testscript.TestScript, neg bool, args []string) {
 		})
 	}
 	_, errs := k.File(ctx, reports)
-	ts.Check(errors.Join(errs...))
-	h, err := deskapi.New(deskapi.Options{Office: office, Cashier: cashier, Ledger: k, Accounts: deskTokens{}, Template: claim.DefaultTemplate(), Import: imports(office)})
-	ts.Check(err)
-	server := httptest.NewServer(h)
-	ts.Defer(server.Close)
-	ts.Setenv("BONGSU_DESK", server.URL)
-	ts.Setenv("BONGSU_DESK_TOKEN_FILE", ts.MkAbs("kim"))
+	errs = append(errs, os.WriteFile(filepath.Join(dir, "log.pub"), []byte(vkey), 0o600))
 	for _, name := range []string{"kim", "lee", "park", "choi"} {
-		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(name+"\n"), 0o600))
+		errs = append(errs, os.WriteFile(filepath.Join(dir, name), []byte(name+"\n"), 0o600))
 	}
+	h, err := deskapi.New(deskapi.Options{Office: office, Cashier: cashier, Ledger: k, Accounts: deskTokens{}, Template: claim.DefaultTemplate(), Import: imports(office)})
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return "", cancel, err
+	}
+	server := httptest.NewServer(h)
+	return server.URL, func() { server.Close(); cancel() }, nil
 }
 
 // imports reads tables of service, loss and mail.
@@ -126,5 +143,94 @@ func imports(o *claim.Office) func(context.Context, string, string, []byte, bool
 			out.Wrong = append(out.Wrong, deskapi.RowError{Row: w.Row, Msg: w.Msg})
 		}
 		return out, err
+	}
+}
+
+// TestPayoutExamples runs what docs/payout.md shows, in its order, at one desk.
+func TestPayoutExamples(t *testing.T) {
+	path, err := filepath.Abs("../../docs/payout.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.Symlink(policies, "examples"); err != nil {
+		t.Fatal(err)
+	}
+	url, stop, err := startDesk(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	t.Setenv("BONGSU_DESK", url)
+	t.Setenv("BONGSU_DESK_TOKEN_FILE", "kim")
+	ran := 0
+	for _, s := range snippets(t, path) {
+		if s.lang != "console" {
+			continue
+		}
+		for at := 0; at < len(s.lines); {
+			n := 1
+			for at+n < len(s.lines) && !strings.HasPrefix(s.lines[at+n], "$ ") {
+				n++
+			}
+			args, ok := commandLine(s.lines[at])
+			if !ok {
+				t.Fatalf("payout.md:%d: a command begins with $ bongsu", s.line+at+1)
+			}
+			for i := range args { // the digest that the list above has shown
+				if args[i] == "DIGEST" {
+					args[i] = digestOf(t)
+				}
+			}
+			if strings.Contains(strings.Join(args, " "), "answer.csv") {
+				writeAnswer(t)
+			}
+			ran++
+			var out bytes.Buffer
+			run(t.Context(), args, strings.NewReader(""), &out, &out)
+			if pattern := shownAs(s.lines[at+1 : at+n]); !pattern.MatchString(out.String()) {
+				t.Errorf("payout.md:%d shows something else than bongsu %s, which prints:\n%s", s.line+at+1, strings.Join(args, " "), out.String())
+			}
+			at += n
+		}
+	}
+	if ran < 15 {
+		t.Errorf("only %d examples were run", ran)
+	}
+}
+
+// digestOf asks the desk for the digest of the policy that was handed in.
+func digestOf(t *testing.T) string {
+	t.Helper()
+	var out bytes.Buffer
+	run(t.Context(), []string{"claim", "draft", "list", "--incident", "i"}, strings.NewReader(""), &out, &out)
+	_, rest, _ := strings.Cut(out.String(), "digest ")
+	digest, _, _ := strings.Cut(rest, "\n")
+	return digest
+}
+
+// writeAnswer is the bank's: the first payment of b1.csv comes back.
+func writeAnswer(t *testing.T) {
+	t.Helper()
+	b, err := os.ReadFile("b1.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := "id,result,code\n"
+	for i, line := range strings.Split(strings.TrimSpace(string(b)), "\n")[1:] {
+		id, _, _ := strings.Cut(line, ",")
+		if i == 0 {
+			answer += id + ",fail,BE01\n"
+		} else {
+			answer += id + ",ok,\n"
+		}
+	}
+	if err := os.WriteFile("answer.csv", []byte(answer), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

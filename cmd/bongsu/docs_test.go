@@ -64,7 +64,7 @@ func commandLine(line string) (args []string, ok bool) {
 // TestDocumentedCommands: every command line that the documents show exists, with its
 // flags and as many arguments.
 func TestDocumentedCommands(t *testing.T) {
-	for _, name := range []string{"README.md", "docs/operations.md", "docs/commands.md", "docs/format.md", "docs/architecture.md", "docs/incident-record.md", "docs/status-page.md", "docs/waking.md", "docs/claims.md", "docs/claims-privacy.md"} {
+	for _, name := range []string{"README.md", "docs/operations.md", "docs/commands.md", "docs/format.md", "docs/architecture.md", "docs/incident-record.md", "docs/status-page.md", "docs/waking.md", "docs/claims.md", "docs/payout.md", "docs/claims-privacy.md"} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join("../..", name)
 			seen := 0

@@ -52,10 +52,10 @@ func TestScript(t *testing.T) {
 			"ports":    ports,
 			"running":  running,
 			"hangup":   hangup,
+			"desk":     desk,
 			"workbook": workbook,
 			"euckr":    eucKR,
 			"bomb":     bomb,
-			"desk":     desk,
 		},
 	})
 }

@@ -28,6 +28,11 @@ names an earlier export that this one has to continue.
 
 Or FILE is a recourse pack (a ZIP archive): its files are held against its
 manifest, its sums against its ledger lines, and the record in it like any other.
+The file of --key may then hold several keys, a line each: pack and record are
+signed by different ones.
+
+Or FILE is the proof from the page of a damage report that its decision is in the
+public log: the decision is held against the signed root of the log.
 
 What it proves is listed, and so is what a certificate of the kind leaves open.
 --estate DIR also checks that the certificate is about the estate in DIR as it
@@ -57,6 +62,12 @@ three lists of sentences.`,
 				return usagef("of the flags, a pack takes --key", "--estate and --earlier are not for recourse packs, and %s is one", args[0])
 			}
 			return a.verifyPack(args[0], data, *key, *f)
+		}
+		if verify.IsDecisionProof(data) {
+			if *dir != "" {
+				return usagef("--key and --earlier are for proofs of decisions", "--estate is for certificates, and %s is none", args[0])
+			}
+			return a.verifyDecision(args[0], data, *key, *earlier, *f)
 		}
 		if verify.IsRecord(data) {
 			if *dir != "" {
@@ -109,6 +120,33 @@ func (a *app) verifyRecord(file string, data []byte, key, earlier string, f form
 	r, err := verify.CheckRecord(data, o)
 	if err != nil {
 		return usagef("bongsu incident export ID --out FILE writes one", "%s: %w", file, err)
+	}
+	if f == formatJSON {
+		err = a.printJSON(r)
+	} else {
+		a.printVerified(r)
+	}
+	if err == nil && !r.Valid {
+		return errFound
+	}
+	return err
+}
+
+// verifyDecision checks the proof that a decision is in the public log.
+func (a *app) verifyDecision(file string, data []byte, key, earlier string, f format) error {
+	var o verify.DecisionOptions
+	var err error
+	if o.Key, err = readKey(key); err != nil {
+		return err
+	}
+	if earlier != "" {
+		if o.Earlier, err = readCertificate(earlier); err != nil {
+			return err
+		}
+	}
+	r, err := verify.CheckDecisionProof(data, o)
+	if err != nil {
+		return usagef("the page of a damage report gives the proof of its decision", "%s: %w", file, err)
 	}
 	if f == formatJSON {
 		err = a.printJSON(r)

@@ -63,9 +63,10 @@ type account struct {
 }
 
 type token struct {
-	name string
-	role AccountRole
-	sum  [sha256.Size]byte
+	name   string
+	role   AccountRole
+	claims []ClaimDuty
+	sum    [sha256.Size]byte
 }
 
 // accountsFile is the format of accounts.yaml.
@@ -84,7 +85,8 @@ type accountEntry struct {
 
 type tokenEntry struct {
 	Name   string      `yaml:"name"`
-	Role   AccountRole `yaml:"role"`
+	Role   AccountRole `yaml:"role,omitempty"`
+	Claims []ClaimDuty `yaml:"claims,omitempty"`
 	SHA256 string      `yaml:"sha256"`
 }
 
@@ -154,13 +156,13 @@ func ParseAccounts(file string, text []byte) (*Accounts, error) {
 	}
 	for i, e := range f.Tokens {
 		path := fmt.Sprintf("tokens[%d]", i)
-		entry(path, e.Name, e.Role, nil)
+		entry(path, e.Name, e.Role, e.Claims)
 		sum, err := hex.DecodeString(e.SHA256)
 		if err != nil || len(sum) != sha256.Size {
 			bad(path+".sha256", "is no SHA-256 in hex")
 			continue
 		}
-		a.tokens = append(a.tokens, token{e.Name, e.Role, [sha256.Size]byte(sum)})
+		a.tokens = append(a.tokens, token{e.Name, e.Role, e.Claims, [sha256.Size]byte(sum)})
 	}
 	if a.nobody, err = newHash(NewSecret(rand.Text())); err != nil {
 		errs = append(errs, err)
@@ -203,7 +205,7 @@ func (a *Accounts) Current(name string) (AccountRole, bool) {
 }
 
 // Claims returns the duties that an account has now, and a word that changes with its
-// password, role and duties, so that sessions end with them. An API token has none.
+// password, role and duties, so that sessions end with them. Those of an API token are in [Accounts.TokenClaims].
 func (a *Accounts) Claims(name string) (duties []ClaimDuty, version string) {
 	acc := a.accounts[name]
 	return acc.claims, acc.version
@@ -219,6 +221,15 @@ func (a *Accounts) Token(text string) (name string, role AccountRole, ok bool) {
 		}
 	}
 	return name, role, ok
+}
+
+// TokenClaims returns the duties that an API token has; that of no account has none.
+func (a *Accounts) TokenClaims(text string) (duties []ClaimDuty) {
+	name, _, ok := a.Token(text)
+	if i := slices.IndexFunc(a.tokens, func(t token) bool { return t.name == name }); ok && i >= 0 {
+		return a.tokens[i].claims
+	}
+	return nil
 }
 
 // hash is an argon2id hash in the PHC format.

@@ -54,6 +54,8 @@ type InitResult struct {
 	CA       string            // certificate that the consoles' own are certified by
 	Logins   []Login           // shown once: only hashes are kept
 	Tokens   map[string]string // file of each API token, by account
+
+	DeskTokens []string // files of API tokens for claims
 	Warnings []string
 	Public   map[string]string // configuration file of the public node of each site
 	Pages    map[string]string // URL of the page of each site
@@ -322,7 +324,7 @@ func (o *InitOptions) accounts(part, dir string, r *InitResult) ([]byte, error) 
 		text := "bongsu_" + rand.Text() + rand.Text()[:8]
 		sum := sha256.Sum256([]byte(text))
 		name := "cli-" + string(role)
-		f.Tokens = append(f.Tokens, tokenEntry{name, role, hex.EncodeToString(sum[:])})
+		f.Tokens = append(f.Tokens, tokenEntry{Name: name, Role: role, SHA256: hex.EncodeToString(sum[:])})
 		file := string(role) + ".token"
 		if err := os.WriteFile(filepath.Join(part, file), []byte(text+"\n"), 0o600); err != nil {
 			return nil, err

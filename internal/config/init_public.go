@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ func (p *publicSide) tell(c *Config) {
 const statusKeyFile = "status.key"
 
 // makeAgents makes the accounts of the desk.
-func (p *publicSide) makeAgents(r *InitResult) error {
+func (p *publicSide) makeAgents(part, dir string, r *InitResult) error {
 	f := accountsFile{Version: 1}
 	for _, a := range []Login{
 		{Name: "agent", Role: Operator, Claims: []ClaimDuty{Agent}},
@@ -125,6 +126,15 @@ func (p *publicSide) makeAgents(r *InitResult) error {
 		f.Accounts = append(f.Accounts, accountEntry{Name: a.Name, Role: a.Role, Claims: a.Claims, Password: h.String()})
 		r.Agents = append(r.Agents, a)
 	}
+	for _, name := range []string{"claims-1", "claims-2"} { // two, since one alone agrees to nothing
+		text := rand.Text() + rand.Text()
+		sum := sha256.Sum256([]byte(text))
+		f.Tokens = append(f.Tokens, tokenEntry{Name: name, Claims: []ClaimDuty{Agent, Decider, Payer, Privacy}, SHA256: hex.EncodeToString(sum[:])})
+		if err := os.WriteFile(filepath.Join(part, name+".token"), []byte(text+"\n"), 0o600); err != nil {
+			return err
+		}
+		r.DeskTokens = append(r.DeskTokens, filepath.Join(dir, name+".token"))
+	}
 	var err error
 	p.agents, err = yaml.Marshal(f)
 	return err
@@ -132,7 +142,7 @@ func (p *publicSide) makeAgents(r *InitResult) error {
 
 // write writes what each public node runs by into part, which will be called dir.
 func (p *publicSide) write(o *InitOptions, part, dir, cluster string, ca *CA, r *InitResult, now time.Time) error {
-	if err := p.makeAgents(r); err != nil {
+	if err := p.makeAgents(part, dir, r); err != nil {
 		return err
 	}
 	r.Public, r.Pages = map[string]string{}, map[string]string{}

@@ -93,7 +93,7 @@ func TestInitFiles(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"approver.token -rw-------", "ca/ca.crt -rw-r--r--", "ca/ca.key -rw-------"}
+	want := []string{"approver.token -rw-------", "ca/ca.crt -rw-r--r--", "ca/ca.key -rw-------", "claims-1.token -rw-------", "claims-2.token -rw-------"}
 	for _, site := range []string{"hill", "north", "south"} {
 		for _, f := range []string{"accounts.yaml -rw-------", "bongsu.yaml -rw-------", "record.key -rw-------", "record.pub -rw-------", "session.key -rw-------", "status.key -rw-------", "tls/ca.crt -rw-r--r--", "tls/node.crt -rw-r--r--", "tls/node.key -rw-------"} {
 			want = append(want, site+"/"+f)

@@ -134,6 +134,41 @@ func (n *Node) Status() Status {
 	return s
 }
 
+// Room says how full the store is: the bytes of its file that hold something, and its quota. A
+// member looks at its own file; a client asks whichever member answers.
+func (n *Node) Room(ctx context.Context) (used, quota int64, err error) {
+	if n.server != nil {
+		// The file never shrinks by itself: what is free in it is used first, but near the
+		// quota etcd refuses writes by the size of the file.
+		b := n.server.Server.Backend()
+		return room(b.Size(), b.SizeInUse(), n.cfg.Quota), n.cfg.Quota, nil
+	}
+	once, cancel := context.WithTimeout(ctx, n.cfg.Timeout)
+	defer cancel()
+	for _, e := range n.client.Endpoints() {
+		r, err := n.client.Status(once, e)
+		if err == nil {
+			return room(r.DbSize, r.DbSizeInUse, r.DbSizeQuota), r.DbSizeQuota, nil
+		}
+		if once.Err() != nil {
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		return 0, 0, ctx.Err()
+	}
+	return 0, 0, unavailable{errors.New("no member says how full it is")}
+}
+
+// room is what is in use, or the whole file when that is so near the quota that its free
+// pages cannot be relied on.
+func room(size, inUse, quota int64) int64 {
+	if size > quota-quota/20 {
+		return size
+	}
+	return inUse
+}
+
 func sortMembers(all []Member) {
 	slices.SortFunc(all, func(a, b Member) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.PeerURL, b.PeerURL))

@@ -229,7 +229,11 @@ func (p *Public) export(ctx context.Context, to Exporter) error {
 	for {
 		st := p.board.State()
 		if st.Catalog.URL != "" {
-			err := public.Export(ctx, st, public.ExportOptions{}, func(path string, b []byte) error { return to.Put(ctx, path, b) })
+			var o public.ExportOptions
+			if p.claims != nil {
+				o.Compensation = p.claims.told.Compensation()
+			}
+			err := public.Export(ctx, st, o, func(path string, b []byte) error { return to.Put(ctx, path, b) })
 			switch {
 			case ctx.Err() != nil:
 				return nil

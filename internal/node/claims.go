@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"bongsu/internal/postgres"
 	"bongsu/settle"
 	"bongsu/status"
+	"bongsu/web/deskapi"
 	"bongsu/web/public"
 )
 
@@ -67,6 +69,7 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 		c.db, c.sweep, ledger, book = db, claims.Sweep, claims, db.Book()
 	} else {
 		c.keeper = claim.NewKeeper(p.store, o.Master)
+		c.keeper.Guard(p.store)
 		if o.Papers != nil {
 			c.keeper.PapersIn(o.Papers)
 		}
@@ -176,6 +179,9 @@ func (c *claims) lookAfter(ctx context.Context) {
 			err = c.flag(ctx)
 		case <-clean.C:
 			_, err = c.office.Retain(ctx)
+			if _, serr := c.office.Sweep(ctx); serr != nil {
+				err = errors.Join(err, serr)
+			}
 			if _, serr := c.sweep(ctx, time.Now().Add(-claim.MoveTime)); serr != nil {
 				err = errors.Join(err, serr)
 			}
@@ -257,6 +263,34 @@ func (c *claims) services(incident string) []claim.Service {
 		return 1
 	})
 	return all
+}
+
+// table reads a table of reports, whose services may be called as the window calls them.
+func (c *claims) table(_ string, data []byte, w *claim.Window) ([]claim.Report, []*claim.RowError, error) {
+	in := claim.Reading{Services: w.Services, Reasons: w.Reasons}
+	if len(in.Services) == 0 {
+		in.Services = c.services(w.Incident)
+	}
+	return claim.ReadReports(bytes.NewReader(data), in)
+}
+
+// importTable takes a table of reports in; dry says only what would become of it.
+func (c *claims) importTable(ctx context.Context, incident, name string, data []byte, dry bool, by string) (deskapi.Imported, error) {
+	out := deskapi.Imported{Dry: dry, Wrong: []deskapi.RowError{}}
+	w, err := c.office.Window(ctx, incident)
+	if err != nil {
+		return out, err
+	}
+	rows, wrong, err := c.table(name, data, &w)
+	if err != nil {
+		return out, err
+	}
+	done, err := c.office.Import(ctx, incident, rows, by, dry)
+	out.Rows, out.Filed, out.Again = len(rows)+len(wrong), done.Filed, done.Again
+	for _, e := range append(wrong, done.Wrong...) {
+		out.Wrong = append(out.Wrong, deskapi.RowError{Row: e.Row, Msg: e.Msg})
+	}
+	return out, err
 }
 
 func (c *claims) flag(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"bongsu/internal/config"
 	"bongsu/web"
 	"bongsu/web/desk"
+	"bongsu/web/deskapi"
 )
 
 // serveDesk serves the desk of agents and deciders, and does the work that its pages start.
@@ -25,6 +26,16 @@ func (p *Public) serveDesk(ctx context.Context, ln net.Listener) error {
 	defer wg.Wait()
 	srv := &http.Server{} //nolint:gosec // Configure sets the time limits
 	d.Configure(srv)
+	if p.claims != nil {
+		programs, err := p.deskAPI()
+		if err != nil {
+			return err
+		}
+		mux := http.NewServeMux()
+		mux.Handle("/api/", programs)
+		mux.Handle("/", srv.Handler)
+		srv.Handler = mux
+	}
 	return serveHTTP(ctx, p.log, ln, srv, p.o.DeskCert, p.o.DeskKey)
 }
 
@@ -36,6 +47,23 @@ func (p *Public) deskOptions() desk.Options {
 	}
 	return o
 }
+
+// deskAPI is what programs do at the desk.
+func (p *Public) deskAPI() (http.Handler, error) {
+	o := deskapi.Options{Office: p.claims.office, Cashier: p.claims.cashier, Ledger: p.claims.office.Ledger, Template: p.claims.o.Template, Log: p.log}
+	o.Import = p.claims.importTable
+	tokens, ok := p.o.Accounts.(deskapi.Accounts)
+	if !ok {
+		tokens = noTokens{}
+	}
+	o.Accounts = tokens
+	return deskapi.New(o)
+}
+
+// noTokens lets no program in.
+type noTokens struct{}
+
+func (noTokens) Token(string) (string, []string, bool) { return "", nil, false }
 
 // deskAccounts are those of a file, which is read again when it changes: who was
 // taken out of it is out at once.
@@ -99,6 +127,20 @@ func (a *deskAccounts) Password(ctx context.Context, name, password string) (des
 
 // Current implements [desk.Accounts].
 func (a *deskAccounts) Current(name string) (desk.Rights, bool) { return rightsOf(a.now(), name) }
+
+// Token implements [deskapi.Accounts].
+func (a *deskAccounts) Token(text string) (string, []string, bool) {
+	list := a.now()
+	name, _, ok := list.Token(text)
+	if !ok {
+		return "", nil, false
+	}
+	var duties []string
+	for _, d := range list.TokenClaims(text) {
+		duties = append(duties, string(d))
+	}
+	return name, duties, true
+}
 
 func rightsOf(list *config.Accounts, name string) (desk.Rights, bool) {
 	r, ok := list.Current(name)

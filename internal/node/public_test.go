@@ -48,6 +48,7 @@ type square struct {
 	launch func(site string) (kill func()) // makes nodes real processes, which are killed and not told to stop
 	kills  map[string]func()
 	rev    int64
+	more   []status.Service // of the catalogue, beside the shop; all were down
 }
 
 // A sink takes letters, and remembers them.
@@ -77,6 +78,12 @@ func (s *sink) all() []status.Letter {
 
 func newSquare(t testing.TB, sites []string) *square {
 	t.Helper()
+	return newSquareOf(t, sites, func(c *config.PublicConfig) { c.Store.Quota = 64 << 20 })
+}
+
+// newSquareOf is a square whose public nodes are configured in another way.
+func newSquareOf(t testing.TB, sites []string, configure func(*config.PublicConfig)) *square {
+	t.Helper()
 	s := &square{
 		t: t, sites: sites, push: map[string]string{}, pages: map[string]string{}, desks: map[string]string{},
 		nodes: map[string]*running{}, sent: &sink{}, rev: 100,
@@ -92,7 +99,7 @@ func newSquare(t testing.TB, sites []string) *square {
 	var err error
 	s.made, err = config.Init(filepath.Join(t.TempDir(), "sites"), config.InitOptions{
 		Cluster: "test", Sites: sites, Ports: control, Public: given,
-		ChangePublic: func(_ string, c *config.PublicConfig) { c.Store.Quota = 64 << 20 },
+		ChangePublic: func(_ string, c *config.PublicConfig) { configure(c) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -273,6 +280,12 @@ func (s *square) sign(updates int) []string {
 	catalog := status.Catalog{
 		Company: "회사", Title: status.Text{"ko": "서비스 상태", "en": "Status"}, URL: "https://status.example", TimeZone: "Asia/Seoul",
 		Services: []status.Service{{Name: "shop", Title: status.Text{"ko": "쇼핑", "en": "Shop"}, Users: 1000}},
+	}
+	catalog.Services = append(catalog.Services, s.more...)
+	for n := range s.more {
+		down := i.Intervals[0]
+		down.Service = s.more[n].Name
+		i.Intervals = append(i.Intervals, down)
 	}
 	var out []string
 	holds := map[string]string{}

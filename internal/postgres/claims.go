@@ -13,21 +13,25 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"bongsu/claim"
 )
 
 // Claims is the ledger of claims in SQL.
 type Claims struct {
-	db    *DB
-	m     *claim.Master
-	vault claim.Vault
+	db     *DB
+	m      *claim.Master
+	vault  claim.Vault
+	facets facets
 }
 
 var _ claim.Ledger = (*Claims)(nil)
 
 // Claims returns the ledger; m seals what is personal.
-func (db *DB) Claims(m *claim.Master) *Claims { return &Claims{db, m, rows{db}} }
+func (db *DB) Claims(m *claim.Master) *Claims {
+	return &Claims{db: db, m: m, vault: rows{db}, facets: facets{of: map[facet]int32{}}}
+}
 
 // A row is what a claim is in the table.
 type row struct {
@@ -35,8 +39,9 @@ type row struct {
 	at    int // of the report
 	r     *claim.Report
 	lost  bool // another process used its key first
-	doc   []byte
-	event []byte
+	doc   string
+	event string
+	facet int32
 }
 
 // mostRows is how many reports go into one transaction.
@@ -58,7 +63,7 @@ func (c *Claims) File(ctx context.Context, reports []claim.Report) ([]claim.Rece
 			}
 			first[r.Key] = i
 		}
-		x, err := c.row(r, i)
+		x, err := c.row(ctx, r, i)
 		if err != nil {
 			errs[i] = err
 			continue
@@ -66,7 +71,7 @@ func (c *Claims) File(ctx context.Context, reports []claim.Report) ([]claim.Rece
 		rows = append(rows, x)
 	}
 	for chunk := range slices.Chunk(rows, mostRows) {
-		err := pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error { return insert(ctx, tx, chunk) })
+		err := c.insert(ctx, chunk)
 		if err != nil && !errors.Is(trouble("", err), claim.ErrUnavailable) && len(chunk) > 1 {
 			c.single(ctx, chunk, receipts, errs) // so that what is wrong with one is its own
 			continue
@@ -91,7 +96,7 @@ func (c *Claims) File(ctx context.Context, reports []claim.Report) ([]claim.Rece
 // single files rows one by one.
 func (c *Claims) single(ctx context.Context, rows []*row, receipts []claim.Receipt, errs []error) {
 	for _, x := range rows {
-		err := pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error { return insert(ctx, tx, []*row{x}) })
+		err := c.insert(ctx, []*row{x})
 		switch {
 		case err != nil:
 			errs[x.at] = trouble("file a report", err)
@@ -103,98 +108,99 @@ func (c *Claims) single(ctx context.Context, rows []*row, receipts []claim.Recei
 	}
 }
 
-func (c *Claims) row(r *claim.Report, at int) (*row, error) {
+func (c *Claims) row(ctx context.Context, r *claim.Report, at int) (*row, error) {
 	p, err := c.m.Prepare(r, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	x := &row{p: p, at: at, r: r}
-	if x.doc, err = json.Marshal(p.Claim); err != nil {
+	doc, err := json.Marshal(p.Claim)
+	if err != nil {
 		return nil, fmt.Errorf("file a report: %w", err)
 	}
-	if x.event, err = json.Marshal(p.Event); err != nil {
+	event, err := json.Marshal(p.Event)
+	if err != nil {
 		return nil, fmt.Errorf("file a report: %w", err)
+	}
+	x := &row{p: p, at: at, r: r, doc: string(doc), event: string(event)}
+	if x.facet, err = c.facet(ctx, c.db.pool, &p.Claim); err != nil {
+		return nil, trouble("file a report", err)
 	}
 	return x, nil
 }
 
+// keyed is what is kept of an idempotency key: the start of its hash, in the form of a UUID.
+func keyed(hash string) string { return hash[:32] }
+
 // again answers a report whose key is taken.
 func (c *Claims) again(ctx context.Context, r *claim.Report) (claim.Receipt, error) {
 	var id, fingerprint string
-	err := c.db.pool.QueryRow(ctx, "SELECT id, fingerprint FROM claim_keyed WHERE hash = $1", claim.KeyHash(r.Key)).Scan(&id, &fingerprint)
+	err := c.db.pool.QueryRow(ctx, "SELECT id, fingerprint FROM claims WHERE keyed = $1::text::uuid", keyed(claim.KeyHash(r.Key))).Scan(&id, &fingerprint)
 	if err != nil {
 		return claim.Receipt{}, trouble("file a report", err)
 	}
 	return c.m.Again(r, id, fingerprint)
 }
 
-// insert keeps rows. Keys come first, in one order for all processes, so that two that
-// file the same wait for one another and never in a circle.
-func insert(ctx context.Context, tx pgx.Tx, rows []*row) error {
-	byKey := map[string]*row{}
-	var hashes, ids, prints []string
-	for _, x := range rows {
-		if x.p.KeyHash != "" {
-			byKey[x.p.KeyHash] = x
-			hashes = append(hashes, x.p.KeyHash)
-		}
-	}
-	slices.Sort(hashes)
-	for _, h := range hashes {
-		x := byKey[h]
-		x.lost = true
-		ids, prints = append(ids, x.p.Claim.ID), append(prints, x.p.Fingerprint)
-	}
-	if len(hashes) > 0 {
-		ours, err := tx.Query(ctx, `INSERT INTO claim_keyed (hash, id, fingerprint)
-			SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT (hash) DO NOTHING RETURNING hash`, hashes, ids, prints)
-		if err != nil {
-			return err
-		}
-		taken, err := pgx.CollectRows(ours, pgx.RowTo[string])
-		if err != nil {
-			return err
-		}
-		for _, h := range taken {
-			byKey[h].lost = false
-		}
-	}
+// insert keeps rows, by one statement that is a transaction of its own. They go in one order for
+// all processes, by key, so that two that file the same wait for one another and never in a circle.
+func (c *Claims) insert(ctx context.Context, rows []*row) error {
+	slices.SortFunc(rows, func(a, b *row) int { return strings.Compare(a.p.KeyHash, b.p.KeyHash) })
+	n := len(rows)
 	var (
-		id, incident, service, use, kind, channel, state, secret, marks, docs, events []string
-		amount, filed, version                                                        []int64
-		sealed, wrapped                                                               [][]byte
-		mark, marked                                                                  []string
+		id, secret, marks, docs, filings, starts = make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+		keys, prints                             = make([]*string, n), make([]*string, n)
+		amount, filed, facet                     = make([]int64, n), make([]int64, n), make([]int32, n)
+		sealed, wrapped                          = make([][]byte, n), make([][]byte, n)
 	)
-	for _, x := range rows {
-		if x.lost {
-			continue
-		}
+	byID := make(map[string]*row, n)
+	for i, x := range rows {
 		d := &x.p.Claim
-		id, incident, service = append(id, d.ID), append(incident, d.Incident), append(service, d.Report.Service)
-		use, kind, channel = append(use, d.Report.Use), append(kind, d.Report.Kind), append(channel, d.Channel)
-		state, secret = append(state, string(d.State)), append(secret, x.p.Secret)
-		marks = append(marks, "{"+strings.Join(x.p.Marks, ",")+"}") // letters, dots and hexadecimal: nothing to quote
-		docs, events = append(docs, string(x.doc)), append(events, string(x.event))
-		amount, filed, version = append(amount, d.Report.Loss), append(filed, since1970(d.Filed)), append(version, d.Version)
-		sealed, wrapped = append(sealed, x.p.Sealed), append(wrapped, x.p.Wrapped)
-		for _, m := range x.p.Marks {
-			mark, marked = append(mark, m), append(marked, d.ID)
+		id[i], secret[i], docs[i], filings[i], facet[i] = d.ID, x.p.Secret, x.doc, x.event, x.facet
+		amount[i], filed[i], sealed[i], wrapped[i] = amountOf(d), since1970(d.Filed), x.p.Sealed, x.p.Wrapped
+		marks[i] = "{" + strings.Join(x.p.Marks, ",") + "}" // letters, dots and hexadecimal: nothing to quote
+		starts[i] = startsOf(x.p.Marks)
+		if x.p.KeyHash != "" {
+			k := keyed(x.p.KeyHash)
+			keys[i], prints[i] = &k, &x.p.Fingerprint
 		}
+		x.lost = true
+		byID[d.ID] = x
 	}
-	if len(id) == 0 {
-		return nil
+	ours, err := c.db.pool.Query(ctx, `WITH ours AS (
+			INSERT INTO claims (id, facet, amount, filed, version, secret, marks, events, doc, filing, keyed, fingerprint)
+			SELECT i, f, a, t, 1, s, m::text[], 1, d, e, k::uuid, p
+			FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[]) AS r (i, f, a, t, s, m, d, e, k, p)
+			ON CONFLICT (keyed) WHERE keyed IS NOT NULL DO NOTHING RETURNING id
+		), secrets AS (
+			INSERT INTO claim_sealed (id, sealed, starts) SELECT i, s, m::bigint[] FROM unnest($1::text[], $11::bytea[], $12::text[]) AS r (i, s, m) JOIN ours ON ours.id = i
+		), keys AS (
+			INSERT INTO claim_keys (id, wrapped) SELECT i, w FROM unnest($1::text[], $13::bytea[]) AS r (i, w) JOIN ours ON ours.id = i
+		) SELECT id FROM ours`, id, facet, amount, filed, secret, marks, docs, filings, keys, prints, sealed, starts, wrapped)
+	if err != nil {
+		return err
 	}
-	var b pgx.Batch
-	b.Queue(`INSERT INTO claims (id, incident, service, use, kind, channel, state, rule, amount, flags, filed, version, secret, marks, events, doc)
-		SELECT i, n, s, u, k, c, t, '', a, 0, f, v, x, m::text[], 1, d::jsonb
-		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[])
-		AS r (i, n, s, u, k, c, t, a, f, v, x, m, d)`,
-		id, incident, service, use, kind, channel, state, amount, filed, version, secret, marks, docs)
-	b.Queue("INSERT INTO claim_sealed SELECT * FROM unnest($1::text[], $2::bytea[])", id, sealed)
-	b.Queue("INSERT INTO claim_keys SELECT * FROM unnest($1::text[], $2::bytea[])", id, wrapped)
-	b.Queue("INSERT INTO claim_events (claim, n, doc) SELECT i, 1, d::jsonb FROM unnest($1::text[], $2::text[]) AS r (i, d)", id, events)
-	b.Queue("INSERT INTO claim_marks SELECT * FROM unnest($1::text[], $2::text[])", mark, marked)
-	return tx.SendBatch(ctx, &b).Close()
+	taken, err := pgx.CollectRows(ours, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, id := range taken {
+		byID[id].lost = false
+	}
+	return nil
+}
+
+// startsOf is what marks are found by, as an array of SQL.
+func startsOf(marks []string) string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, m := range marks {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatInt(markStart(m), 10))
+	}
+	b.WriteByte('}')
+	return b.String()
 }
 
 // Claim implements [claim.Ledger].
@@ -240,35 +246,34 @@ func (c *Claims) Check(ctx context.Context, id, secret string) (claim.Claim, err
 
 // columns are what of claims is in columns, one array for each.
 type columns struct {
-	id, incident, service, use, kind, channel, state, rule, docs []string
-	amount, flags, filed, version                                []int64
+	id, docs               []string
+	amount, filed, version []int64
+	facet                  []int32
 }
 
-func (x *columns) add(d *claim.Claim) error {
+func (x *columns) add(d *claim.Claim, facet int32) error {
 	doc, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("claim %s: %w", d.ID, err)
 	}
-	r, a := "", d.Report.Loss
-	if d.Decision != nil {
-		r, a = d.Decision.Rule, d.Decision.Amount
-	}
-	x.id, x.incident, x.service = append(x.id, d.ID), append(x.incident, d.Incident), append(x.service, d.Report.Service)
-	x.use, x.kind, x.channel = append(x.use, d.Report.Use), append(x.kind, d.Report.Kind), append(x.channel, d.Channel)
-	x.state, x.rule, x.docs = append(x.state, string(d.State)), append(x.rule, r), append(x.docs, string(doc))
-	x.amount, x.flags = append(x.amount, a), append(x.flags, d.Report.Flags)
-	x.filed, x.version = append(x.filed, since1970(d.Filed)), append(x.version, d.Version)
+	x.id, x.docs, x.facet = append(x.id, d.ID), append(x.docs, string(doc)), append(x.facet, facet)
+	x.amount, x.filed, x.version = append(x.amount, amountOf(d)), append(x.filed, since1970(d.Filed)), append(x.version, d.Version)
 	return nil
+}
+
+// amountOf is what a desk sorts by: what was decided, else what is claimed.
+func amountOf(d *claim.Claim) int64 {
+	if d.Decision != nil {
+		return d.Decision.Amount
+	}
+	return d.Report.Loss
 }
 
 // update writes the claims that are of the version before theirs, and returns how many were.
 func (x *columns) update(ctx context.Context, tx pgx.Tx) (int, error) {
-	done, err := tx.Exec(ctx, `UPDATE claims c SET incident = r.n, service = r.s, use = r.u, kind = r.k, channel = r.c, state = r.t, rule = r.r,
-			amount = r.a, flags = r.g, filed = r.f, version = r.v, events = c.events + 1, doc = r.d::jsonb
-		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[])
-			AS r (i, n, s, u, k, c, t, r, a, g, f, v, d)
-		WHERE c.id = r.i AND c.version = r.v - 1`,
-		x.id, x.incident, x.service, x.use, x.kind, x.channel, x.state, x.rule, x.amount, x.flags, x.filed, x.version, x.docs)
+	done, err := tx.Exec(ctx, `UPDATE claims c SET facet = r.g, amount = r.a, filed = r.f, version = r.v, events = c.events + 1, doc = r.d
+		FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[]) AS r (i, g, a, f, v, d)
+		WHERE c.id = r.i AND c.version = r.v - 1`, x.id, x.facet, x.amount, x.filed, x.version, x.docs)
 	return int(done.RowsAffected()), err
 }
 
@@ -287,7 +292,11 @@ func (c *Claims) Change(ctx context.Context, claims []claim.Claim, events []clai
 		d, e := claims[i], events[i]
 		d.Version++
 		d.Changed, e.Claim, e.At = now, d.ID, now
-		if err := x.add(&d); err != nil {
+		facet, err := c.facet(ctx, c.db.pool, &d)
+		if err != nil {
+			return trouble("change claims", err)
+		}
+		if err := x.add(&d, facet); err != nil {
 			return err
 		}
 		ev, err := json.Marshal(e)
@@ -296,7 +305,7 @@ func (c *Claims) Change(ctx context.Context, claims []claim.Claim, events []clai
 		}
 		said = append(said, string(ev))
 	}
-	err := pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
+	err := c.db.tx(ctx, func(tx pgx.Tx) error {
 		// In one order, so that two that change the same wait and do not deadlock.
 		if _, err := tx.Exec(ctx, "SELECT 1 FROM claims WHERE id = ANY($1) ORDER BY id FOR UPDATE", x.id); err != nil {
 			return err
@@ -315,7 +324,7 @@ func (c *Claims) Change(ctx context.Context, claims []claim.Claim, events []clai
 			}
 			return claim.ErrConflict
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO claim_events (claim, n, doc) SELECT r.i, c.events, r.d::jsonb
+		_, err = tx.Exec(ctx, `INSERT INTO claim_events (claim, n, doc) SELECT r.i, c.events, r.d
 			FROM unnest($1::text[], $2::text[]) AS r (i, d) JOIN claims c ON c.id = r.i`, x.id, said)
 		return err
 	})
@@ -328,110 +337,18 @@ func (c *Claims) Change(ctx context.Context, claims []claim.Claim, events []clai
 	return nil
 }
 
-// countedUpTo is how many claims a list counts: beyond, it says that there are more.
-const countedUpTo = 10_000
-
-// List implements [claim.Ledger]. Total is -1 for more than 10,000 claims.
-func (c *Claims) List(ctx context.Context, q claim.Query) (claim.Page, error) {
-	var where []string
-	var args []any
-	arg := func(v any) string {
-		args = append(args, v)
-		return "$" + strconv.Itoa(len(args))
-	}
-	equal := func(column, v string) {
-		if v != "" {
-			where = append(where, column+" = "+arg(v))
-		}
-	}
-	equal("incident", q.Incident)
-	equal("service", q.Service)
-	equal("use", q.Use)
-	equal("kind", q.Kind)
-	equal("channel", q.Channel)
-	equal("rule", q.Rule)
-	if len(q.States) > 0 {
-		where = append(where, "state = ANY("+arg(q.States)+")")
-	}
-	if q.Flagged {
-		where = append(where, "flags > 0")
-	}
-	if q.MinAmount > 0 {
-		where = append(where, "amount >= "+arg(q.MinAmount))
-	}
-	if q.MaxAmount > 0 {
-		where = append(where, "amount <= "+arg(q.MaxAmount))
-	}
-	if !q.Before.IsZero() {
-		where = append(where, "filed < "+arg(since1970(q.Before)))
-	}
-	if q.MarkedAs != "" {
-		where = append(where, "id IN (SELECT id FROM claim_marks WHERE mark = "+arg(c.m.Mark(q.MarkedAs))+")")
-	}
-	filter := "true"
-	if len(where) > 0 {
-		filter = strings.Join(where, " AND ")
-	}
-	page := claim.Page{Claims: []claim.Claim{}}
-	if err := c.db.pool.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM claims WHERE %s LIMIT %d) x", filter, countedUpTo+1), args...).Scan(&page.Total); err != nil {
-		return claim.Page{}, trouble("list claims", err)
-	}
-	if page.Total > countedUpTo {
-		page.Total = -1
-	}
-	order, then := "amount DESC, id", "(-amount, id) > (%s, %s)"
-	if q.OldestFirst {
-		order, then = "filed, id", "(filed, id) > (%s, %s)"
-	}
-	if q.After != "" {
-		n, id, err := cursor(q.After)
-		if err != nil {
-			return claim.Page{}, err
-		}
-		if q.OldestFirst {
-			filter += " AND " + fmt.Sprintf(then, arg(n), arg(id))
-		} else {
-			// amount falls and id rises, which no row comparison says with an index.
-			a := arg(n)
-			filter += fmt.Sprintf(" AND amount <= %s AND (amount < %s OR id > %s)", a, a, arg(id))
-		}
-	}
-	limit := min(cmp.Or(q.Limit, 50), 500)
-	found, err := c.db.pool.Query(ctx, fmt.Sprintf("SELECT doc FROM claims WHERE %s ORDER BY %s LIMIT %d", filter, order, limit+1), args...)
-	if err != nil {
-		return claim.Page{}, trouble("list claims", err)
-	}
-	docs, err := pgx.CollectRows(found, pgx.RowTo[[]byte])
-	if err != nil {
-		return claim.Page{}, trouble("list claims", err)
-	}
-	for i, doc := range docs {
-		d, err := decode(doc)
-		if err != nil {
-			return claim.Page{}, err
-		}
-		if i == limit {
-			last := &page.Claims[limit-1]
-			n := since1970(last.Filed)
-			if !q.OldestFirst {
-				n = last.Report.Loss
-				if last.Decision != nil {
-					n = last.Decision.Amount
-				}
-			}
-			page.Next = strconv.FormatInt(n, 10) + "." + last.ID
-			break
-		}
-		page.Claims = append(page.Claims, d)
-	}
-	return page, nil
-}
-
 // Each implements [claim.Ledger].
 func (c *Claims) Each(ctx context.Context, incident string, visit func(claim.Claim) error) error {
-	after := ""
-	for {
-		found, err := c.db.pool.Query(ctx, "SELECT doc FROM claims WHERE incident = $1 AND id > $2 ORDER BY id LIMIT 5000", incident, after)
+	found, err := c.db.pool.Query(ctx, "SELECT c.id FROM claims c JOIN claim_facets f ON f.id = c.facet WHERE $1 IN ('', f.incident) ORDER BY c.id", incident)
+	if err != nil {
+		return trouble("go over claims", err)
+	}
+	ids, err := pgx.CollectRows(found, pgx.RowTo[string])
+	if err != nil {
+		return trouble("go over claims", err)
+	}
+	for chunk := range slices.Chunk(ids, 5_000) {
+		found, err := c.db.pool.Query(ctx, "SELECT doc FROM claims WHERE id = ANY($1) ORDER BY id", chunk)
 		if err != nil {
 			return trouble("go over claims", err)
 		}
@@ -447,17 +364,14 @@ func (c *Claims) Each(ctx context.Context, incident string, visit func(claim.Cla
 			if err := visit(d); err != nil {
 				return err
 			}
-			after = d.ID
-		}
-		if len(docs) == 0 {
-			return nil
 		}
 	}
+	return nil
 }
 
 // Marks implements [claim.Ledger].
 func (c *Claims) Marks(ctx context.Context, incident string) (map[string][]string, error) {
-	found, err := c.db.pool.Query(ctx, "SELECT id, marks FROM claims WHERE incident = $1 AND marks <> '{}'", incident)
+	found, err := c.db.pool.Query(ctx, "SELECT c.id, c.marks FROM claims c JOIN claim_facets f ON f.id = c.facet WHERE f.incident = $1 AND c.marks <> '{}'", incident)
 	if err != nil {
 		return nil, trouble("read marks", err)
 	}
@@ -475,7 +389,7 @@ func (c *Claims) Marks(ctx context.Context, incident string) (map[string][]strin
 
 // History implements [claim.Ledger].
 func (c *Claims) History(ctx context.Context, id string) ([]claim.Event, error) {
-	return c.events(ctx, "SELECT doc FROM claim_events WHERE claim = $1 ORDER BY n", claim.NormalCode(id))
+	return c.events(ctx, "SELECT doc FROM (SELECT 1 AS n, filing AS doc FROM claims WHERE id = $1 UNION ALL SELECT n, doc FROM claim_events WHERE claim = $1) e ORDER BY n", claim.NormalCode(id))
 }
 
 func (c *Claims) events(ctx context.Context, query string, args ...any) ([]claim.Event, error) {
@@ -500,7 +414,7 @@ func (c *Claims) events(ctx context.Context, query string, args ...any) ([]claim
 // write more; the row of the claim is locked.
 func (c *Claims) write(ctx context.Context, id string, change func(pgx.Tx, *claim.Claim) (claim.Event, error)) (claim.Claim, error) {
 	var d claim.Claim
-	err := pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
+	err := c.db.tx(ctx, func(tx pgx.Tx) error {
 		var doc []byte
 		var err error
 		if err = tx.QueryRow(ctx, "SELECT doc FROM claims WHERE id = $1 FOR UPDATE", id).Scan(&doc); err != nil {
@@ -523,20 +437,24 @@ func (c *Claims) write(ctx context.Context, id string, change func(pgx.Tx, *clai
 			if _, err := tx.Exec(ctx, "UPDATE claims SET events = events + 1 WHERE id = $1", id); err != nil {
 				return err
 			}
-			if _, err := tx.Exec(ctx, "INSERT INTO claim_looks (at, claim, n, doc) SELECT $2, id, events, $3::jsonb FROM claims WHERE id = $1", id, since1970(e.At), string(said)); err != nil {
+			if _, err := tx.Exec(ctx, "INSERT INTO claim_looks (at, claim, n, doc) SELECT $2, id, events, $3 FROM claims WHERE id = $1", id, since1970(e.At), string(said)); err != nil {
 				return err
 			}
 		} else {
 			d.ID, d.Version, d.Changed = id, version+1, e.At
+			facet, err := c.facet(ctx, tx, &d)
+			if err != nil {
+				return err
+			}
 			var x columns
-			if err := x.add(&d); err != nil {
+			if err := x.add(&d, facet); err != nil {
 				return err
 			}
 			if n, err := x.update(ctx, tx); err != nil || n != 1 {
 				return cmp.Or(err, claim.ErrConflict)
 			}
 		}
-		_, err = tx.Exec(ctx, "INSERT INTO claim_events (claim, n, doc) SELECT id, events, $2::jsonb FROM claims WHERE id = $1", id, string(said))
+		_, err = tx.Exec(ctx, "INSERT INTO claim_events (claim, n, doc) SELECT id, events, $2 FROM claims WHERE id = $1", id, string(said))
 		return err
 	})
 	switch {
@@ -551,6 +469,7 @@ func (c *Claims) write(ctx context.Context, id string, change func(pgx.Tx, *clai
 // A querier is the pool or a transaction.
 type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
 // bytes reads one sealed thing; what is not there was erased.
@@ -627,8 +546,8 @@ func (c *Claims) Amend(ctx context.Context, id string, change func(*claim.Claim,
 			WHERE id = $1 AND cardinality(marks) + cardinality($2::text[]) <= $3`, id, a.Marks, claim.MostMarks); err != nil {
 			return claim.Event{}, err
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO claim_marks (mark, id) SELECT m, c.id FROM unnest($2::text[]) AS m JOIN claims c ON c.id = $1 AND m = ANY(c.marks)
-			ON CONFLICT DO NOTHING`, id, a.Marks)
+		_, err = tx.Exec(ctx, `UPDATE claim_sealed s SET starts = ARRAY(SELECT ('x' || left(split_part(m, '.', 2), 16))::bit(64)::bigint FROM unnest(c.marks) AS m)
+			FROM claims c WHERE c.id = $1 AND s.id = $1`, id)
 		return a.Event, err
 	})
 }
@@ -661,7 +580,7 @@ func (c *Claims) erase(ctx context.Context, id, who, why string) (claim.Claim, e
 	return c.write(ctx, id, func(tx pgx.Tx, d *claim.Claim) (claim.Event, error) {
 		d.Account, d.Erased = "", time.Now().UTC().Round(time.Microsecond)
 		var b pgx.Batch
-		for _, t := range []string{"claim_keys", "claim_sealed", "claim_marks"} {
+		for _, t := range []string{"claim_keys", "claim_sealed"} {
 			b.Queue("DELETE FROM "+t+" WHERE id = $1", id)
 		}
 		b.Queue("UPDATE claims SET marks = '{}' WHERE id = $1", id)

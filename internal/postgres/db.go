@@ -87,6 +87,20 @@ func (db *DB) migrate(ctx context.Context) error {
 	})
 }
 
+// mostTries is how often a transaction is tried that others are in the way of.
+const mostTries = 5
+
+// tx runs a transaction, and again when it and another waited for one another.
+func (db *DB) tx(ctx context.Context, f func(pgx.Tx) error) error {
+	for try := 1; ; try++ {
+		err := pgx.BeginFunc(ctx, db.pool, f)
+		var pe *pgconn.PgError
+		if err == nil || try == mostTries || !errors.As(err, &pe) || pe.Code != "40P01" && pe.Code != "40001" {
+			return err
+		}
+	}
+}
+
 // trouble turns what PostgreSQL says into what callers branch on: when it cannot be
 // reached, stops, or has no room, nothing was kept.
 func trouble(what string, err error) error {

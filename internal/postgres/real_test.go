@@ -1,4 +1,4 @@
-//go:build real
+//go:build real || measure
 
 package postgres
 
@@ -28,6 +28,7 @@ import (
 // A server is a real PostgreSQL of one test.
 type server struct {
 	dir  string
+	bin  string
 	next atomic.Int64
 	run  func(name string, args ...string) error
 }
@@ -58,7 +59,7 @@ func start(t testing.TB) *server {
 			t.Fatal(err)
 		}
 	}
-	s := &server{dir: dir}
+	s := &server{dir: dir, bin: bin}
 	s.run = func(name string, args ...string) error {
 		c := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(bin, name), args...)
 		c.SysProcAttr, c.Dir = attr, dir

@@ -40,7 +40,7 @@ func (c *Claims) Replay(ctx context.Context, erased []string) (int, error) {
 		return 0, trouble("replay erasures", err)
 	}
 	found, err := c.db.pool.Query(ctx, `SELECT e.id FROM claim_erased e JOIN claims c ON c.id = e.id
-		WHERE NOT c.doc ? 'erased' OR EXISTS (SELECT 1 FROM claim_keys k WHERE k.id = e.id) OR EXISTS (SELECT 1 FROM claim_sealed s WHERE s.id = e.id) ORDER BY e.id`)
+		WHERE NOT c.doc::jsonb ? 'erased' OR EXISTS (SELECT 1 FROM claim_keys k WHERE k.id = e.id) OR EXISTS (SELECT 1 FROM claim_sealed s WHERE s.id = e.id) ORDER BY e.id`)
 	if err != nil {
 		return 0, trouble("replay erasures", err)
 	}

@@ -450,7 +450,11 @@ func (c *call) openPaper() error {
 func extension(mediaType string) string {
 	mediaType, _, _ = strings.Cut(mediaType, ";")
 	for _, t := range [][2]string{
-		{"image/png", ".png"}, {"image/jpeg", ".jpg"}, {"application/pdf", ".pdf"}, {"text/plain", ".txt"}, {"text/csv", ".csv"},
+		{"image/png", ".png"},
+		{"image/jpeg", ".jpg"},
+		{"application/pdf", ".pdf"},
+		{"text/plain", ".txt"},
+		{"text/csv", ".csv"},
 		{"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ".xlsx"},
 	} {
 		if t[0] == mediaType {
@@ -519,7 +523,7 @@ func (c *call) appeal() error {
 
 func (c *call) addPaper() error {
 	return c.forClaimant("paper", func(id string) error {
-		name, data, err := c.upload("file")
+		name, data, err := c.upload()
 		if err != nil {
 			return err
 		}

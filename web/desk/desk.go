@@ -27,8 +27,6 @@ type Options struct {
 	Office    Office
 	Ledger    claim.Ledger
 	Cashier   Cashier
-	// Table reads a table of reports, CSV or XLSX; nil: none are taken in.
-	Table func(name string, data []byte, w *claim.Window) ([]claim.Report, []*claim.RowError, error)
 	// Services are what reports are taken on where a window names none; nil: any word is taken.
 	Services func(incident string) []claim.Service
 	Template claim.Template // of windows that are opened here; zero: the one that is built in
@@ -133,7 +131,6 @@ type route struct {
 func questions(o *Options) bool { return o.Questions != nil }
 func office(o *Options) bool    { return o.Office != nil && o.Ledger != nil }
 func cashier(o *Options) bool   { return office(o) && o.Cashier != nil }
-func importer(o *Options) bool  { return office(o) && o.Table != nil }
 
 // routes is the one table of addresses and of who may use them.
 func routes() []route {
@@ -173,8 +170,8 @@ func routes() []route {
 		{pattern: "POST /claims/{id}/appeal", may: agent, do: (*call).appeal, back: (*call).claimPage, has: office},
 		{pattern: "GET /enter", may: agent, do: (*call).enterPage, has: office},
 		{pattern: "POST /enter", may: agent, do: (*call).enter, back: (*call).enterPage, has: office},
-		{pattern: "GET /import", may: agent, do: (*call).importPage, has: importer},
-		{pattern: "POST /import", may: agent, do: (*call).importTable, back: (*call).importPage, most: mostTable, has: importer},
+		{pattern: "GET /import", may: agent, do: (*call).importPage, has: office},
+		{pattern: "POST /import", may: agent, do: (*call).importTable, back: (*call).importPage, most: mostTable, has: office},
 
 		{pattern: "GET /windows", may: dec, do: (*call).windowsPage, has: office},
 		{pattern: "POST /windows/open", may: dec, do: (*call).openWindow, back: (*call).windowsPage, has: office},
@@ -209,6 +206,9 @@ func routes() []route {
 
 		{pattern: "GET /payout", may: payer, do: (*call).payoutPage, has: cashier},
 		{pattern: "GET /payout/reconcile", may: payer, do: (*call).reconcilePage, has: cashier},
+		{pattern: "GET /payout/missing", may: payer, do: (*call).missingPage, has: cashier},
+		{pattern: "GET /payout/batch/{batch}", may: payer, do: (*call).batchPage, has: cashier},
+		{pattern: "POST /payout/mend", may: payer, do: (*call).mend, back: (*call).reconcilePage, has: cashier},
 		{pattern: "POST /payout/grant", may: payer, do: (*call).grant, back: (*call).payoutPage, has: cashier},
 		{pattern: "POST /payout/draft", may: payer, do: (*call).draftBatch, back: (*call).payoutPage, has: cashier},
 		{pattern: "POST /payout/approve", may: payer, do: (*call).approveBatch, back: (*call).payoutPage, has: cashier},
@@ -261,7 +261,7 @@ func (s *Server) serve(rt route) http.HandlerFunc {
 		if r.Method == http.MethodPost {
 			r.Body = http.MaxBytesReader(w, r.Body, most)
 			// All of it stays in memory: nothing personal is to lie in temporary files.
-			if err := r.ParseMultipartForm(most + 1<<20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+			if err := r.ParseMultipartForm(most + 1<<20); err != nil && !errors.Is(err, http.ErrNotMultipart) { //nolint:gosec // the body is bounded above
 				c.fail(fmt.Errorf("%w: %w", errInput, err), nil)
 				return
 			}

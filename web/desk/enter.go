@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -147,15 +148,15 @@ func (c *call) importTable() error {
 	if err != nil {
 		return err
 	}
-	name, data, err := c.upload("file")
+	name, data, err := c.upload()
 	if err != nil {
 		return err
 	}
-	rows, wrong, err := c.s.o.Table(name, data, &w)
+	rows, wrong, err := claim.ReadReports(bytes.NewReader(data), claim.Reading{Zone: c.s.o.Zone, Services: c.services(&w), Reasons: w.Reasons})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errInput, err)
 	}
-	v := importView{Window: w, Windows: all, Done: true, Dry: c.form("do") != "file", Name: name, Rows: len(rows) + len(wrong)}
+	v := importView{Window: w, Windows: all, Done: true, Dry: c.form("do") != "file", Name: name, Rows: len(rows) + inRows(wrong)}
 	got, err := c.s.o.Office.Import(c.r.Context(), w.Incident, rows, c.who, v.Dry)
 	if err != nil {
 		return err
@@ -164,12 +165,21 @@ func (c *call) importTable() error {
 	slices.SortStableFunc(v.Wrong, func(a, b *claim.RowError) int { return a.Row - b.Row })
 	v.Filed, v.Again = got.Filed, got.Again
 	if v.Dry {
-		v.Filed = v.Rows - len(v.Wrong)
+		v.Filed = v.Rows - inRows(v.Wrong)
 	}
 	if n := len(v.Wrong); n > mostWrong {
 		v.More, v.Wrong = n-mostWrong, v.Wrong[:mostWrong]
 	}
 	return c.show("import", v)
+}
+
+// inRows is how many rows the errors are in: one row may have several.
+func inRows(wrong []*claim.RowError) int {
+	rows := map[int]bool{}
+	for _, e := range wrong {
+		rows[e.Row] = true
+	}
+	return len(rows)
 }
 
 // windowsView lists the windows.

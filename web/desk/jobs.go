@@ -154,11 +154,11 @@ func (j *job) over() bool {
 
 // A progress is how far a job is, at one moment.
 type progress struct {
-	Done, Total int
-	Over        bool
-	Took        time.Duration
-	Result      any
-	Problem     *problem
+	Done    int
+	Over    bool
+	Took    time.Duration
+	Result  any
+	Problem *problem
 }
 
 // At says how far the job is.
@@ -166,7 +166,7 @@ func (j *job) At(now time.Time) progress {
 	over := j.over()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	p := progress{Done: j.count, Total: j.Total, Over: over, Took: now.Sub(j.Begun)}
+	p := progress{Done: j.count, Over: over, Took: now.Sub(j.Begun)}
 	if over {
 		p.Took = j.ended.Sub(j.Begun)
 		p.Result = j.result

@@ -81,6 +81,9 @@ type Cashier interface {
 	Batches(ctx context.Context, incident string) ([]settle.Batch, error)
 	File(ctx context.Context, batch, format, who string, w io.Writer) (name string, err error)
 	Results(ctx context.Context, data []byte, by string) (settle.Answered, error)
+	Batch(ctx context.Context, id string) (settle.Batch, []settle.Item, error)
+	Missing(ctx context.Context, incident string, form policy.Form) ([]string, error)
+	Mend(ctx context.Context, incident, by string) ([]string, error)
 	Reconcile(ctx context.Context, incident string) (settle.Reconciliation, error)
 }
 

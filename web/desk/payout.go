@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -37,13 +38,6 @@ type batchRow struct {
 	Mine                         bool
 }
 
-func formats(f policy.Form) []string {
-	if f == policy.Money {
-		return []string{"csv", "pain.001"}
-	}
-	return []string{string(f)}
-}
-
 func (c *call) payoutPage() error { return c.payoutWith(nil) }
 
 func (c *call) payoutWith(answered *settle.Answered) error {
@@ -60,7 +54,7 @@ func (c *call) payoutWith(answered *settle.Answered) error {
 		Next: c.s.o.Now().In(c.s.o.Zone).Format("20060102") + "-" + strconv.Itoa(len(batches)+1),
 	}
 	for _, b := range batches {
-		r := batchRow{Batch: b, Formats: formats(b.Form), Mine: strings.EqualFold(b.DraftedBy, c.who)}
+		r := batchRow{Batch: b, Formats: settle.Files(b.Form), Mine: strings.EqualFold(b.DraftedBy, c.who)}
 		r.MayApprove = b.State == settle.Drafted && !r.Mine
 		r.MayFile = b.State == settle.Pending || b.State == settle.Sent
 		r.MaySend = b.State == settle.Pending
@@ -158,7 +152,7 @@ func (c *call) dropBatch() error {
 }
 
 func (c *call) results() error {
-	_, data, err := c.upload("file")
+	_, data, err := c.upload()
 	if err != nil {
 		return err
 	}
@@ -175,9 +169,13 @@ type reconcileView struct {
 
 	Window claim.Window
 	At     time.Time
+	Mended []string // what was done now, a sentence each
+	Tried  bool
 }
 
-func (c *call) reconcilePage() error {
+func (c *call) reconcilePage() error { return c.reconcileWith(nil) }
+
+func (c *call) reconcileWith(mended []string) error {
 	w, _, err := c.window()
 	if err != nil {
 		return err
@@ -186,7 +184,7 @@ func (c *call) reconcilePage() error {
 	if err != nil {
 		return err
 	}
-	return c.show("reconcile", reconcileView{got, w, c.s.o.Now()})
+	return c.show("reconcile", reconcileView{got, w, c.s.o.Now(), mended, c.r.Method == http.MethodPost && c.problem == nil})
 }
 
 func (c *call) recourse() error {
@@ -199,4 +197,70 @@ func (c *call) recourse() error {
 		return err
 	}
 	return c.send(name, "application/zip", data)
+}
+
+// batchView is one batch with every payment of it.
+type batchView struct {
+	Batch  settle.Batch
+	Items  []settle.Item // a page of them
+	Counts map[settle.ItemState]int
+	Next   int // where the next page begins; 0: there is none
+}
+
+// mostItems is how many payments a page lists.
+const mostItems = 200
+
+func (c *call) batchPage() error {
+	b, items, err := c.s.o.Cashier.Batch(c.r.Context(), c.r.PathValue("batch"))
+	if err != nil {
+		return err
+	}
+	v := batchView{Batch: b, Counts: map[settle.ItemState]int{}}
+	for _, it := range items {
+		v.Counts[it.State]++
+	}
+	from, err := strconv.Atoi(c.r.URL.Query().Get("from"))
+	if err != nil || from < 0 || from > len(items) {
+		from = 0
+	}
+	v.Items = items[from:min(len(items), from+mostItems)]
+	if from+mostItems < len(items) {
+		v.Next = from + mostItems
+	}
+	return c.show("batch", v)
+}
+
+// missingView lists approved claims of which it is not known where the money goes.
+type missingView struct {
+	Window claim.Window
+	Form   policy.Form
+	IDs    []string
+}
+
+func (c *call) missingPage() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	v := missingView{Window: w, Form: policy.Form(c.r.URL.Query().Get("form"))}
+	if !slices.Contains(forms(), v.Form) {
+		v.Form = policy.Money
+	}
+	if v.IDs, err = c.s.o.Cashier.Missing(c.r.Context(), w.Incident, v.Form); err != nil {
+		return err
+	}
+	return c.show("missing", v)
+}
+
+// mend ends what a process that died had begun.
+func (c *call) mend() error {
+	w, _, err := c.window()
+	if err != nil {
+		return err
+	}
+	did, err := c.s.o.Cashier.Mend(c.r.Context(), w.Incident, c.who)
+	if err != nil {
+		return err
+	}
+	return c.reconcileWith(did)
 }

@@ -56,7 +56,7 @@ func (c *call) policiesPage() error {
 
 // policyText is what was pasted, or the file that was chosen.
 func (c *call) policyText() ([]byte, error) {
-	if _, data, err := c.upload("file"); err == nil {
+	if _, data, err := c.upload(); err == nil {
 		return data, nil
 	}
 	text := strings.ReplaceAll(c.r.PostFormValue("text"), "\r\n", "\n")
@@ -72,7 +72,7 @@ func (c *call) tried(w *claim.Window, text []byte) (*policyView, error) {
 	p, err := policy.Parse("policy.yaml", text)
 	if err != nil {
 		v.Wrong = strings.Split(err.Error(), "\n")
-		return v, nil //nolint:nilerr // it is what the page is for
+		return v, nil
 	}
 	v.Policy, v.Failed = p, p.Try()
 	if p.Currency != w.Currency {
@@ -225,9 +225,9 @@ func middle(a, b []string, add func(mark string, lines []string)) {
 	}
 	width := len(b) + 1
 	common := make([]int32, (len(a)+1)*width) // of what follows
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
-			if a[i] == b[j] {
+	for i, x := range slices.Backward(a) {
+		for j, y := range slices.Backward(b) {
+			if x == y {
 				common[i*width+j] = common[(i+1)*width+j+1] + 1
 			} else {
 				common[i*width+j] = max(common[(i+1)*width+j], common[i*width+j+1])

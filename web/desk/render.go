@@ -49,13 +49,19 @@ func newRenderer(zone *time.Location) (*renderer, error) {
 	}
 	for _, l := range lang.All() {
 		r.sets[l] = map[string]*template.Template{}
+		shared, err := template.New("").Option("missingkey=error").Funcs(r.funcs(l)).ParseFS(files, "templates/layout.html", "templates/parts.html")
+		if err != nil {
+			return nil, err
+		}
 		for _, name := range names {
 			base := strings.TrimSuffix(path.Base(name), ".html")
 			if base == "layout" || base == "parts" {
 				continue
 			}
-			t, err := template.New(base).Option("missingkey=error").Funcs(r.funcs(l)).
-				ParseFS(files, "templates/layout.html", "templates/parts.html", name)
+			t, err := shared.Clone()
+			if err == nil {
+				t, err = t.ParseFS(files, name)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -67,6 +73,7 @@ func newRenderer(zone *time.Location) (*renderer, error) {
 
 func (r *renderer) funcs(l lang.Lang) template.FuncMap {
 	return template.FuncMap{
+		"deed": func(what string) string { return r.deed(l, what) },
 		"lang": func() string { return string(l) },
 		"t":    func(key string, args ...any) (string, error) { return r.messages.Text(l, key, args...) },
 		"word": func(kind string, value any) string { return r.word(l, kind, fmt.Sprint(value)) },
@@ -238,7 +245,7 @@ func (p *page) Active() string {
 		return "policies"
 	case "session":
 		return "body"
-	case "reconcile":
+	case "reconcile", "batch", "missing":
 		return "payout"
 	}
 	return p.Name

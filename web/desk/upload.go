@@ -8,8 +8,8 @@ import (
 )
 
 // upload is a file that came with a form.
-func (c *call) upload(field string) (name string, data []byte, err error) {
-	f, head, err := c.r.FormFile(field)
+func (c *call) upload() (name string, data []byte, err error) {
+	f, head, err := c.r.FormFile("file")
 	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) {
 		return "", nil, fmt.Errorf("%w: no file was chosen", errInput)
 	}

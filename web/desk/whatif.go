@@ -68,11 +68,11 @@ func (c *call) whatIf() error {
 	}
 	var drafts []*policy.Policy
 	chosen := c.r.PostForm["draft"]
-	for i := len(all) - 1; i >= 0; i-- { // the oldest first: others are compared with it
-		if !slices.Contains(chosen, all[i].ID) {
+	for _, d := range slices.Backward(all) { // the oldest first: others are compared with it
+		if !slices.Contains(chosen, d.ID) {
 			continue
 		}
-		p, err := parsed(all[i].Text)
+		p, err := parsed(d.Text)
 		if err != nil {
 			return err
 		}
@@ -96,14 +96,14 @@ func (c *call) whatIf() error {
 		return fmt.Errorf("%w: at most %d drafts stand side by side", errInput, mostDrafts)
 	}
 	out := &compared{Currency: w.Currency}
-	key := "whatif/" + w.Incident
+	key := []string{"whatif", w.Incident}
 	for _, p := range drafts {
-		key += "/" + p.ID + " " + p.Digest
+		key = append(key, p.ID, p.Digest)
 		out.Titles = append(out.Titles, p.Title)
 	}
 	o := c.s.o.Office
 	j, err := c.s.start(&job{
-		Kind: "whatif", Key: key, Incident: w.Incident, By: c.who, May: Decider | Body,
+		Kind: "whatif", Key: strings.Join(key, "/"), Incident: w.Incident, By: c.who, May: Decider | Body,
 		run: func(ctx context.Context, _ func(int)) (any, error) {
 			got, err := o.Compare(ctx, w.Incident, drafts)
 			if err != nil {
@@ -175,9 +175,15 @@ func (c *call) picture(x *compared) *comparedView {
 	v := &comparedView{compared: x}
 	var most, top int64
 	for _, d := range x.Drafts {
-		most = max(most, d.Total.Amount+d.Total.Pending, d.Budget)
+		most = max(most, d.Total.Amount+d.Total.Pending)
 		for _, n := range d.Spread {
 			top = max(top, n)
+		}
+	}
+	scale := most
+	for _, d := range x.Drafts {
+		if d.Budget <= 2*scale { // one that is far off would press the bars to nothing; the table has it
+			most = max(most, d.Budget)
 		}
 	}
 	part := func(n, of int64, size int) int {
@@ -192,7 +198,7 @@ func (c *call) picture(x *compared) *comparedView {
 			Class: class, Name: d.Policy, Y: 10 + 44*i, Paid: part(d.Total.Amount, most, 700), Pending: part(d.Total.Pending, most, 700),
 			Amount: d.Total.Amount, Left: d.Total.Pending,
 		})
-		if d.Budget > 0 {
+		if d.Budget > 0 && d.Budget <= most {
 			v.Budget = append(v.Budget, chartMark{X: 280 + part(d.Budget, most, 700), Y: 4 + 44*i})
 		}
 		if len(d.Spread) == 0 {

@@ -20,8 +20,8 @@ type sheet struct {
 // workbook writes a comparison: totals, spread, borders, and one sheet for each thing
 // that the drafts are split by. Amounts are numbers in the currency's unit.
 func (c *call) workbook(x *compared) ([]byte, error) {
-	t := func(key string, args ...any) string {
-		s, err := c.s.pages.messages.Text(c.lang, key, args...)
+	t := func(key string) string {
+		s, err := c.s.pages.messages.Text(c.lang, key)
 		if err != nil {
 			return key
 		}

@@ -146,6 +146,9 @@ func (c *call) decide() (any, error) {
 	})
 }
 
+// mostWrong is how many rows of a table are complained of at once.
+const mostWrong = 20
+
 // unasked gives the accounts of a table what the policy gives without a claim.
 func (c *call) unasked() (any, error) {
 	id, err := c.query("incident")
@@ -156,8 +159,19 @@ func (c *call) unasked() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// All of it is read before anybody is given anything.
+	var wrong []error
+	for _, err := range claim.ReadAccounts(bytes.NewReader(data)) {
+		if err != nil && len(wrong) < mostWrong {
+			wrong = append(wrong, err)
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, fmt.Errorf("%w: %w", errInput, errors.Join(wrong...))
+	}
+	accounts := claim.ReadAccounts(bytes.NewReader(data))
 	return c.long(func(progress func(int)) (any, error) {
-		return c.o.Office.Unasked(c.ctx, id, claim.ReadAccounts(bytes.NewReader(data)), c.who, progress)
+		return c.o.Office.Unasked(c.ctx, id, accounts, c.who, progress)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -54,7 +55,13 @@ func chromium(t *testing.T) context.Context {
 func open(browser context.Context, t *testing.T, s *status.State, lang, zone string) (*tab, *desk, *source) {
 	t.Helper()
 	p, d, src := site(t, s)
-	server := httptest.NewServer(p)
+	return openOn(browser, t, p, lang, zone), d, src
+}
+
+// openOn opens a tab on a server of h.
+func openOn(browser context.Context, t *testing.T, h http.Handler, lang, zone string) *tab {
+	t.Helper()
+	server := httptest.NewServer(h)
 	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(func() {
 		cancel()
@@ -77,7 +84,7 @@ func open(browser context.Context, t *testing.T, s *status.State, lang, zone str
 	}()
 	must(ctx, t, emulation.SetTimezoneOverrideParams{TimezoneID: zone}, emulation.SetTimezoneOverride)
 	must(ctx, t, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": lang}}, network.SetExtraHTTPHeaders)
-	return b, d, src
+	return b
 }
 
 func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {

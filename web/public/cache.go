@@ -32,6 +32,7 @@ type cache struct {
 
 	mu    sync.RWMutex
 	files map[out]*entry
+	blank map[blank][]byte // forms about damage, without what is another one for each reader
 	bytes atomic.Int64
 }
 
@@ -61,7 +62,7 @@ func (s *Server) current() *cache {
 	if c := s.now.Load(); c != nil && c.fits(state, told, now) {
 		return c
 	}
-	c := &cache{state: state, told: told, until: told.next(now), site: newSite(state, told, now), hour: now.Unix() / 3600, forms: s.desk != nil, files: make(map[out]*entry)}
+	c := &cache{state: state, told: told, until: told.next(now), site: newSite(state, told, now), hour: now.Unix() / 3600, forms: s.desk != nil, files: make(map[out]*entry), blank: make(map[blank][]byte)}
 	c.stale, c.site.takes = c.site.stale, s.claims != nil
 	s.now.Store(c)
 	return c

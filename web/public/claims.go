@@ -15,7 +15,6 @@ import (
 	"bongsu/claim/policy"
 	"bongsu/internal/lang"
 	"bongsu/settle"
-	"bongsu/status"
 )
 
 // A Taker takes reports in; claim.Office is one.
@@ -86,10 +85,10 @@ type Claims struct {
 	Prover Prover // nil: no decision is proved
 
 	// Limits of reports; zero values are the defaults.
-	Surge     int           // reports a minute in all, from which on a proof of work is asked for; 0: 3,000; negative: never
-	Burst     int           // reports of one network at once, before it is asked for one; 0: 60
-	Every     time.Duration // one more comes back in this time; 0: 1 s
-	PhonePost status.Text   // what to do without this page; empty: the contact of the page
+	Surge int           // reports a minute in all, from which on a proof of work is asked for; 0: 3,000; negative: never
+	Burst int           // reports of one network at once, before it is asked for one; 0: 60
+	Every time.Duration // one more comes back in this time; 0: 1 s
+	Work  int           // rounds of one try of a proof of work, of 256 on average; 0: 5,000
 }
 
 // Files of one report or one later message.
@@ -127,7 +126,7 @@ func newCounter(c Claims, key []byte) (*counter, error) {
 	}
 	on := cmp.Or(c.Surge, 3000)
 	return &counter{
-		Claims: c, surge: newSurge(on), seal: seal, proofs: newProofs(key), guesses: newGuesses(), guests: &room{most: mostUploads, each: mostOfPrefix, who: map[string]int{}}, memory: &budget{left: mostMemory},
+		Claims: c, surge: newSurge(on, cmp.Or(c.Work, proofCost)), seal: seal, proofs: newProofs(key), guesses: newGuesses(), guests: &room{most: mostUploads, each: mostOfPrefix, who: map[string]int{}}, memory: &budget{left: mostMemory},
 		reports: newLimiter(cmp.Or(c.Burst, 60), cmp.Or(c.Every, time.Second), 20_000),
 		slow:    newLimiter(1, 2*time.Minute, 20_000), uploads: newLimiter(60, 5*time.Second, 20_000),
 		running: running{keys: map[string]*run{}, done: map[string]time.Time{}},
@@ -195,8 +194,12 @@ func (s *Server) getClaims(w http.ResponseWriter, r *http.Request, o out) bool {
 		s.apiClaim(w, r, o.lang, code)
 		return true
 	}
+	if reportPath(o.path) {
+		s.reportPage(w, r, o)
+		return true
+	}
 	switch o.path {
-	case "report.html", "report":
+	case "report.html":
 		s.reportPage(w, r, o)
 	case "claim.html", "claim":
 		s.minePage(w, r, o)
@@ -216,20 +219,20 @@ func (s *Server) getClaims(w http.ResponseWriter, r *http.Request, o out) bool {
 // claimPost says whether a form or program about damage posts to a path.
 func claimPost(path string) bool {
 	switch path {
-	case "api/v1/claims", "report", "claim", "claim/words", "claim/papers", "claim/bank", "claim/withdraw", "claim/appeal", "claim/shown", "claim/leave":
+	case "api/v1/claims", "claim", "claim/words", "claim/papers", "claim/bank", "claim/withdraw", "claim/appeal", "claim/shown", "claim/leave":
 		return true
 	}
-	return false
+	return reportPath(path)
 }
 
 // postClaims takes what claimants send.
 func (s *Server) postClaims(w http.ResponseWriter, r *http.Request, path string, l lang.Lang) {
-	switch path {
-	case "api/v1/claims":
+	switch {
+	case path == "api/v1/claims":
 		s.apiFile(w, r, l)
-	case "report":
+	case reportPath(path):
 		s.takeReport(w, r, l)
-	case "claim":
+	case path == "claim":
 		s.signIn(w, r, l)
 	default:
 		s.act(w, r, path, l)

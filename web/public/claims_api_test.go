@@ -89,12 +89,17 @@ func withKey(key string) func(*http.Request) {
 }
 
 type answered struct {
-	Code, Secret string
-	Again        bool
-	Type         string
-	Status       int
-	Errors       []struct{ Pointer, Code, Detail string }
-	Challenge    json.RawMessage
+	Code   string `json:"code"`
+	Secret string `json:"secret"`
+	Again  bool   `json:"again"`
+	Type   string `json:"type"`
+	Status int    `json:"status"`
+	Errors []struct {
+		Pointer string `json:"pointer"`
+		Code    string `json:"code"`
+		Detail  string `json:"detail"`
+	} `json:"errors"`
+	Challenge json.RawMessage `json:"challenge"`
 }
 
 func answer(tb testing.TB, w *httptest.ResponseRecorder) answered {
@@ -273,9 +278,12 @@ func solve(tb testing.TB, challenge json.RawMessage) string {
 	tb.Helper()
 	var c struct {
 		Parameters struct {
-			Cost, KeyLength        int
-			KeyPrefix, Nonce, Salt string
-		}
+			Cost      int    `json:"cost"`
+			KeyLength int    `json:"keyLength"`
+			KeyPrefix string `json:"keyPrefix"`
+			Nonce     string `json:"nonce"`
+			Salt      string `json:"salt"`
+		} `json:"parameters"`
 	}
 	if err := json.Unmarshal(challenge, &c); err != nil {
 		tb.Fatal(err)
@@ -300,7 +308,7 @@ func TestProofOfWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := present(t, "incident")
 		s.AsOf, s.GoodFor = time.Now(), 24*time.Hour
-		server, h := claimSiteOf(t, s, compensation(t, time.Now()), func(c *public.Claims) { c.Surge = 5 })
+		server, h := claimSiteOf(t, s, compensation(t, time.Now()), func(c *public.Claims) { c.Surge, c.Work = 5, 20 })
 		n := 0
 		send := func(network int, altcha string) (int, answered) {
 			n++
@@ -328,7 +336,7 @@ func TestProofOfWork(t *testing.T) {
 		}
 		raw, _ := base64.StdEncoding.DecodeString(proof)
 		_, b := send(1, "")
-		forged := strings.Replace(string(b.Challenge), `"cost":5000`, `"cost":1`, 1)
+		forged := strings.Replace(string(b.Challenge), `"cost":20`, `"cost":1`, 1)
 		for name, bad := range map[string]string{
 			"junk": "junk", "no JSON": base64.StdEncoding.EncodeToString([]byte("{")), "another cost": solve(t, json.RawMessage(forged)), "huge": strings.Repeat("A", 5000),
 			"another counter": base64.StdEncoding.EncodeToString(bytes.Replace(raw, []byte(`"counter":`), []byte(`"counter":1`), 1)),

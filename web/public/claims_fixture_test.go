@@ -147,12 +147,12 @@ func (g giver) note(list *[]string, s string) func(*claim.Claim) error {
 
 // Amend remembers the words.
 func (g giver) Amend(ctx context.Context, id, secret, text, _ string) (claim.Claim, error) {
-	return g.change(ctx, id, secret, "amended", g.note(&g.added, text))
+	return g.change(ctx, id, secret, "added words", g.note(&g.added, text))
 }
 
 // SetBank remembers the account.
 func (g giver) SetBank(ctx context.Context, id, secret, bank, number, holder, _ string) (claim.Claim, error) {
-	return g.change(ctx, id, secret, "bank", g.note(&g.banks, bank+" "+number+" "+holder))
+	return g.change(ctx, id, secret, "bank account given", g.note(&g.banks, bank+" "+number+" "+holder))
 }
 
 // AddPaper keeps what looks like a picture, a PDF or a text.
@@ -173,7 +173,7 @@ type ender struct{ *house }
 
 // Withdraw ends it.
 func (e ender) Withdraw(ctx context.Context, id, secret, _ string) (claim.Claim, error) {
-	return giver{e.house}.change(ctx, id, secret, "withdrawn", func(c *claim.Claim) error {
+	return giver(e).change(ctx, id, secret, "withdrawn", func(c *claim.Claim) error {
 		c.State = claim.Withdrawn
 		return nil
 	})
@@ -181,7 +181,7 @@ func (e ender) Withdraw(ctx context.Context, id, secret, _ string) (claim.Claim,
 
 // Appeal asks for another decision.
 func (e ender) Appeal(ctx context.Context, id, secret, text, _ string) (claim.Claim, error) {
-	return giver{e.house}.change(ctx, id, secret, "appealed", func(c *claim.Claim) error {
+	return giver(e).change(ctx, id, secret, "appealed", func(c *claim.Claim) error {
 		if c.Decision == nil || !c.Appeal.After(time.Now()) {
 			return claim.ErrState
 		}

@@ -2,6 +2,7 @@ package public_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -258,6 +259,19 @@ func TestClaimPagesAreSmall(t *testing.T) {
 		t.Logf("overview in %s: %d bytes compressed, %d with the link to the form; compensation %d", l, was, is, size(server, "/"+l+"/compensation.html"))
 		if is > was+400 {
 			t.Errorf("the link to the form costs %d bytes", is-was)
+		}
+	}
+}
+
+// BenchmarkReportForm makes the form anew for each reader.
+func BenchmarkReportForm(b *testing.B) {
+	server, _ := claimSiteOf(b, present30(b), compensation(b, time.Now()))
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/ko/report.html", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		if server.ServeHTTP(w, r); w.Code != http.StatusOK {
+			b.Fatal(w.Code)
 		}
 	}
 }

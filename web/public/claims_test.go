@@ -48,7 +48,7 @@ func (v *visitor) do(r *http.Request) {
 	v.tb.Helper()
 	r.RemoteAddr = v.from
 	for name, value := range v.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // G124: a request has no attributes
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	w := httptest.NewRecorder()
 	v.h.ServeHTTP(w, r)
@@ -87,7 +87,7 @@ func (v *visitor) get(path string) {
 // hidden are the hidden fields of the form on the page that posts to path.
 func (v *visitor) hidden(action string) url.Values {
 	v.tb.Helper()
-	form := regexp.MustCompile(`(?s)<form[^>]*action="[^"]*` + regexp.QuoteMeta(action) + `".*?</form>`).FindString(v.body)
+	form := regexp.MustCompile(`(?s)<form[^>]*action="[^"]*` + regexp.QuoteMeta(action) + `(/[0-9a-f]{8})?".*?</form>`).FindString(v.body)
 	if form == "" {
 		v.tb.Fatalf("%s (%d) has no form for %s:\n%.3000s", v.path, v.code, action, v.main())
 	}
@@ -121,7 +121,11 @@ func (v *visitor) sendAs(action string, values url.Values, fields map[string]str
 	if papers != nil {
 		kind, body = multi(v.tb, values, papers...)
 	}
-	r := httptest.NewRequestWithContext(v.tb.Context(), http.MethodPost, "/"+v.lang+"/"+action, bytes.NewReader(body))
+	to := "/" + v.lang + "/" + action
+	if m := regexp.MustCompile(`action="[^"]*(report/[0-9a-f]{8})"`).FindStringSubmatch(v.body); m != nil && action == "report" {
+		to = "/" + v.lang + "/" + m[1]
+	}
+	r := httptest.NewRequestWithContext(v.tb.Context(), http.MethodPost, to, bytes.NewReader(body))
 	r.Header.Set("Content-Type", kind)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	v.do(r)
@@ -216,7 +220,7 @@ func TestReport(t *testing.T) {
 	if got := v.header.Get("Cache-Control"); got != "no-store" {
 		t.Errorf("the form may be kept: %s", got)
 	}
-	if !regexp.MustCompile(`name="from" type="datetime-local" value="20\d\d-\d\d-\d\dT\d\d:\d\d"`).MatchString(v.body) {
+	if !regexp.MustCompile(`name="from" type="datetime-local" autocomplete="off" value="20\d\d-\d\d-\d\dT\d\d:\d\d"`).MatchString(v.body) {
 		t.Error("the recorded time of the outage is not filled in")
 	}
 	v.send("report", without(good(), "name", "홍길동 '); DROP TABLE claims;--", "text", "거래처에 견적을 못 보냈습니다. claim.loss > 0 ? 1 : 2 \x00<script>"), file{"영수증.pdf", []byte("%PDF-1.7 x")}, file{`C:\x\virus.exe`, []byte("MZ")})
@@ -653,7 +657,14 @@ func TestMine(t *testing.T) {
 		c.Decision = &policy.Decision{Outcome: policy.Pay, Form: policy.Money, Amount: 30_000, Currency: "KRW", Policy: "kakao-2022@1", Ground: policy.Goodwill, Evidence: []string{"bank-account"}, Reason: both("5만원 이하입니다.", "Up to 50,000 won.")}
 	}, "decided: asked")
 	v.get("/en/claim.html")
-	v.wants(200, "Papers are needed", "30,000 won", "Up to 50,000 won.", "You hear from us by", "copy of the bank book", `id="bank" open`)
+	v.wants(200, "Papers are needed", "30,000 won", "Up to 50,000 won.", "You hear from us by", "copy of the bank book", `name="files:bank-account"`)
+	v.send("claim/papers", map[string]string{"bank": "한국은행", "number": "1", "holder": "홍길동"}, file{"bank.jpg", []byte("x")})
+	v.wants(422, "account number in digits", "한국은행")
+	v.send("claim/papers", map[string]string{"bank": "한국은행", "number": "110-123-456780", "holder": "홍길동"}, file{"bank.jpg", []byte("\xff\xd8\xff")})
+	v.wants(200, "The files have arrived", "bank.jpg: stored")
+	if len(h.banks) != 2 {
+		t.Errorf("banks %q", h.banks)
+	}
 	h.decide(t, code, func(c *claim.Claim) {
 		c.State, c.NextAt, c.Appeal, c.Decider = claim.Approved, time.Time{}, time.Now().Add(30*24*time.Hour), "min-agent"
 	}, "decided: approved")

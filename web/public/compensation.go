@@ -391,7 +391,7 @@ func (g *Gatherer) Gather(ctx context.Context) error {
 			}
 		}
 	}
-	b, err := json.Marshal(c)
+	b, err := json.Marshal(c) //nolint:musttag // it is held against itself only
 	if err != nil {
 		return errors.Join(append(errs, fmt.Errorf("compare what is told: %w", err))...)
 	}

@@ -1,9 +1,9 @@
 // Package public shows everybody how the services are: the status page, its feeds,
-// badges and JSON, and the same as plain files.
+// badges and JSON, and the same as plain files; and takes reports of damage in.
 //
 // It takes a [status.State] from the public process through a [Source] and gives
 // pages to readers; what readers send (subscriptions, questions) it gives to the
-// [Desk] of that process.
+// [Desk] of that process, and what claimants send to the office behind [Claims].
 //
 // The front doors are [New], whose [Server] is a http.Handler, and [Export], which
 // writes the same pages by the same renderer as files.
@@ -13,7 +13,9 @@
 // of the services says also until when it may be believed.
 //
 // It keeps nothing: what it has rendered is remembered in memory until the state
-// changes, and how often somebody sent a form for some minutes.
+// changes, and how often somebody sent a form for some minutes. Files of claimants are
+// in memory until they are given on; whose claim a browser looks at is in a sealed
+// cookie of that browser.
 //
 // Readers of a node that hears nothing any more see the last state and, when that
 // is older than its limit, *unknown since*. A form that cannot be taken is answered

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +56,7 @@ func (v *view) sign(t *typed) *signForm {
 	}
 	for _, name := range []string{"code", "secret"} {
 		if w := v.field(name, t).Wrong; w != "" {
-			f.Summary = append(f.Summary, wrongLine{name, w})
+			f.Summary = append(f.Summary, wrongLine{name, v.text("receipt." + name), w})
 		}
 	}
 	return f
@@ -76,7 +77,7 @@ type minePage struct {
 	By           string // policy alone, or a person
 	Policy       string
 	Appeal       moment // until when
-	Asked        []words
+	Asked        []option
 	Filed        moment
 	Service, Use string
 	Kind         string
@@ -98,7 +99,6 @@ type minePage struct {
 	Fields   map[string]field
 	Summary  []wrongLine
 	Leave    string
-	Contact  string
 	Erased   bool
 }
 
@@ -128,7 +128,7 @@ type addedLine struct {
 func (v *view) mine(t *typed) *minePage {
 	m, c := t.mine, &t.mine.claim
 	p := &minePage{
-		form: v.form("claim", "claim", t), ID: c.ID, Sealed: t.sealed, Fields: map[string]field{}, Contact: v.phonePost(),
+		form: v.form("claim", "claim", t), ID: c.ID, Sealed: t.sealed, Fields: map[string]field{},
 		State: v.text("mine.state." + stateOf(c)), What: v.text("mine.what." + stateOf(c)), Filed: v.day(c.Filed), Late: c.Late != "",
 		Use: v.text("report.use." + cmp.Or(known(c.Report.Use, "paid", "free", "none"), "none")), Kind: v.text("report.kind." + cmp.Or(known(c.Report.Kind, "person", "small-business", "company"), "person")),
 		Leave: v.out.root() + "claim/leave", ProofFile: v.out.root() + "claim-proof.json", Into: c.Into, Erased: !c.Erased.IsZero(),
@@ -143,11 +143,11 @@ func (v *view) mine(t *typed) *minePage {
 		p.Loss = v.money(c.Report.Loss, c.Currency)
 	}
 	if !c.Report.From.IsZero() {
-		to := moment{}
+		key, times := "service.since", []any{v.day(c.Report.From)}
 		if !c.Report.To.IsZero() {
-			to = v.day(c.Report.To)
+			key, times = "work.when", append(times, v.day(c.Report.To))
 		}
-		if h, err := v.say(v.out.lang, "work.when", v.day(c.Report.From), to); err == nil {
+		if h, err := v.say(v.out.lang, key, times...); err == nil {
 			p.Period = h
 		}
 	}
@@ -159,7 +159,9 @@ func (v *view) mine(t *typed) *minePage {
 	kinds := map[string]words{}
 	if w != nil {
 		for _, n := range w.Evidence {
-			kinds[n.Name] = v.titleOf(n)
+			if kinds[n.Name] = v.titleOf(n); n.Name == otherKind {
+				continue // stands last
+			}
 			p.Evidence = append(p.Evidence, option{Value: n.Name, Title: v.titleOf(n), Selected: t.get("evidence") == n.Name})
 		}
 	}
@@ -174,10 +176,7 @@ func (v *view) mine(t *typed) *minePage {
 	}
 	if c.State == claim.Asked && c.Decision != nil {
 		for _, name := range c.Decision.Evidence {
-			p.Asked = append(p.Asked, kind(name))
-			if kinds[name].Text == "" && name != "bank-account" {
-				p.Evidence = append(p.Evidence, option{Value: name, Title: kind(name)})
-			}
+			p.Asked = append(p.Asked, option{Value: name, Title: kind(name)})
 			p.BankFirst = p.BankFirst || name == "bank-account"
 		}
 	}
@@ -193,21 +192,21 @@ func (v *view) mine(t *typed) *minePage {
 		p.Said = v.said(m.said)
 	}
 	p.Proof = m.proof
-	live := !ended(c) && c.Erased.IsZero()
-	p.MayAdd, p.MayPaper = live && c.State != claim.Paid, live && c.State != claim.Paid
-	p.MayBank = live && c.State != claim.Paying && c.State != claim.Paid && c.Report.Use != "none"
-	p.MayAppeal = live && c.Decision != nil && c.State != claim.Appealed && c.Appeal.After(v.site.now)
-	p.MayWithdraw = live && c.State != claim.Paying && c.State != claim.Paid
+	open := c.Erased.IsZero() && !slices.Contains([]claim.State{claim.Paying, claim.Paid, claim.Withdrawn, claim.Merged}, c.State)
+	p.MayAdd, p.MayPaper, p.MayWithdraw, p.MayBank = !ended(c) && c.Erased.IsZero(), open, open, open && c.Report.Use != "none"
+	p.MayAppeal = c.Erased.IsZero() && c.Decision != nil && slices.Contains([]claim.State{claim.Decided, claim.Approved, claim.Paid}, c.State) &&
+		c.Appealed.IsZero() && c.Appeal.After(v.site.now)
 	for _, name := range append(keptFields(), "files", "sure") {
 		p.Fields[name] = v.field(name, t)
 		if p.Fields[name].Wrong != "" {
-			p.Summary = append(p.Summary, wrongLine{name, p.Fields[name].Wrong})
+			key := map[string]string{"text": "mine.words.text", "appeal": "mine.appeal.text", "bank": "mine.bank.name", "number": "mine.bank.number", "holder": "mine.bank.holder", "files": "report.files", "sure": "mine.withdraw"}[name]
+			p.Summary = append(p.Summary, wrongLine{name, v.text(key), p.Fields[name].Wrong})
 		}
 	}
 	if known(t.done, "words", "papers", "bank", "withdraw", "appeal") != "" {
 		p.Done = v.text("mine.done." + t.done)
 	}
-	if t.session != nil {
+	if t.session != nil && (t.done == "papers" || !t.ok()) {
 		p.DonePapers = v.taken(t.session.Papers)
 	}
 	return p
@@ -249,10 +248,8 @@ func (v *view) decided(p *minePage, c *claim.Claim) {
 
 // known returns s if it is one of the words, else nothing.
 func known(s string, words ...string) string {
-	for _, w := range words {
-		if s == w {
-			return s
-		}
+	if slices.Contains(words, s) {
+		return s
 	}
 	return ""
 }
@@ -265,24 +262,31 @@ func stateOf(c *claim.Claim) string {
 
 func ended(c *claim.Claim) bool { return c.State == claim.Withdrawn || c.State == claim.Merged }
 
-// happened tells one thing that happened, without names and notes of the desk.
+// happened tells one thing that happened, without names and notes of the desk. What the
+// desk asks itself (doubts, a verdict that waits for a second person) is not told.
 func (v *view) happened(e *claim.Event) (historyLine, bool) {
-	what, rest, _ := strings.Cut(e.What, ":")
-	rest = strings.TrimSpace(rest)
-	key := "event." + strings.ReplaceAll(strings.TrimSpace(what), " ", "-")
-	if what == "decided" {
-		key = "event.decided"
-		if v.messages.Has("mine.state." + rest) {
-			return historyLine{v.day(e.At), v.text("event.decided.to", v.text("mine.state."+rest)), v.who(e.Who)}, true
+	what, rest, _ := strings.Cut(e.What, ": ")
+	key := "event.changed"
+	var args []any
+	switch {
+	case e.Look():
+		key = "event.looked"
+	case what == "proposed", what == "sent back", what == "flagged", what == "cleared doubts":
+		return historyLine{}, false
+	case what == "decided", what == "confirmed":
+		if key = "event.decided"; v.messages.Has("mine.state." + rest) {
+			key, args = "event.decided.to", []any{v.text("mine.state." + rest)}
+		}
+	case strings.HasPrefix(what, "merged into"):
+		key = "event.merged"
+	case strings.HasPrefix(what, "took in"):
+		key = "event.took-in"
+	default:
+		if k := "event." + strings.ReplaceAll(what, " ", "-"); v.messages.Has(k) {
+			key = k
 		}
 	}
-	if e.Look() {
-		key = "event.looked"
-	}
-	if !v.messages.Has(key) {
-		key = "event.changed"
-	}
-	return historyLine{v.day(e.At), v.text(key), v.who(e.Who)}, true
+	return historyLine{v.day(e.At), v.text(key, args...), v.who(e.Who)}, true
 }
 
 // who tells who it was, and never a name of the desk.
@@ -607,12 +611,22 @@ func (s *Server) does(ctx context.Context, what string, f *sent, x *session) err
 		}
 		_, err = s.claims.Ender.Withdraw(ctx, x.ID, x.Secret, "")
 	case "papers":
-		if len(f.papers) == 0 {
+		bank := t.get("bank")+t.get("number")+t.get("holder") != ""
+		if len(f.papers) == 0 && !bank {
 			t.refuse("files", "file.none")
 			return nil
 		}
+		if bank { // asked for together with the papers, so that it is one step
+			if err = s.does(ctx, "bank", f, x); err != nil || t.blame(err) {
+				return err
+			}
+		}
+		c, err := s.claims.Asker.Check(ctx, x.ID, x.Secret)
+		if err != nil {
+			return err
+		}
 		for _, p := range f.papers {
-			got := s.addPaper(ctx, p, x.ID, x.Secret, t.get("evidence"))
+			got := s.addPaper(ctx, p, x, s.kindOf(c.Incident, cmp.Or(p.kind, t.get("evidence"))))
 			x.Papers = append(x.Papers, got)
 			if got.Wrong != "" {
 				t.refuse("files", got.Wrong, got.Name)

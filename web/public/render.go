@@ -120,13 +120,19 @@ func (r *renderer) parse(l lang.Lang) (map[string]*template.Template, error) {
 		return nil, err
 	}
 	set := make(map[string]*template.Template)
+	shared, err := template.New("shared").Option("missingkey=error").Funcs(r.funcs(l)).ParseFS(files, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range names {
 		base := strings.TrimSuffix(path.Base(name), ".html")
 		if base == "layout" || base == "parts" {
 			continue
 		}
-		t, err := template.New(base).Option("missingkey=error").Funcs(r.funcs(l)).
-			ParseFS(files, "templates/layout.html", "templates/parts.html", name)
+		t, err := shared.Clone()
+		if err == nil {
+			t, err = t.ParseFS(files, name)
+		}
 		if err != nil {
 			return nil, err
 		}

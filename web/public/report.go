@@ -1,6 +1,7 @@
 package public
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"html"
 	"net/http"
 	"net/url"
 	"slices"
@@ -86,6 +88,11 @@ type named struct {
 }
 
 func (n named) value() string { return n.service + "/" + n.part }
+
+// is says whether this is what was chosen; a service without a part is the whole of it.
+func (n named) is(chosen string) bool {
+	return n.value() == chosen || n.part == "" && n.service == chosen
+}
 
 // mostChoices bounds the list of services in the form.
 const mostChoices = 400
@@ -193,7 +200,7 @@ func (r *reading) report() claim.Report {
 	}
 	chosen := r.get("service")
 	choices := r.site.reportable(w)
-	at := slices.IndexFunc(choices, func(n named) bool { return n.value() == chosen || n.part == "" && n.service == chosen })
+	at := slices.IndexFunc(choices, func(n named) bool { return n.is(chosen) })
 	switch {
 	case chosen == "":
 		r.refuse("service", "report.service")
@@ -396,6 +403,7 @@ type reportForm struct {
 	Reasons  []option
 	Evidence []option
 	Fields   map[string]field
+	From, To string // types of those fields
 	Summary  []wrongLine
 	Again    bool // files have to be chosen again
 
@@ -424,7 +432,33 @@ type option struct {
 	From, To string // the recorded outage, for the script
 }
 
-type wrongLine struct{ ID, Text string }
+type wrongLine struct{ ID, Label, Text string }
+
+// label is what a field of the form is called.
+func (v *view) label(field, currency string) string {
+	switch field {
+	case "consent":
+		return v.text("report.consent.title")
+	case "loss", "best", "week":
+		return v.text("report."+field, currency)
+	}
+	return v.text("report." + field)
+}
+
+// local writes a time that was typed in the one way that browsers take; what is no time
+// stays as it was typed, and wants a field of text.
+func (v *view) local(name string, all map[string]field) string {
+	f := all[name]
+	t, ok := v.site.moment(strings.TrimSpace(f.Value))
+	switch {
+	case ok:
+		f.Value = t.In(v.site.zone).Format(localTime)
+		all[name] = f
+	case f.Value != "":
+		return "text"
+	}
+	return "datetime-local"
+}
 
 func (v *view) report(t *typed) *reportForm {
 	x, c := v.site, v.site.claims
@@ -465,9 +499,10 @@ func (v *view) report(t *typed) *reportForm {
 	for _, name := range reportFields() {
 		f.Fields[name] = v.field(name, t)
 		if wrong := f.Fields[name].Wrong; wrong != "" {
-			f.Summary = append(f.Summary, wrongLine{name, wrong})
+			f.Summary = append(f.Summary, wrongLine{name, v.label(name, w.Currency), wrong})
 		}
 	}
+	f.From, f.To = v.local("from", f.Fields), v.local("to", f.Fields)
 	f.Consent, f.Version = v.of(status.Text(w.Consent.Text)), w.Consent.Version
 	f.Agreed = t.get("consent") == w.Consent.Version && f.Version != ""
 	f.More = t.get("business")+t.get("best")+t.get("week") != "" || f.Fields["best"].Wrong+f.Fields["week"].Wrong+f.Fields["business"].Wrong != ""
@@ -477,7 +512,30 @@ func (v *view) report(t *typed) *reportForm {
 			f.Token = t.token
 		}
 	}
+	f.Action = v.out.root() + "report/" + own(f.Token)
 	return f
+}
+
+// own is the last part of the address that a form posts to, another one for each form: a
+// browser that goes back fills in what was typed only if the form posts to where it did
+// before, and the next user of a library computer must not see it.
+func own(token string) string {
+	if token == blankToken {
+		return blankOwn
+	}
+	h := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(h[:4])
+}
+
+// below is the path of a request below the folder of the language.
+func (s *Server) below(r *http.Request, l lang.Lang) string {
+	return strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, s.base+"/"), string(l)+"/")
+}
+
+// reportPath says whether the form about damage posts to a path.
+func reportPath(path string) bool {
+	rest, ok := strings.CutPrefix(path, "report/")
+	return path == "report" || ok && !strings.Contains(rest, "/")
 }
 
 // choices fills in what can be chosen, and what was.
@@ -491,7 +549,7 @@ func (v *view) choices(f *reportForm, w *claim.Window, t *typed) {
 	for _, n := range list {
 		title := v.of(n.title)
 		title.Text = cmp.Or(title.Text, n.part, n.service)
-		o := option{Value: n.value(), Title: title, Selected: n.value() == chosen || n.part == "" && n.service == chosen}
+		o := option{Value: n.value(), Title: title, Selected: n.is(chosen)}
 		if known, lasting := x.recorded(w, n.service, n.part); known.Known {
 			o.From = known.From.In(x.zone).Format(localTime)
 			if !lasting {
@@ -518,6 +576,9 @@ func (v *view) choices(f *reportForm, w *claim.Window, t *typed) {
 		f.Reasons = append(f.Reasons, option{Value: n.Name, Title: v.titleOf(n), Selected: t.get("late") == n.Name})
 	}
 	for _, n := range w.Evidence {
+		if n.Name == otherKind {
+			continue // stands first, as what nobody chose
+		}
 		f.Evidence = append(f.Evidence, option{Value: n.Name, Title: v.titleOf(n), Selected: t.get("evidence") == n.Name})
 	}
 }
@@ -545,7 +606,7 @@ func (v *view) phonePost() string { return lang.Of(v.out.lang, v.site.Catalog.Co
 
 // reportPage shows the form, made for one reader: its token files one report.
 func (s *Server) reportPage(w http.ResponseWriter, r *http.Request, o out) {
-	if o.path == "report" {
+	if o.path != "report.html" {
 		http.Redirect(w, r, s.base+"/"+prefixOf(o)+"report.html", http.StatusFound)
 		return
 	}
@@ -574,13 +635,68 @@ func (s *Server) reportPage(w http.ResponseWriter, r *http.Request, o out) {
 			}
 		}
 	}
-	t.token = s.tokens.once("report", time.Now())
-	if s.claims.surge.asks(time.Now()) {
-		t.challenge = s.challenge()
-	}
 	probe(w, r)
-	s.fresh(w, r, target{kind: "report"}, o, t, http.StatusOK)
+	s.blankForm(w, r, o, t)
 }
+
+// A blank is a form that nobody has typed into. All that is different from one reader to
+// the next is its token and, under attack, the challenge: so it is made once, and those
+// two are put in.
+type blank struct {
+	out               out
+	incident, service string
+	proof             bool
+}
+
+// What stands in a blank where something else belongs.
+const (
+	blankToken     = "xTOKENx"
+	blankOwn       = "xOWNx"
+	blankChallenge = "xCHALLENGEx"
+)
+
+func (s *Server) blankForm(w http.ResponseWriter, r *http.Request, o out, t *typed) {
+	c := s.current()
+	key := blank{out: o, proof: s.claims.surge.asks(time.Now())}
+	if win := c.site.claims.window(t.get("incident")); win != nil {
+		key.incident = win.Incident
+	}
+	if chosen := t.get("service"); chosen != "" {
+		for _, win := range c.site.claims.taking(time.Now()) {
+			if slices.ContainsFunc(c.site.reportable(win), func(n named) bool { return n.is(chosen) }) {
+				key.service = chosen
+			}
+		}
+	}
+	c.mu.RLock()
+	page := c.blank[key]
+	c.mu.RUnlock()
+	if page == nil {
+		t.token = blankToken
+		if key.proof {
+			t.challenge = blankChallenge
+		}
+		var err error
+		if page, err = s.render.page(c.site, target{kind: "report"}, o, t); err != nil {
+			s.log.Error("a page broke while it was made", "path", r.URL.Path, "error", err.Error())
+			s.fail(w, r, o.lang, http.StatusInternalServerError, "broken")
+			return
+		}
+		if c.mu.Lock(); len(c.blank) < mostBlanks {
+			c.blank[key] = page
+		}
+		c.mu.Unlock()
+	}
+	token := s.tokens.once(time.Now())
+	page = bytes.Replace(bytes.Replace(page, []byte(blankOwn), []byte(own(token)), 1), []byte(blankToken), []byte(token), 1)
+	if key.proof {
+		page = bytes.Replace(page, []byte(blankChallenge), []byte(html.EscapeString(s.challenge())), 1)
+	}
+	s.write(w, r, target{kind: "report"}, o, page, http.StatusOK)
+}
+
+// mostBlanks bounds how many forms are held; any others are made anew.
+const mostBlanks = 2000
 
 func (s *Server) challenge() string {
 	b, err := json.Marshal(s.claims.proofs.challenge(time.Now(), s.claims.surge.cost()))
@@ -590,21 +706,24 @@ func (s *Server) challenge() string {
 	return string(b)
 }
 
+// onceForm begins what the tokens of the form about damage sign.
+const onceForm = "report\x00"
+
 // once makes a token that is different each time: pressing twice files once.
-func (k tokens) once(form string, now time.Time) string {
+func (k tokens) once(now time.Time) string {
 	b := make([]byte, 15)
 	_, _ = rand.Read(b) // never fails
 	n := base64.RawURLEncoding.EncodeToString(b)
-	return n + "." + k.sign(form+"\x00"+n, now.Unix()/3600)
+	return n + "." + k.sign(onceForm+n, now.Unix()/3600)
 }
 
 // onceOf returns what is different in such a token; empty: it is not valid.
-func (k tokens) onceOf(form, token string, now time.Time) string {
+func (k tokens) onceOf(token string, now time.Time) string {
 	if len(token) > maxToken {
 		return ""
 	}
 	n, rest, ok := strings.Cut(token, ".")
-	if !ok || len(n) != 20 || !k.valid(form+"\x00"+n, rest, now) {
+	if !ok || len(n) != 20 || !k.valid(onceForm+n, rest, now) {
 		return ""
 	}
 	return n
@@ -619,9 +738,9 @@ func (s *Server) takeReport(w http.ResponseWriter, r *http.Request, l lang.Lang)
 	t.files = len(f.papers) > 0 || t.get("files.chosen") != ""
 	t.token = t.get("form")
 	now := time.Now()
-	key := s.tokens.onceOf("report", t.token, now)
+	key := s.tokens.onceOf(t.token, now)
 	if key == "" && t.values.Has("form") {
-		t.token = s.tokens.once("report", now)
+		t.token = s.tokens.once(now)
 	}
 	switch {
 	case errors.Is(err, errLarge) && t.values.Has("form"):
@@ -647,7 +766,7 @@ func (s *Server) takeReport(w http.ResponseWriter, r *http.Request, l lang.Lang)
 		s.fail(w, r, l, http.StatusBadRequest, "method")
 		return
 	case key == "":
-		t.problem, t.token = "stale", s.tokens.once("report", now)
+		t.problem, t.token = "stale", s.tokens.once(now)
 		s.reportAgain(w, r, l, t, http.StatusForbidden)
 		return
 	}
@@ -691,7 +810,7 @@ func (s *Server) takeReport(w http.ResponseWriter, r *http.Request, l lang.Lang)
 	filed = true
 	sess := sessionOf(receipt)
 	sess.New, sess.Late, sess.Again, sess.Masked = true, report.Claim.Late != "", receipt.Again, in.masked
-	sess.Papers = s.addPapers(r.Context(), f, receipt, t.get("evidence"))
+	sess.Papers = s.addPapers(r.Context(), f, receipt, s.kindOf(win.Incident, t.get("evidence")))
 	s.filed(w, r, l, sess)
 }
 
@@ -705,7 +824,7 @@ func (s *Server) filed(w http.ResponseWriter, r *http.Request, l lang.Lang, x *s
 		return
 	}
 	x.Until = time.Now().Add(sessionLife)
-	s.fresh(w, r, target{kind: "receipt"}, out{lang: l, path: "report"}, &typed{session: x, sealed: s.claims.seal.seal(x)}, http.StatusCreated)
+	s.fresh(w, r, target{kind: "receipt"}, out{lang: l, path: s.below(r, l)}, &typed{session: x, sealed: s.claims.seal.seal(x)}, http.StatusCreated)
 }
 
 // addPapers adds the files of a report to its claim. The report is kept already: what
@@ -721,19 +840,37 @@ func (s *Server) addPapers(ctx context.Context, f *sent, receipt claim.Receipt, 
 	}
 	var out []taken
 	for _, p := range f.papers {
-		out = append(out, s.addPaper(ctx, p, receipt.ID, receipt.Secret, kind))
+		out = append(out, s.addPaper(ctx, p, sessionOf(receipt), kind))
 	}
 	return out
 }
 
-func (s *Server) addPaper(ctx context.Context, p upload, id, secret, kind string) taken {
+// kindOf is the kind that a paper is kept as: the one that was chosen, if the window takes
+// it, else another one.
+func (s *Server) kindOf(incident, chosen string) string {
+	w := s.told().window(incident)
+	if w == nil || len(w.Evidence) == 0 {
+		return cmp.Or(chosen, otherKind)
+	}
+	for _, name := range []string{chosen, otherKind} {
+		if slices.ContainsFunc(w.Evidence, func(n claim.Named) bool { return n.Name == name }) {
+			return name
+		}
+	}
+	return w.Evidence[len(w.Evidence)-1].Name
+}
+
+// otherKind is the kind of papers that are none of those that are asked for.
+const otherKind = "other"
+
+func (s *Server) addPaper(ctx context.Context, p upload, x *session, kind string) taken {
 	if p.wrong != "" {
 		return taken{p.name, p.wrong}
 	}
-	_, err := s.claims.Giver.AddPaper(ctx, id, secret, cmp.Or(kind, "other"), p.name, p.data, "")
+	_, err := s.claims.Giver.AddPaper(ctx, x.ID, x.Secret, kind, p.name, p.data, "")
 	key := fileProblem(err)
 	if key == "file.unavailable" && !errors.Is(err, claim.ErrUnavailable) {
-		s.log.Error("a file was not kept", "claim", id, "error", err.Error())
+		s.log.Error("a file was not kept", "claim", x.ID, "error", err.Error())
 	}
 	return taken{p.name, key}
 }
@@ -825,7 +962,7 @@ func (s *Server) notFiled(w http.ResponseWriter, r *http.Request, l lang.Lang, t
 	switch {
 	case errors.Is(err, claim.ErrReused):
 		// The token was used for other words: with another one it is another report.
-		t.problem, t.token, code = "report.reused", s.tokens.once("report", time.Now()), http.StatusConflict
+		t.problem, t.token, code = "report.reused", s.tokens.once(time.Now()), http.StatusConflict
 	case errors.Is(err, claim.ErrClosed):
 		t.problem, code = "report.closed", http.StatusConflict
 	case t.wanting(err):
@@ -857,13 +994,13 @@ func (t *typed) wanting(err error) bool {
 // reportAgain shows the form again with what was typed.
 func (s *Server) reportAgain(w http.ResponseWriter, r *http.Request, l lang.Lang, t *typed, code int) {
 	if t.token == "" {
-		t.token = s.tokens.once("report", time.Now())
+		t.token = s.tokens.once(time.Now())
 	}
 	if t.challenge == "" && s.claims.surge.asks(time.Now()) {
 		t.challenge = s.challenge()
 	}
 	probe(w, r)
-	s.fresh(w, r, target{kind: "report"}, out{lang: l, path: "report"}, t, code)
+	s.fresh(w, r, target{kind: "report"}, out{lang: l, path: s.below(r, l)}, t, code)
 }
 
 // A receipt is what a claimant takes away.
@@ -877,7 +1014,6 @@ type receipt struct {
 	Papers     []takenLine
 	Mine       string
 	Sealed     string
-	Contact    string
 	Until      moment
 }
 
@@ -885,7 +1021,7 @@ type takenLine struct{ Name, Wrong string }
 
 func (v *view) receipt(t *typed) *receipt {
 	x := t.session
-	p := &receipt{form: v.form("claim/leave", "claim", t), ID: x.ID, Secret: x.Secret, Late: x.Late, Again: x.Again, Masked: x.Masked, Mine: v.out.root() + "claim.html", Sealed: t.sealed, Contact: v.phonePost(), Until: v.clock(x.Until)}
+	p := &receipt{form: v.form("claim/leave", "claim", t), ID: x.ID, Secret: x.Secret, Late: x.Late, Again: x.Again, Masked: x.Masked, Mine: v.out.root() + "claim.html", Sealed: t.sealed, Until: v.clock(x.Until)}
 	p.Papers = v.taken(x.Papers)
 	return p
 }

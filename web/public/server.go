@@ -222,6 +222,11 @@ func (s *Server) fresh(w http.ResponseWriter, r *http.Request, t target, o out, 
 		http.Error(w, http.StatusText(code), code)
 		return
 	}
+	s.write(w, r, t, o, b, code)
+}
+
+// write sends a page that nobody keeps.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, t target, o out, b []byte, code int) {
 	h := w.Header()
 	if s.render.claimPage(t.kind) {
 		h["Content-Security-Policy"] = []string{s.render.claimPolicy + "; frame-ancestors 'none'"}

@@ -9,7 +9,8 @@ import (
 // work. It begins at a rate, and ends only after the rate was a third of that for five
 // minutes: who attacks in waves does not turn it off between them.
 type surge struct {
-	on int // reports a minute; negative: never
+	on   int // reports a minute; negative: never
+	work int // rounds of one try
 
 	mu     sync.Mutex
 	minute int64
@@ -21,7 +22,7 @@ type surge struct {
 
 const calmMinutes = 5
 
-func newSurge(on int) *surge { return &surge{on: on} }
+func newSurge(on, work int) *surge { return &surge{on: on, work: work} }
 
 // note counts a report, and says whether a proof is asked for.
 func (s *surge) note(now time.Time) bool {
@@ -71,7 +72,7 @@ func (s *surge) cost() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.on > 0 && max(s.now, s.last) > 10*s.on {
-		return 4 * proofCost
+		return min(4*s.work, mostProofCost)
 	}
-	return proofCost
+	return s.work
 }

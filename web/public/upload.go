@@ -59,6 +59,7 @@ func (b *budget) give(n int64) {
 // anywhere before it is sealed.
 type upload struct {
 	name  string
+	kind  string // of evidence, by the field that it came in; empty: the form says
 	data  []byte
 	wrong string // key of a message; empty: it can be taken
 }
@@ -125,7 +126,8 @@ func (s *Server) parts(f *sent, m *multipart.Reader, network string) error {
 			return err
 		}
 		name := p.FormName()
-		if p.FileName() == "" && name != "files" {
+		field, kind, _ := strings.Cut(name, ":")
+		if p.FileName() == "" && field != "files" {
 			b, err := io.ReadAll(io.LimitReader(p, mostWords-words+1))
 			if err != nil {
 				return err
@@ -152,6 +154,10 @@ func (s *Server) parts(f *sent, m *multipart.Reader, network string) error {
 		x, err := f.file(p)
 		if err != nil {
 			return err
+		}
+		x.kind = cutName(kind)
+		if kind == "" {
+			x.kind = ""
 		}
 		f.papers = append(f.papers, x)
 	}

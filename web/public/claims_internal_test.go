@@ -1,0 +1,287 @@
+package public
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
+
+	"bongsu/claim"
+	"bongsu/internal/lang"
+	"bongsu/status"
+)
+
+// FuzzProof: nothing that is sent as a proof breaks anything, and nothing passes that
+// we did not sign.
+func FuzzProof(f *testing.F) {
+	p := newProofs(bytes.Repeat([]byte{1}, 32))
+	now := time.Unix(1_700_000_000, 0)
+	good, err := json.Marshal(proof{Challenge: p.challenge(now, 1), Solution: solution{Counter: 7, DerivedKey: "00"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(base64.StdEncoding.EncodeToString(good))
+	f.Add("")
+	f.Add("e30=")
+	f.Add(base64.StdEncoding.EncodeToString([]byte(`{"challenge":{"parameters":{"cost":1e9,"keyLength":-1,"nonce":"zz"}},"solution":{"counter":4294967295}}`)))
+	f.Fuzz(func(t *testing.T, payload string) {
+		x, err := readProof(payload)
+		if err != nil {
+			if !errors.Is(err, errProofBad) {
+				t.Errorf("%v", err)
+			}
+			return
+		}
+		if x.Challenge.Parameters.Cost <= 100 {
+			x.solved()
+		}
+		if p.check(x, now) == nil && !hmacOf(p, x) {
+			t.Errorf("%q passes", payload)
+		}
+	})
+}
+
+func hmacOf(p proofs, x *proof) bool { return x.Challenge.Signature == p.sign(&x.Challenge.Parameters) }
+
+// FuzzAmount: what is read is never less than nothing, and never more than was written.
+func FuzzAmount(f *testing.F) {
+	for _, s := range []string{"50,000원", "5만", "NaN", "-1", "9223372036854775808", "1e9", "５０", "만", "₩1", "1.005", "0x1"} {
+		f.Add(s, "KRW")
+		f.Add(s, "USD")
+	}
+	f.Fuzz(func(t *testing.T, s, currency string) {
+		n, ok := amount(s, currency)
+		if ok && (n < 0 || n > 0 && !strings.ContainsFunc(s, func(r rune) bool { return r >= '1' && r <= '9' || r >= '１' && r <= '９' })) {
+			t.Errorf("%q is %d", s, n)
+		}
+	})
+}
+
+// FuzzReport: whatever is typed, reading it ends, and what is refused has a message in
+// both languages; what is taken is text that a store can hold.
+func FuzzReport(f *testing.F) {
+	r, err := newRenderer()
+	if err != nil {
+		f.Fatal(err)
+	}
+	now := time.Date(2022, 10, 20, 3, 0, 0, 0, time.UTC)
+	s := &status.State{
+		AsOf: now, Catalog: status.Catalog{TimeZone: "Asia/Seoul", Services: []status.Service{{Name: "mail", Parts: []status.Part{{Name: "read"}}}}},
+		Incidents: []status.Incident{{ID: "i", StartedAt: now.Add(-time.Hour), Intervals: []status.Interval{{Service: "mail", Level: status.Down, From: now.Add(-time.Hour)}}}},
+	}
+	w := &claim.Window{Incident: "i", Currency: "KRW", Opens: now.Add(-time.Hour), Closes: now.Add(time.Hour), Consent: claim.ConsentText{Version: "1"}}
+	f.Add("service=mail/read&use=free&loss=5만&text=x&email=a@b.kr&consent=1")
+	f.Add("service=mail&use=none&text=%00%ff&phone=1&from=2022-10-20T11:30&to=9999-99-99&consent=2&best=-1&late=x&kind=' OR 1=1")
+	f.Fuzz(func(t *testing.T, form string) {
+		v, err := url.ParseQuery(form)
+		if err != nil {
+			return
+		}
+		x := &reading{typed: &typed{values: v}, window: w, site: newSite(s, &Compensation{Windows: []claim.Window{*w}}, now), now: now, lang: lang.Korean}
+		got := x.report()
+		if !x.ok() {
+			for field, key := range x.wrong {
+				for _, l := range lang.All() {
+					if _, err := r.messages.Text(l, "error."+key, x.args[field]...); err != nil {
+						t.Errorf("%s: %v", field, err)
+					}
+				}
+			}
+			return
+		}
+		for _, text := range []string{got.Personal.Text, got.Personal.Name, got.Personal.Email, got.Personal.Phone} {
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+				t.Errorf("kept %q of %q", text, form)
+			}
+		}
+		if got.Claim.Report.Loss < 0 || got.Claim.Report.From.Before(now.Add(-time.Hour)) || got.Claim.Report.From.After(now.Add(ahead)) {
+			t.Errorf("kept %+v of %q", got.Claim.Report, form)
+		}
+	})
+}
+
+// FuzzClaimJSON: what programs send is refused with a reason, or read.
+func FuzzClaimJSON(f *testing.F) {
+	for _, s := range []string{`{}`, `{"loss":1}`, `{"loss":NaN}`, `[]`, `{"loss":1e99}`, `{"text":"\u0000"}`, `{"x":1}`, "{\"text\":\"\xff\"}", strings.Repeat("[", 10_000)} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var c claimV1
+		if why := decodeClaim(body, &c); why == "" {
+			c.typedOf()
+		} else if strings.HasPrefix(why, "json:") {
+			t.Errorf("the reason begins with the name of a package: %s", why)
+		}
+	})
+}
+
+// TestSessionsAreSealed: who changes, lends or keeps one too long has none.
+func TestSessionsAreSealed(t *testing.T) {
+	a, err := newSealer(bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := newSealer(bytes.Repeat([]byte{2}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	x := a.seal(&session{ID: "7K2M-9XQ4-B3TD", Secret: "AAAAA-BBBBB-CCCCC-DDDDD", Until: now.Add(time.Minute), Papers: []taken{{strings.Repeat("가", 40), "file.hostile"}}})
+	if got := a.open(x, now); got == nil || got.Secret != "AAAAA-BBBBB-CCCCC-DDDDD" {
+		t.Errorf("opened %+v", got)
+	}
+	if raw, _ := base64.RawURLEncoding.DecodeString(x); bytes.Contains(raw, []byte("7K2M")) || bytes.Contains(raw, []byte("AAAAA")) {
+		t.Error("a session can be read")
+	}
+	for name, bad := range map[string]string{"empty": "", "of another key": b.seal(&session{Until: now.Add(time.Hour)}), "cut": x[:len(x)-2], "changed": "A" + x[1:], "long": strings.Repeat("A", 9000)} {
+		if a.open(bad, now) != nil && bad != x {
+			t.Errorf("%s is opened", name)
+		}
+	}
+	if a.open(x, now.Add(2*time.Minute)) != nil {
+		t.Error("it is opened after its time")
+	}
+}
+
+// TestSlowUploads: who holds a connection is let go, who has a bad line is not, and
+// nobody holds it for ever.
+func TestSlowUploads(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		chunk int
+		every time.Duration
+		ends  error
+	}{
+		{"a bad line", 64 << 10, time.Second, nil},
+		{"a byte at a time", 1, time.Second, errSlow},
+		{"for ever", 40 << 10, 2 * time.Second, errSlow},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := httptest.NewRecorder()
+				b := &steady{from: &dripping{left: 6 << 20, chunk: c.chunk, every: c.every}, control: http.NewResponseController(w), began: time.Now(), most: mostUpload}
+				_, err := io.Copy(struct{ io.Writer }{io.Discard}, b) // 32 kB at a time
+				if !errors.Is(err, c.ends) || c.ends == nil && err != nil {
+					t.Errorf("%v, want %v", err, c.ends)
+				}
+				if took := time.Since(b.began); took > uploadTime+10*time.Second {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
+}
+
+type dripping struct {
+	left, chunk int
+	every       time.Duration
+}
+
+// Read gives a little after a while.
+func (d *dripping) Read(p []byte) (int, error) {
+	if d.left <= 0 {
+		return 0, io.EOF
+	}
+	<-time.NewTimer(d.every).C
+	n := min(d.chunk, len(p), d.left)
+	d.left -= n
+	return n, nil
+}
+
+// nothing is a teller, taker and so on of tests that look at one part only.
+type nothing struct {
+	Taker
+	Asker
+	Giver
+	Ender
+}
+
+func (nothing) Compensation() *Compensation { return &Compensation{} }
+
+// TestUploadsAreBounded: a flood of large files is told to come later once the memory for
+// them is taken, and all of it is given back.
+func TestUploadsAreBounded(t *testing.T) {
+	c, err := newCounter(Claims{Teller: nothing{}, Taker: nothing{}, Asker: nothing{}, Giver: nothing{}, Ender: nothing{}}, bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.memory = &budget{left: 8 << 20}
+	s := &Server{claims: c, log: slog.New(slog.DiscardHandler)}
+	body := func(size, files int) (string, []byte) {
+		var b bytes.Buffer
+		m := multipart.NewWriter(&b)
+		if err := m.WriteField("text", "kept"); err != nil {
+			t.Fatal(err)
+		}
+		for range files {
+			w, err := m.CreateFormFile("files", "a.pdf")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write(make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return m.FormDataContentType(), b.Bytes()
+	}
+	read := func(network string, size, files int) (*sent, error) {
+		kind, b := body(size, files)
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/", bytes.NewReader(b))
+		r.Header.Set("Content-Type", kind)
+		return s.read(httptest.NewRecorder(), r, network)
+	}
+	first, err := read("a", 3<<20, 1)
+	if err != nil || len(first.papers) != 1 || len(first.papers[0].data) != 3<<20 {
+		t.Fatalf("%v", err)
+	}
+	second, err := read("b", 3<<20, 1)
+	if !errors.Is(err, errBusy) || second.get("text") != "kept" {
+		t.Errorf("the second, while the first is held: %v, words %q", err, second.get("text"))
+	}
+	second.done()
+	first.done()
+	third, err := read("b", 3<<20, 1)
+	if err != nil {
+		t.Errorf("after both went: %v", err)
+	}
+	third.done()
+	if c.memory.left != 8<<20 || c.guests.all != 0 {
+		t.Errorf("%d bytes are free, %d guests there", c.memory.left, c.guests.all)
+	}
+	many, err := read("c", 10, mostFiles+3)
+	if err != nil || len(many.papers) != mostFiles+3 || many.papers[mostFiles].wrong != "file.many" {
+		t.Errorf("of too many files: %v, %d", err, len(many.papers))
+	}
+	many.done()
+	var held []*sent
+	for range mostOfPrefix {
+		f, err := read("d", 10, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, f)
+	}
+	one, err := read("d", 10, 1)
+	if !errors.Is(err, errBusy) {
+		t.Errorf("one network sends more at once than it may: %v", err)
+	}
+	one.done()
+	for _, f := range held {
+		f.done()
+	}
+}
