@@ -539,7 +539,7 @@ func outrightOf(list []int32, n estate.Need) []int32 {
 	case n.Empty():
 	case n.Ref != nil:
 		if n.Ref.Kind == estate.KindComponent {
-			list = append(list, int32(n.Ref.Index))
+			list = append(list, int32(n.Ref.Index)) //nolint:gosec // an estate has fewer components
 		}
 	case n.K == len(n.Of):
 		for _, o := range n.Of {

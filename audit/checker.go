@@ -468,7 +468,7 @@ func (a *auditor) takeOver(list []Finding) {
 	k.findings, k.had = map[string]*Finding{}, map[[2]string]bool{}
 	for i := range list {
 		f := &list[i]
-		anew := false
+		var anew bool
 		switch {
 		case local[f.Rule]:
 			anew = k.local[f.about[0].Kind][f.about[0].Index]

@@ -246,7 +246,7 @@ func NormalCode(s string) string {
 		}
 		b = append(b, c)
 	}
-	group := 0
+	var group int
 	switch len(b) {
 	case 12:
 		group = 4

@@ -284,7 +284,7 @@ func (s *shelf) list(q Query, mark string) (Page, error) {
 		}
 	} else {
 		for i := range s.rows {
-			look(int32(i)) //nolint:gosec // as in put
+			look(int32(i))
 		}
 	}
 	if len(best) > limit {

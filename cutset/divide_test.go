@@ -16,7 +16,7 @@ func TestDivisionsAgree(t *testing.T) {
 			tree.AddLeaf(Leaf{Name: fmt.Sprint(l)})
 		}
 		for g := range 3 + r.IntN(14) {
-			gate := Gate{Name: fmt.Sprint(g), Op: Op(r.IntN(3)), K: 2} //nolint:gosec // 0 to 2
+			gate := Gate{Name: fmt.Sprint(g), Op: Op(r.IntN(3)), K: 2}
 			for range 2 + r.IntN(3) {
 				if g > 0 && r.IntN(2) == 0 {
 					gate.In = append(gate.In, GateRef(max(0, g-1-r.IntN(4))))

@@ -58,13 +58,11 @@ type moment struct {
 
 func (a *area) has(n node) bool { return a.mark[n] == a.epoch }
 
-func (a *area) add(n node) bool {
-	if a.mark[n] == a.epoch {
-		return false
+func (a *area) add(n node) {
+	if a.mark[n] != a.epoch {
+		a.mark[n] = a.epoch
+		a.nodes = append(a.nodes, n)
 	}
-	a.mark[n] = a.epoch
-	a.nodes = append(a.nodes, n)
-	return true
 }
 
 // begin empties the area, which nodes may be added to up to a number.

@@ -2,6 +2,7 @@ package impact_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -168,9 +169,7 @@ func TestStandingIsNew(t *testing.T) {
 			}
 			next, err := g.parse()
 			if err != nil {
-				for name, text := range undo {
-					g.docs[name] = text
-				}
+				maps.Copy(g.docs, undo)
 				undo = nil
 				continue
 			}
@@ -219,25 +218,26 @@ func saidOf(s *estate.Snapshot, v *impact.View) []string {
 		for i := range n {
 			ref := estate.Ref{Kind: k, Index: i}
 			at, ok := v.UpAt(ref)
-			line := fmt.Sprint(k, i, v.Up(ref), v.Back(ref), at, ok)
+			var line strings.Builder
+			fmt.Fprint(&line, k, i, v.Up(ref), v.Back(ref), at, ok)
 			if k != estate.KindDomain {
-				line += fmt.Sprint(v.Because(ref, 3))
+				fmt.Fprint(&line, v.Because(ref, 3))
 			}
 			switch k {
 			case estate.KindComponent:
-				line += fmt.Sprint(v.Held(i), v.Holds(i), v.Living(i), v.DataLost(i))
+				fmt.Fprint(&line, v.Held(i), v.Holds(i), v.Living(i), v.DataLost(i))
 				for j := range s.Components[i].Actions {
 					start, end, ran := v.Ran(i, j)
-					line += fmt.Sprint(start, end, ran, v.Possible(i, j))
+					fmt.Fprint(&line, start, end, ran, v.Possible(i, j))
 				}
 			case estate.KindService:
 				for j := range s.Services[i].Parts {
 					at, ok := v.PartUpAt(i, j)
-					line += fmt.Sprint(at, ok, v.PartBecause(i, j, 2))
+					fmt.Fprint(&line, at, ok, v.PartBecause(i, j, 2))
 				}
 			case estate.KindDomain, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
 			}
-			out = append(out, line)
+			out = append(out, line.String())
 		}
 	}
 	return out

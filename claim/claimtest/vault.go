@@ -100,6 +100,7 @@ func (v *vault) len() int {
 // Whatever crashes between the vault and the claim, a sweep leaves the vault with exactly
 // the papers that claims have.
 func testSwept(t *testing.T, l claim.Ledger) {
+	t.Helper()
 	ctx := t.Context()
 	keeper, ok := l.(interface {
 		PapersIn(v claim.Vault)

@@ -63,11 +63,9 @@ func number(r *rand.Rand) string {
 	month := 1 + r.IntN(12)
 	days := []int{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[month-1]
 	g := 1 + r.IntN(8)
-	var year int
+	year := 23 + r.IntN(77) // nobody who is older than a company number looks
 	if g == 3 || g == 4 || g == 7 || g == 8 {
 		year = r.IntN(26)
-	} else {
-		year = 23 + r.IntN(77) // nobody who is older than a company number looks
 	}
 	s := fmt.Sprintf("%02d%02d%02d%d%05d", year, month, 1+r.IntN(days), g, r.IntN(100_000))
 	sum := 0

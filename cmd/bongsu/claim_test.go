@@ -221,16 +221,17 @@ func writeAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := "id,result,code\n"
+	var answer strings.Builder
+	answer.WriteString("id,result,code\n")
 	for i, line := range strings.Split(strings.TrimSpace(string(b)), "\n")[1:] {
 		id, _, _ := strings.Cut(line, ",")
 		if i == 0 {
-			answer += id + ",fail,BE01\n"
+			answer.WriteString(id + ",fail,BE01\n")
 		} else {
-			answer += id + ",ok,\n"
+			answer.WriteString(id + ",ok,\n")
 		}
 	}
-	if err := os.WriteFile("answer.csv", []byte(answer), 0o600); err != nil {
+	if err := os.WriteFile("answer.csv", []byte(answer.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -60,12 +60,12 @@ func claimWindowVerb(a *app, verb string) *cobra.Command {
 		"close":  "End the window now. Reports that were taken in are decided and paid as before.",
 	}[verb]
 	cmd := &cobra.Command{
-		Use:     verb + " INCIDENT",
-		Short:   map[string]string{"open": "Open a window", "extend": "Move the end of a window", "close": "End a window now"}[verb],
-		Long:    long,
+		Use:   verb + " INCIDENT",
+		Short: map[string]string{"open": "Open a window", "extend": "Move the end of a window", "close": "End a window now"}[verb],
+		Long:  long,
 		Example: "  bongsu claim window " + verb + ` 20221015-pangyo` + map[string]string{"open": " --yes", "extend": ` \
       --until 2022-11-06T23:59:00+09:00 --why "asked for by shops" --yes`, "close": ` --why "all is quiet" --yes`}[verb],
-		Args:    exactly("INCIDENT"),
+		Args: exactly("INCIDENT"),
 	}
 	var q deskapi.WindowRequest
 	var until *string

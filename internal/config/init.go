@@ -56,10 +56,10 @@ type InitResult struct {
 	Tokens   map[string]string // file of each API token, by account
 
 	DeskTokens []string // files of API tokens for claims
-	Warnings []string
-	Public   map[string]string // configuration file of the public node of each site
-	Pages    map[string]string // URL of the page of each site
-	Agents   []Login           // of the desk; shown once
+	Warnings   []string
+	Public     map[string]string // configuration file of the public node of each site
+	Pages      map[string]string // URL of the page of each site
+	Agents     []Login           // of the desk; shown once
 }
 
 // Login is an account that was made.

@@ -100,7 +100,9 @@ func TestMeasureCashier(t *testing.T) {
 	})
 	step("approve", func() error { _, err := x.Approve(ctx, "b", "lee"); return err })
 	var file bytes.Buffer
-	x.Debtor = func(string) (settle.Debtor, bool) { return settle.Debtor{Name: "Beacon", Bank: "004", Number: "1"}, true }
+	x.Debtor = func(string) (settle.Debtor, bool) {
+		return settle.Debtor{Name: "Beacon", Bank: "004", Number: "1"}, true
+	}
 	step("file", func() error { _, err := x.File(ctx, "b", settle.FilePain001, "kim", &file); return err })
 	step("sent", func() error { _, err := x.Sent(ctx, "b", "kim"); return err })
 	step("results", func() error {

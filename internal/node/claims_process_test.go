@@ -25,7 +25,7 @@ import (
 // mixServices are those that the reports of 2022 are about.
 func mixServices() []status.Service {
 	var out []status.Service
-	for _, name := range strings.Fields("emoticon-plus talk-drawer kakao-t-pro driver-pro melon webtoon kakaopage gift kakaotalk kakao-t daum-mail kakaomap kakaopay") {
+	for name := range strings.FieldsSeq("emoticon-plus talk-drawer kakao-t-pro driver-pro melon webtoon kakaopage gift kakaotalk kakao-t daum-mail kakaomap kakaopay") {
 		out = append(out, status.Service{Name: name, Title: status.Text{"ko": name, "en": name}, Users: 1000, Paid: true})
 	}
 	return out

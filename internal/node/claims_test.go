@@ -81,8 +81,9 @@ func (s *square) report(ctx context.Context, site, key string, body map[string]a
 		return got, fmt.Errorf("%s: %s", res.Status, answer)
 	}
 	var said struct {
-		Code, Secret string
-		Again        bool
+		Code   string `json:"code"`
+		Secret string `json:"secret"`
+		Again  bool   `json:"again"`
 	}
 	err = json.Unmarshal(answer, &said)
 	return claim.Receipt{ID: said.Code, Secret: said.Secret, Again: said.Again}, err
@@ -281,10 +282,10 @@ func TestFromReportToPayment(t *testing.T) {
 		if err := s.getJSON(ctx, s.pages["north"]+"/api/v1/claims/"+r.ID, r.Secret, &got); err != nil {
 			t.Fatal(err)
 		}
-		switch got.State {
-		case claim.Paid:
+		if got.State == claim.Paid {
 			paid++
-		case claim.Returned:
+		}
+		if got.State == claim.Returned {
 			returned++
 		}
 	}
@@ -307,7 +308,7 @@ func (s *square) setBank(site string, r claim.Receipt, n int) {
 	browser := &http.Client{Jar: jar, Timeout: 15 * time.Second}
 	hidden := regexp.MustCompile(`name="(form|session)" value="([^"]*)"`)
 	at := s.pages[site] + "/ko/claim"
-	visit := func(res *http.Response, err error) (string, url.Values) {
+	visit := func(res *http.Response, err error) url.Values {
 		s.t.Helper()
 		if err != nil {
 			s.t.Fatal(err)
@@ -321,16 +322,16 @@ func (s *square) setBank(site string, r claim.Receipt, n int) {
 		for _, m := range hidden.FindAllStringSubmatch(string(text), -1) {
 			v.Set(m[1], m[2])
 		}
-		return string(text), v
+		return v
 	}
-	_, v := visit(browser.Get(at + ".html"))
+	v := visit(browser.Get(at + ".html")) //nolint:bodyclose // visit closes it
 	v.Set("code", r.ID)
 	v.Set("secret", r.Secret)
-	_, v = visit(browser.PostForm(at, v))
+	v = visit(browser.PostForm(at, v)) //nolint:bodyclose // visit closes it
 	v.Set("bank", "국민은행")
 	v.Set("number", fmt.Sprintf("110-%09d", n))
 	v.Set("holder", fmt.Sprintf("김%d", n))
-	visit(browser.PostForm(at+"/bank", v))
+	visit(browser.PostForm(at+"/bank", v)) //nolint:bodyclose // visit closes it
 }
 
 // bankAnswers is what a bank answers to its file: it pays all but the last, whose holder has another name.

@@ -27,7 +27,7 @@ func GiveWay(nice int) error {
 				continue // it has ended, or is done
 			}
 			missed++
-			if err := syscall.Setpriority(syscall.PRIO_PROCESS, id, nice); err != nil && err != syscall.ESRCH { //nolint:errorlint // a bare errno
+			if err := syscall.Setpriority(syscall.PRIO_PROCESS, id, nice); err != nil && err != syscall.ESRCH {
 				return fmt.Errorf("lower the priority: %w", err)
 			}
 			// Where the disk's scheduler knows priorities; elsewhere it changes nothing.

@@ -50,7 +50,7 @@ func chromium(t *testing.T) context.Context {
 }
 
 // open is a tab in which somebody has logged in, without scripts.
-func openTab(browser context.Context, t *testing.T, b *bench, name, lang string) *browserTab { //nolint:contextcheck // a tab has its own
+func openTab(browser context.Context, t *testing.T, b *bench, name, lang string) *browserTab {
 	t.Helper()
 	server := httptest.NewServer(b.s)
 	ctx, cancel := chromedp.NewContext(browser)
@@ -75,7 +75,8 @@ func openTab(browser context.Context, t *testing.T, b *bench, name, lang string)
 	}()
 	mustDo(ctx, t, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": lang}}, network.SetExtraHTTPHeaders)
 	if name != "" {
-		p.do(chromedp.Navigate(p.url+"/login"), chromedp.SendKeys(chromedp.CSS("#name"), name), chromedp.SendKeys(chromedp.CSS("#password"), "pw "+name),
+		p.do(chromedp.Navigate(p.url+"/login"), chromedp.SendKeys(chromedp.CSS("#name"), name), //nolint:contextcheck // a tab has its own
+			chromedp.SendKeys(chromedp.CSS("#password"), "pw "+name),
 			chromedp.Click(chromedp.CSS("main form button")), chromedp.WaitVisible(chromedp.CSS(".who")))
 	}
 	return p

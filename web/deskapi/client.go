@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -46,15 +44,6 @@ func NewClient(o web.ClientOptions) (*Client, error) {
 		Transport:     t, // a redirect would carry the token to another place
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
-}
-
-// Authorities reads the certificates of a CA.
-func Authorities(pem []byte) (*x509.CertPool, error) {
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("it holds no certificate")
-	}
-	return pool, nil
 }
 
 func (c *Client) send(ctx context.Context, method, path, kind string, in io.Reader) (*http.Response, error) {
