@@ -334,7 +334,7 @@ func (p *Payout) Approve(ctx context.Context, id, by string, now time.Time) (Bat
 	case b.State == Pending && b.ApprovedBy == by: // goes on
 	case b.State != Drafted:
 		return b, fmt.Errorf("%w: %s is %s", ErrState, id, b.State)
-	case by == b.DraftedBy || by == "":
+	case strings.EqualFold(strings.TrimSpace(by), strings.TrimSpace(b.DraftedBy)) || by == "":
 		return b, fmt.Errorf("%w: %s", ErrFourEyes, by)
 	default:
 		b.State, b.ApprovedBy, b.ApprovedAt = Pending, by, now.UTC()

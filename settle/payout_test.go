@@ -126,8 +126,10 @@ func TestPayoutRules(t *testing.T) {
 	if _, err := p.Draft(ctx, draft("b"), items); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Approve(ctx, "b", "kim", day(2)); !errors.Is(err, ErrFourEyes) {
-		t.Errorf("approved by who drafted it: %v", err)
+	for _, by := range []string{"kim", "KIM "} {
+		if _, err := p.Approve(ctx, "b", by, day(2)); !errors.Is(err, ErrFourEyes) {
+			t.Errorf("approved by who drafted it, as %q: %v", by, err)
+		}
 	}
 	if _, err := p.Dispatch(ctx, "b", day(2)); !errors.Is(err, ErrState) {
 		t.Errorf("sent before it was approved: %v", err)
