@@ -70,6 +70,7 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 	} else {
 		c.keeper = claim.NewKeeper(p.store, o.Master)
 		c.keeper.Guard(p.store)
+		c.keeper.Following()
 		if o.Papers != nil {
 			c.keeper.PapersIn(o.Papers)
 		}
