@@ -20,6 +20,7 @@ var (
 	ErrInBatch  = errors.New("the claim is in another batch")
 	ErrState    = errors.New("the batch is not in a state for this")
 	ErrFourEyes = errors.New("who drafted the batch cannot approve it")
+	ErrName     = errors.New("a batch cannot have this name")
 )
 
 // A BatchState is how far a batch of payments is.
@@ -140,8 +141,9 @@ func (p *Payout) Draft(ctx context.Context, b Batch, items []Item) (Batch, error
 
 // of makes b the batch of these payments, which are put in order and given their IDs.
 func (b *Batch) of(items []Item) error {
-	if b.ID == "" || strings.ContainsAny(b.ID, "/ \x00") || b.DraftedBy == "" || b.Bank == "" {
-		return errors.New("a batch needs an ID without / and spaces, a bank and who drafts it")
+	if b.ID == "" || strings.ContainsAny(b.ID, "/ \n\x00") || b.DraftedBy == "" || b.Bank == "" || strings.ContainsAny(b.Bank, " \n\x00") {
+		// The book has accounts of these names; it would find out when the bank has paid.
+		return fmt.Errorf("%w: batch %q from %q: expected an ID without / and spaces, a bank without spaces, and who drafts it", ErrName, b.ID, b.Bank)
 	}
 	slices.SortFunc(items, func(x, y Item) int { return cmp.Compare(x.Claim, y.Claim) })
 	b.State, b.Count, b.Total = Drafting, len(items), 0

@@ -76,6 +76,7 @@ func problemOf(err error) *problem {
 		{settle.ErrNothing, http.StatusConflict, "nothing", true},
 		{settle.ErrBudget, http.StatusConflict, "budget", true},
 		{settle.ErrPayee, http.StatusConflict, "payee", true},
+		{settle.ErrName, http.StatusUnprocessableEntity, "input", true},
 		{settle.ErrFormat, http.StatusUnprocessableEntity, "input", true},
 		{settle.ErrAnswer, http.StatusUnprocessableEntity, "answer", true},
 		{settle.ErrReused, http.StatusConflict, "reused", true},
