@@ -21,6 +21,7 @@ var (
 	ErrState    = errors.New("the batch is not in a state for this")
 	ErrFourEyes = errors.New("who drafted the batch cannot approve it")
 	ErrName     = errors.New("a batch cannot have this name")
+	ErrTaken    = errors.New("who took the file of a batch cannot say alone that it was never sent")
 )
 
 // A BatchState is how far a batch of payments is.
@@ -61,6 +62,8 @@ type Batch struct {
 	DraftedAt  time.Time   `json:"draftedAt"`
 	ApprovedBy string      `json:"approvedBy,omitempty"`
 	ApprovedAt time.Time   `json:"approvedAt,omitzero"`
+	FiledAt    time.Time   `json:"filedAt,omitzero"` // its file was taken, for the first time
+	FiledBy    string      `json:"filedBy,omitempty"`
 	SentAt     time.Time   `json:"sentAt,omitzero"`
 	SentBy     string      `json:"sentBy,omitempty"`
 	DroppedBy  string      `json:"droppedBy,omitempty"`
@@ -413,7 +416,25 @@ func (p *Payout) dispatch(ctx context.Context, id, by string, now time.Time) (Ba
 	return b, nil
 }
 
-// Drop gives up a batch that was never sent: what it reserved is owed again.
+// taken writes down who took the file of a batch, before they have it: from then on it may be at the bank.
+func (p *Payout) taken(ctx context.Context, id, by string, now time.Time) error {
+	for {
+		b, e, err := p.need(ctx, id)
+		if err == nil && !b.goesOut() {
+			err = fmt.Errorf("%w: %s is %s, its file is not to be written", ErrState, id, b.State)
+		}
+		if err != nil || b.State != Pending || b.FiledBy != "" {
+			return err
+		}
+		b.FiledBy, b.FiledAt = by, now.UTC()
+		if err := p.write(ctx, b, e); !errors.Is(err, kv.ErrConflict) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// Drop gives up a batch that was never sent: what it reserved is owed again. Once its file was taken
+// another person than who took it says so ([ErrTaken]).
 func (p *Payout) Drop(ctx context.Context, id, by, why string, now time.Time) (Batch, error) {
 	b, e, err := p.need(ctx, id)
 	if err != nil {
@@ -421,6 +442,9 @@ func (p *Payout) Drop(ctx context.Context, id, by, why string, now time.Time) (B
 	}
 	switch b.State {
 	case Drafting, Drafted, Pending:
+		if b.FiledBy != "" && strings.EqualFold(strings.TrimSpace(by), strings.TrimSpace(b.FiledBy)) {
+			return b, fmt.Errorf("%w: %s took that of %s", ErrTaken, b.FiledBy, id)
+		}
 		b.State, b.DroppedBy, b.DroppedAt, b.DroppedWhy = Dropped, by, now.UTC(), why
 		if err := p.write(ctx, b, e); err != nil {
 			return b, err

@@ -58,6 +58,7 @@ func problemOf(err error) *problem {
 		{status.ErrSame, http.StatusForbidden, "same", false},
 		{claim.ErrSame, http.StatusForbidden, "same", false},
 		{settle.ErrFourEyes, http.StatusForbidden, "same", false},
+		{settle.ErrTaken, http.StatusForbidden, "same", false},
 		{status.ErrDecided, http.StatusConflict, "decided", false},
 		{status.ErrInput, http.StatusUnprocessableEntity, "input", false},
 		{status.ErrNotFound, http.StatusNotFound, "gone", false},

@@ -36,6 +36,7 @@ func problem(err error) *web.Error {
 		{errInput, http.StatusUnprocessableEntity, "bad-input", "correct it and send it again; nothing was changed"},
 		{claim.ErrSame, http.StatusForbidden, "same", "let somebody else do it"},
 		{settle.ErrFourEyes, http.StatusForbidden, "same", "let somebody else do it"},
+		{settle.ErrTaken, http.StatusForbidden, "same", "make sure that the bank does not have it, then let somebody else do it"},
 		{claim.ErrNotFound, http.StatusNotFound, "not-found", "bongsu claim list shows what there is"},
 		{settle.ErrNotFound, http.StatusNotFound, "not-found", "bongsu claim payout list shows what there is"},
 		{settle.ErrNothing, http.StatusConflict, "nothing", "grant first, or see to those of whom it is not known where it goes: bongsu claim payout missing"},
