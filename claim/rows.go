@@ -251,7 +251,7 @@ func unpacked(part *zip.File, most int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	var w io.Writer = io.Discard
+	w := io.Discard
 	sheet := &valueless{}
 	if strings.HasPrefix(part.Name, "xl/worksheets/") {
 		w = sheet

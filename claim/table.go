@@ -27,7 +27,7 @@ type RowError struct {
 func (e *RowError) Error() string { return fmt.Sprintf("row %d: %s", e.Row, e.Msg) }
 
 // Is says that every RowError is an [ErrInput].
-func (e *RowError) Is(target error) bool { return target == ErrInput } //nolint:errorlint // this is what errors.Is asks
+func (e *RowError) Is(target error) bool { return target == ErrInput }
 
 // Text is what is wrong, in ko or en, without the row.
 func (e *RowError) Text(lang string) string {
@@ -40,7 +40,7 @@ func (e *RowError) Text(lang string) string {
 // A tableError is why a table cannot be read at all. It is an [ErrInput].
 type tableError struct{ error }
 
-func (tableError) Is(target error) bool { return target == ErrInput } //nolint:errorlint // this is what errors.Is asks
+func (tableError) Is(target error) bool { return target == ErrInput }
 
 // A column of a table, with what else it is called.
 type column struct {

@@ -11,10 +11,12 @@ type method uint8
 const (
 	byFunction method = iota // the function as a decision diagram, then its minimal solutions
 	byFamily                 // families all the way, bounded in weight if asked
+	bySweep                  // the function from the root down
 )
 
 // An attempt solves a part in one variable order by one method.
 type attempt struct {
+	p      *part
 	order  *ordering
 	level  []int32
 	how    method
@@ -31,7 +33,11 @@ const compactFrom = 1 << 15
 
 // run builds the part's family in the diagram, or bursts.
 func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
-	n := len(p.vars)
+	if a.how == bySweep {
+		a.sweep(p, d, limit, steps)
+		return
+	}
+	n := len(p.names)
 	weight := make([]int32, n)
 	for i, l := range a.level {
 		weight[l] = min(p.weight[i], heavy)
@@ -47,6 +53,9 @@ func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
 	a.gates, a.passed = 0, false
 	threshold := compactFrom
 	for u, unit := range p.units {
+		if p.gates[unit[0]].kind == kindBarred {
+			break // the last
+		}
 		if len(unit) == 1 {
 			value[n+int(unit[0])] = b.gate(&p.gates[unit[0]])
 		} else {
@@ -67,12 +76,45 @@ func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
 			threshold = max(compactFrom, 2*len(d.level))
 		}
 	}
-	root := value[n+int(p.root)]
-	if a.how == byFunction {
-		d.compact([]*node{&root})
-		root = d.minimal(root)
+	a.finish(d, b.roots())
+}
+
+// roots returns the values of the root, and of what bars sets of it.
+func (b *builder) roots() [3][]node {
+	n := int32(len(b.p.names)) //nolint:gosec // small
+	r := &b.p.gates[b.p.root]
+	if r.kind != kindBarred {
+		return [3][]node{{b.value[n+b.p.root]}}
 	}
-	a.root, a.passed = root, !d.burst
+	var roots [3][]node
+	for i, c := range r.in {
+		roots[r.weight[i]] = append(roots[r.weight[i]], b.value[c])
+	}
+	return roots
+}
+
+// finish takes the sets of the attempt from the values of the root.
+func (a *attempt) finish(d *diagram, roots [3][]node) {
+	var keep []*node
+	for i := range roots {
+		for j := range roots[i] {
+			keep = append(keep, &roots[i][j])
+		}
+	}
+	d.compact(keep)
+	f := roots[barOf][0]
+	weak, strict := d.subtract, d.subtractParts
+	if a.how != byFamily {
+		f = d.minimal(f)
+		weak, strict = d.without, d.withoutParts
+	}
+	for _, bar := range roots[barWeak] {
+		f = weak(f, bar)
+	}
+	for _, bar := range roots[barStrict] {
+		f = strict(f, bar)
+	}
+	a.root, a.passed = f, !d.burst
 }
 
 type builder struct {
@@ -84,7 +126,7 @@ type builder struct {
 
 // alive returns the values that gates after unit u still read.
 func (b *builder) alive(u int) []*node {
-	n := len(b.p.vars)
+	n := len(b.p.names)
 	var roots []*node
 	for i := range b.value {
 		if i < n || int(b.p.last[i-n]) > u || i-n == int(b.p.root) {
@@ -137,7 +179,7 @@ func (b *builder) or(f, g node) node {
 // failing, upwards, until no value changes. There are finitely many monotone functions
 // and every round only grows them, so it ends; it is exact at its end.
 func (b *builder) knot(unit []int32) {
-	n := len(b.p.vars)
+	n := len(b.p.names)
 	for {
 		changed := false
 		for _, x := range unit {

@@ -23,10 +23,11 @@ const cacheNodes = 4_000_000
 // solved is the family of a part: nodes over the part's variables, numbered from 2
 // in the order in which they were made, and what it took.
 type solved struct {
-	at       []int32 // variable of a node
+	at       []int32 // variable of a node; below 0, the node that its family starts from
 	lo, hi   []node
 	root     node
-	need     int64 // effort without which it is not reached
+	spans    []span // of the pieces, if it was divided
+	need     int64  // effort without which it is not reached
 	effort   int64
 	steps    int64
 	attempts int
@@ -39,7 +40,7 @@ func (p *part) content(k, budget int) [sha256.Size]byte {
 	put := func(n int32) { b = binary.AppendVarint(b, int64(n)) }
 	b = binary.AppendVarint(b, int64(k))
 	b = binary.AppendVarint(b, int64(budget))
-	put(narrow(len(p.vars)))
+	put(narrow(len(p.names)))
 	for _, w := range p.weight {
 		put(w)
 	}
@@ -107,20 +108,24 @@ func (c *Cache) keep(key [sha256.Size]byte, s *solved) {
 	c.nodes += len(s.at)
 }
 
-// record takes the nodes of a part from the forest, from node number from on.
-func (f *forest) record(p *part, origin []int32, from, root node) *solved {
+// record takes the nodes of a part from the forest, those that were added since the mark.
+func (f *forest) record(p *part, before mark, root node) *solved {
+	from := narrow(before.nodes)
 	s := &solved{root: f.local(root, from)}
-	variable := make(map[[2]int32]int32, len(p.vars))
-	for i, v := range p.vars {
-		if int(v) < len(origin)+2 {
-			variable[[2]int32{origin[v-2], 0}] = narrow(i)
-		} else {
-			variable[[2]int32{-1, f.roots[v]}] = narrow(i)
-		}
+	variable := make(map[name]int32, len(p.names))
+	for i, m := range p.names {
+		variable[m] = narrow(i)
 	}
 	for n := from; int(n) < len(f.leaf); n++ {
-		s.at = append(s.at, variable[[2]int32{f.leaf[n], f.sub[n]}])
+		v, ok := variable[name{f.leaf[n], f.sub[n]}]
+		if !ok {
+			v = -f.local(f.sub[n], from)
+		}
+		s.at = append(s.at, v)
 		s.lo, s.hi = append(s.lo, f.local(f.lo[n], from)), append(s.hi, f.local(f.hi[n], from))
+	}
+	for _, x := range f.bounds[before.bounds:] {
+		s.spans = append(s.spans, span{x.from - from + 2, x.to - from + 2, f.local(x.root, from)})
 	}
 	return s
 }
@@ -134,11 +139,21 @@ func (*forest) local(n, from node) node {
 }
 
 // replay adds the nodes of a part to the forest.
-func (f *forest) replay(p *part, origin []int32, s *solved) node {
+func (f *forest) replay(p *part, s *solved) node {
 	moved := make([]node, len(s.at)+2)
 	moved[one] = one
+	from := narrow(len(f.leaf))
 	for i, v := range s.at {
-		moved[i+2] = f.variable(p.vars[v], origin, moved[s.lo[i]], moved[s.hi[i]])
+		m := name{-1, zero}
+		if v >= 0 {
+			m = p.names[v]
+		} else {
+			m.sub = moved[-v]
+		}
+		moved[i+2] = f.variable(m, moved[s.lo[i]], moved[s.hi[i]])
+	}
+	for _, x := range s.spans {
+		f.bounds = append(f.bounds, span{x.from - 2 + from, x.to - 2 + from, moved[x.root]})
 	}
 	return moved[s.root]
 }

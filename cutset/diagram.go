@@ -30,6 +30,9 @@ const (
 	opMeet
 	opSubtract
 	opTrim
+	opPut
+	opWithoutParts
+	opSubtractParts
 )
 
 type cached struct{ a, b, op, r int32 }
@@ -323,6 +326,45 @@ func (d *diagram) without(a, f node) node {
 	return d.store(a, f, opWithout, d.zeroSuppressed(l, r0, r1))
 }
 
+// withoutParts drops from a family the sets of which a proper part satisfies the monotone
+// function f: with a member left out, the rest has to pass f too.
+func (d *diagram) withoutParts(a, f node) node {
+	switch {
+	case f == zero || a <= one || d.burst:
+		return a
+	case f == one:
+		return d.empty(a)
+	}
+	for d.level[f] < d.level[a] {
+		if f = d.lo[f]; f == zero {
+			return a
+		}
+	}
+	if f == one {
+		return d.empty(a)
+	}
+	r, c := d.look(a, f, opWithoutParts)
+	if c == nil {
+		return r
+	}
+	f0, f1 := f, f
+	l := d.level[a]
+	if d.level[f] == l {
+		f0, f1 = d.lo[f], d.hi[f]
+	}
+	r0 := d.withoutParts(d.lo[a], f0)
+	r1 := d.withoutParts(d.without(d.hi[a], f0), f1)
+	return d.store(a, f, opWithoutParts, d.zeroSuppressed(l, r0, r1))
+}
+
+// empty is what a family has of the family of the empty set.
+func (d *diagram) empty(a node) node {
+	for a > one {
+		a = d.lo[a]
+	}
+	return a
+}
+
 // join is the union of two families of minimal sets, made minimal.
 func (d *diagram) join(a, b node) node {
 	switch {
@@ -463,6 +505,38 @@ func (d *diagram) subtract(a, b node) node {
 		r1 = d.subtract(d.hi[a], b)
 	}
 	return d.store(a, b, opSubtract, d.zeroSuppressed(l, r0, r1))
+}
+
+// subtractParts drops from family a the sets of which a set of the family b is a proper part.
+func (d *diagram) subtractParts(a, b node) node {
+	switch {
+	case b == zero || a <= one || d.burst:
+		return a
+	case b == one:
+		return d.empty(a)
+	}
+	for d.level[b] < d.level[a] {
+		if b = d.lo[b]; b == zero {
+			return a
+		}
+	}
+	if b == one {
+		return d.empty(a)
+	}
+	r, c := d.look(a, b, opSubtractParts)
+	if c == nil {
+		return r
+	}
+	l := d.level[a]
+	var r0, r1 node
+	if d.level[b] == l {
+		r0 = d.subtractParts(d.lo[a], d.lo[b])
+		r1 = d.subtractParts(d.subtract(d.hi[a], d.lo[b]), d.hi[b])
+	} else {
+		r0 = d.subtractParts(d.lo[a], b)
+		r1 = d.subtract(d.hi[a], b)
+	}
+	return d.store(a, b, opSubtractParts, d.zeroSuppressed(l, r0, r1))
 }
 
 // trim drops the sets heavier than k.

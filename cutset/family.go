@@ -17,8 +17,7 @@ type forest struct {
 	lo, hi []int32
 	least  []int32 // order of the smallest solution
 	most   []int32 // and of the largest
-	roots  map[int32]node
-	bounds []span // nodes of each module, in the order solved
+	bounds []span  // nodes of each module, in the order solved
 }
 
 type span struct{ from, to, root int32 }
@@ -26,7 +25,7 @@ type span struct{ from, to, root int32 }
 func newForest() *forest {
 	return &forest{
 		leaf: []int32{-1, -1}, sub: []int32{0, 0}, lo: []int32{0, 1}, hi: []int32{0, 1},
-		least: []int32{heavy, 0}, most: []int32{-1, 0}, roots: map[int32]node{},
+		least: []int32{heavy, 0}, most: []int32{-1, 0},
 	}
 }
 

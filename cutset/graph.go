@@ -17,7 +17,11 @@ const (
 	kindOr
 	kindAnd
 	kindThreshold
+	kindBarred // the sets of the first input that the others do not bar: see [solver.divide]
 )
+
+// A name is what a variable stands for: a leaf of the tree, or, with leaf -1, the family with the root sub.
+type name struct{ leaf, sub int32 }
 
 // A graph is a tree on its way to the diagrams. Vertices are numbered: 0 and
 // 1 are the constants, then the leaves, then gates; simplification appends gates.
@@ -29,7 +33,7 @@ type graph struct {
 	k      []int32
 	top    int32
 	same   []int32 // what a vertex turned out to be; itself if nothing else
-	origin []int32 // the tree's number of each leaf
+	names  []name  // of the leaves
 	cyclic bool
 }
 
@@ -55,10 +59,10 @@ func newGraph(t *Tree) *graph {
 	for v := range g.same {
 		g.same[v] = narrow(v)
 	}
-	g.origin = make([]int32, len(t.Leaves))
+	g.names = make([]name, len(t.Leaves))
 	for i := range t.Leaves {
 		g.kind[2+i] = kindLeaf
-		g.origin[i] = narrow(i)
+		g.names[i] = name{leaf: narrow(i)}
 	}
 	for i := range t.Gates {
 		gate := &t.Gates[i]
@@ -117,10 +121,10 @@ func (g *graph) shrink() *graph {
 	for i := range g.leaves {
 		if v := g.leaf(i); used[v] > 0 {
 			push(v, kindLeaf)
-			c.origin = append(c.origin, g.origin[i])
+			c.names = append(c.names, g.names[i])
 		}
 	}
-	c.leaves = len(c.origin)
+	c.leaves = len(c.names)
 	slices.Sort(gates)
 	for _, v := range gates {
 		push(v, g.kind[v])
@@ -228,7 +232,7 @@ func (g *graph) tidyOnce() bool {
 	gates := g.gates()
 	parents := g.parents(gates)
 	inline := func(c, v int32) bool {
-		return c != v && g.kind[c] == g.kind[v] && parents[c] == 1 && g.kind[v] != kindThreshold
+		return c != v && g.kind[c] == g.kind[v] && parents[c] == 1 && g.kind[v] <= kindAnd
 	}
 	inlined := make([]bool, len(g.kind))
 	for _, v := range gates {
@@ -244,9 +248,12 @@ func (g *graph) tidyOnce() bool {
 		if inlined[v] || g.same[v] != v {
 			continue
 		}
-		if g.kind[v] == kindThreshold {
+		switch g.kind[v] {
+		case kindThreshold:
 			changed = g.tidyThreshold(v) || changed
-		} else {
+		case kindBarred:
+			changed = g.tidyBarred(v) || changed
+		default:
 			changed = g.tidyPlain(v, inlined) || changed
 		}
 		if g.same[v] != v {
@@ -402,6 +409,33 @@ func (g *graph) setThreshold(v int32, in, weight []int32, k, total, least int64)
 	return changed
 }
 
+// tidyBarred normalises what [solver.divide] makes.
+func (g *graph) tidyBarred(v int32) bool {
+	in := []int32{g.find(g.in[v][0]), g.find(g.in[v][1]), g.find(g.in[v][2])}
+	f, weak, strict := in[0], in[1], in[2]
+	if strict == f {
+		strict = 0
+	}
+	switch {
+	case f == 0 || weak == 1 || weak == f:
+		g.become(v, 0)
+		return true
+	case f == 1: // the empty set, which nothing that is not always there bars
+		g.become(v, 1)
+		return true
+	case strict == 1:
+		g.become(v, 0)
+		return true
+	case weak == 0 && strict == 0:
+		g.become(v, f)
+		return true
+	}
+	in[2] = strict
+	changed := !slices.Equal(in, g.in[v])
+	g.in[v] = in
+	return changed
+}
+
 func gcd(a, b int64) int64 {
 	for b != 0 {
 		a, b = b, a%b
@@ -545,7 +579,7 @@ func (g *graph) factor() bool {
 	parents := g.parents(gates)
 	changed := false
 	for _, v := range gates {
-		if g.kind[v] != kindThreshold {
+		if g.kind[v] <= kindAnd {
 			more := g.factorGate(v, &parents)
 			changed = changed || more
 		}
@@ -656,7 +690,7 @@ func (g *graph) bundle() bool {
 			continue // what only one gate uses is left to split
 		}
 		kind := g.kind[list[0]]
-		if kind == kindThreshold || slices.ContainsFunc(list, func(v int32) bool { return g.kind[v] != kind }) {
+		if kind > kindAnd || slices.ContainsFunc(list, func(v int32) bool { return g.kind[v] != kind }) {
 			continue
 		}
 		key = key[:0]

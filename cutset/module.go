@@ -272,7 +272,7 @@ func (g *graph) split() []int32 {
 		g.in[v] = in
 	}
 	for _, v := range gates {
-		if g.kind[v] == kindThreshold {
+		if g.kind[v] > kindAnd {
 			continue
 		}
 		var private, shared []int32

@@ -18,7 +18,7 @@ type ordering struct {
 // enter first (Bouissou, Bruyère, Rauzy 1997), by layer for layered trees, Minato's dynamic
 // weights (1990), and a centre-of-gravity refinement of some of these (FORCE; Aloul, Markov, Sakallah 2003).
 func (p *part) orders() []*ordering {
-	n := narrow(len(p.vars))
+	n := narrow(len(p.names))
 	size, fan := p.measure()
 	byNumber := func(a, b int32) int { return cmp.Compare(a, b) }
 	walk := func(less func(a, b int32) int) func() []int32 {
@@ -31,6 +31,13 @@ func (p *part) orders() []*ordering {
 	shared := walk(func(a, b int32) int {
 		return cmp.Or(cmp.Compare(fan[b], fan[a]), cmp.Compare(size[a], size[b]), byNumber(a, b))
 	})
+	common := func() []int32 {
+		reach := p.reach()
+		base := small()
+		return p.rank(func(a, b int32) int {
+			return cmp.Or(cmp.Compare(reach[b], reach[a]), cmp.Compare(base[a], base[b]))
+		})
+	}
 	byDepth := func() []int32 {
 		depth, _ := p.stretch()
 		base := declared()
@@ -45,11 +52,11 @@ func (p *part) orders() []*ordering {
 			return cmp.Or(cmp.Compare(height[a], height[b]), cmp.Compare(base[a], base[b]))
 		})
 	}
-	makers := []func() []int32{small, large, declared, byDepth, deep, shared, byHeight}
+	makers := []func() []int32{small, large, common, declared, byDepth, deep, shared, byHeight}
 	for _, base := range []func() []int32{small, large, declared, byDepth} {
 		makers = append(makers, func() []int32 { return p.balance(base()) })
 	}
-	if len(p.vars)*len(p.gates) <= 1<<21 {
+	if len(p.names)*len(p.gates) <= 1<<21 {
 		makers = append(makers, p.weigh)
 	}
 	orders := make([]*ordering, len(makers))
@@ -69,6 +76,20 @@ func flipped(orders []*ordering) []*ordering {
 	return out
 }
 
+// narrow returns orders of variables and gates together, for sweeps.
+func (p *part) narrow() []*ordering {
+	var orders []*ordering
+	for _, prefer := range []func(a, b, sinceA, sinceB int32) bool{
+		func(a, b, sinceA, sinceB int32) bool { return sinceA < sinceB || sinceA == sinceB && a < b },
+		func(a, b, _, _ int32) bool { return a < b },
+		func(a, b, sinceA, sinceB int32) bool { return sinceA > sinceB || sinceA == sinceB && a < b },
+		func(a, b, _, _ int32) bool { return a > b },
+	} {
+		orders = append(orders, &ordering{make: func() []int32 { return p.narrowest(prefer) }})
+	}
+	return orders
+}
+
 func upsideDown(level []int32) []int32 {
 	for v := range level {
 		level[v] = narrow(len(level)) - 1 - level[v]
@@ -86,7 +107,7 @@ func boolInt(b bool) int {
 // measure returns for every variable and gate the size of the tree below it
 // (saturated) and how often it is used.
 func (p *part) measure() (size, fan []int64) {
-	n := len(p.vars)
+	n := len(p.names)
 	size, fan = make([]int64, n+len(p.gates)), make([]int64, n+len(p.gates))
 	for i := range n {
 		size[i] = 1
@@ -106,7 +127,7 @@ func (p *part) measure() (size, fan []int64) {
 
 // walk numbers variables as a depth-first walk from the root meets them.
 func (p *part) walk(less func(a, b int32) int) []int32 {
-	n := narrow(len(p.vars))
+	n := narrow(len(p.names))
 	level := make([]int32, n)
 	for i := range level {
 		level[i] = -1
@@ -138,7 +159,7 @@ func (p *part) walk(less func(a, b int32) int) []int32 {
 
 // rank numbers variables in the given order.
 func (p *part) rank(compare func(a, b int32) int) []int32 {
-	perm := make([]int32, len(p.vars))
+	perm := make([]int32, len(p.names))
 	for i := range perm {
 		perm[i] = narrow(i)
 	}
@@ -150,11 +171,39 @@ func (p *part) rank(compare func(a, b int32) int) []int32 {
 	return level
 }
 
+// reach returns for each variable how many inputs of the root it is below: what systems share
+// comes to lie above what each has for itself.
+func (p *part) reach() []int32 {
+	n := len(p.names)
+	root := &p.gates[p.root]
+	if root.kind == kindBarred && int(root.in[barOf]) >= n {
+		root = &p.gates[int(root.in[barOf])-n]
+	}
+	reach := make([]int32, n+len(p.gates))
+	seen := make([]int32, n+len(p.gates))
+	for i, c := range root.in {
+		stack := []int32{c}
+		for len(stack) > 0 {
+			x := stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			if seen[x] == narrow(i)+1 {
+				continue
+			}
+			seen[x] = narrow(i) + 1
+			reach[x]++
+			if int(x) >= n {
+				stack = append(stack, p.gates[int(x)-n].in...)
+			}
+		}
+	}
+	return reach[:n]
+}
+
 // stretch returns how far each variable is from the root by the longest way,
 // and how far above the variables the lowest gate that uses it is: what lies in one layer of a
 // layered tree gets neighbouring numbers.
 func (p *part) stretch() (depth, height []int32) {
-	n := len(p.vars)
+	n := len(p.names)
 	depth, height = make([]int32, n+len(p.gates)), make([]int32, n)
 	for _, unit := range slices.Backward(p.units) {
 		for _, x := range unit {
@@ -187,7 +236,7 @@ func (p *part) stretch() (depth, height []int32) {
 // weigh deals a weight of 1 from the root evenly to the inputs, takes the heaviest
 // variable, removes it and repeats.
 func (p *part) weigh() []int32 {
-	n := len(p.vars)
+	n := len(p.names)
 	level := make([]int32, n)
 	for i := range level {
 		level[i] = -1
@@ -235,7 +284,7 @@ func (p *part) weigh() []int32 {
 // balance moves every variable to the centre of the gates that use it, and
 // every gate to the centre of what it touches, and repeats while the total span shrinks.
 func (p *part) balance(base []int32) []int32 {
-	n := len(p.vars)
+	n := len(p.names)
 	at := make([]float64, n+len(p.gates))
 	for i, l := range base {
 		at[i] = float64(l)
@@ -294,7 +343,7 @@ func (p *part) balance(base []int32) []int32 {
 // span is the total over gates of the distance between the first and the last
 // variable directly below.
 func (p *part) span(level []int32) int64 {
-	n := narrow(len(p.vars))
+	n := narrow(len(p.names))
 	lo, hi := make([]int32, len(p.gates)), make([]int32, len(p.gates))
 	var sum int64
 	for _, unit := range p.units {

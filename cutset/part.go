@@ -1,9 +1,11 @@
 package cutset
 
+import "slices"
+
 // A part is one module as a problem of its own: its variables are leaves and
 // the modules below it, which have been solved.
 type part struct {
-	vars   []int32 // vertices
+	names  []name
 	weight []int32 // order of the smallest solution of each variable
 	gates  []partGate
 	units  [][]int32 // gates, inputs first; more than one together are a knot
@@ -19,8 +21,16 @@ type partGate struct {
 	weight []int32
 }
 
+// The inputs of a barred gate by number. In a part its weights hold these, as the
+// inputs that bar nothing are left out.
+const (
+	barOf     = iota // the function whose minimal solutions are asked for
+	barWeak          // a set that satisfies this is barred
+	barStrict        // and one of which a proper part satisfies this
+)
+
 // extract cuts the part of module v out of the graph.
-func (g *graph) extract(v int32, module []bool, least []int32) *part {
+func (g *graph) extract(v int32, module []bool, names map[int32]name, f *forest) *part {
 	p := &part{}
 	number := map[int32]int32{}
 	var vertices []int32
@@ -30,35 +40,43 @@ func (g *graph) extract(v int32, module []bool, least []int32) *part {
 	for len(stack) > 0 {
 		x := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		for _, c := range g.in[x] {
-			if c != v && (!g.isGate(c) || module[c]) {
-				if _, seen := number[c]; !seen {
-					number[c] = narrow(len(p.vars))
-					p.vars = append(p.vars, c)
-					p.weight = append(p.weight, least[c])
+		inputs, _ := g.inputs(x, module)
+		for _, c := range inputs {
+			switch {
+			case c != v && (!g.isGate(c) || module[c]):
+				if _, seen := number[c]; seen {
+					continue
 				}
-				continue
-			}
-			if _, seen := gateOf[c]; !seen {
-				gateOf[c] = narrow(len(vertices))
-				vertices = append(vertices, c)
-				stack = append(stack, c)
+				number[c] = narrow(len(p.names))
+				m, ok := names[c]
+				if !ok {
+					m = g.names[c-2]
+				}
+				p.names = append(p.names, m)
+				p.weight = append(p.weight, f.lightest(m))
+			default:
+				if _, seen := gateOf[c]; !seen {
+					gateOf[c] = narrow(len(vertices))
+					vertices = append(vertices, c)
+					stack = append(stack, c)
+				}
 			}
 		}
 	}
-	n := narrow(len(p.vars))
+	n := narrow(len(p.names))
 	next := make([][]int32, len(vertices))
 	for i, x := range vertices {
-		in := make([]int32, len(g.in[x]))
-		for j, c := range g.in[x] {
+		inputs, weight := g.inputs(x, module)
+		in := make([]int32, 0, len(inputs))
+		for _, c := range inputs {
 			if k, ok := gateOf[c]; ok {
-				in[j] = n + k
+				in = append(in, n+k)
 				next[i] = append(next[i], k)
 			} else {
-				in[j] = number[c]
+				in = append(in, number[c])
 			}
 		}
-		p.gates = append(p.gates, partGate{g.kind[x], g.k[x], in, g.weight[x]})
+		p.gates = append(p.gates, partGate{g.kind[x], g.k[x], in, weight})
 	}
 	p.units = components(len(vertices), func(v int32) []int32 { return next[v] })
 	p.last = make([]int32, len(p.gates))
@@ -74,9 +92,29 @@ func (g *graph) extract(v int32, module []bool, least []int32) *part {
 	return p
 }
 
+// inputs returns the inputs of a gate in a part, and their weights. Of a barred gate
+// each input of an or that bars bars by itself.
+func (g *graph) inputs(v int32, module []bool) (in, weight []int32) {
+	if g.kind[v] != kindBarred {
+		return g.in[v], g.weight[v]
+	}
+	for role, c := range g.in[v] {
+		each := []int32{c}
+		if role != barOf && g.kind[c] == kindOr && !module[c] {
+			each = g.in[c]
+		}
+		for _, c := range each {
+			if c != 0 {
+				in, weight = append(in, c), append(weight, narrow(role))
+			}
+		}
+	}
+	return in, weight
+}
+
 // plain reports whether the part is a single gate over variables.
 func (p *part) plain() bool {
-	if len(p.gates) != 1 {
+	if len(p.gates) != 1 || p.gates[0].kind == kindBarred {
 		return false
 	}
 	for _, w := range p.gates[0].weight {
@@ -85,4 +123,43 @@ func (p *part) plain() bool {
 		}
 	}
 	return true
+}
+
+// knotted reports whether gates of the part feed each other.
+func (p *part) knotted() bool {
+	return slices.ContainsFunc(p.units, func(unit []int32) bool { return len(unit) > 1 })
+}
+
+// graph returns the part as a graph of its own, whose leaves are the variables.
+func (p *part) graph() *graph {
+	n := len(p.names)
+	size := 2 + n + len(p.gates)
+	g := &graph{
+		leaves: n, names: p.names, kind: make([]uint8, size), in: make([][]int32, size),
+		weight: make([][]int32, size), k: make([]int32, size), same: make([]int32, size),
+	}
+	for v := range g.same {
+		g.same[v] = narrow(v)
+	}
+	for i := range n {
+		g.kind[2+i] = kindLeaf
+	}
+	for x := range p.gates {
+		gate, v := &p.gates[x], 2+n+x
+		g.kind[v], g.k[v] = gate.kind, gate.k
+		if gate.kind == kindBarred {
+			var bars [3][]int32
+			for i, c := range gate.in {
+				bars[gate.weight[i]] = append(bars[gate.weight[i]], c+2)
+			}
+			g.in[v] = []int32{bars[barOf][0], g.add(kindOr, bars[barWeak]), g.add(kindOr, bars[barStrict])}
+			continue
+		}
+		g.weight[v] = slices.Clone(gate.weight)
+		for _, c := range gate.in {
+			g.in[v] = append(g.in[v], c+2)
+		}
+	}
+	g.top = narrow(2+n) + p.root
+	return g
 }

@@ -37,7 +37,7 @@ func noVars() smallSet { return smallSet{-1, -1, -1, -1, -1, -1} }
 
 // run returns the part's family, unless it takes more effort than allowed.
 func (l *lister) run() ([]smallSet, bool) {
-	n := len(l.p.vars)
+	n := len(l.p.names)
 	value := make([][]smallSet, n+len(l.p.gates))
 	for v, w := range l.p.weight {
 		if w <= l.bound {
@@ -79,6 +79,12 @@ func (l *lister) gate(g *partGate, value [][]smallSet) []smallSet {
 			if f = l.meet(f, value[c]); len(f) == 0 {
 				return nil
 			}
+		}
+		return f
+	case kindBarred:
+		f := value[g.in[0]]
+		for i, c := range g.in[1:] {
+			f = l.barred(f, value[c], g.weight[i+1] == barStrict)
 		}
 		return f
 	}
@@ -193,10 +199,29 @@ func (l *lister) minimal(sets []smallSet) []smallSet {
 	return out
 }
 
+// barred drops the sets that contain one of others, or are one if not only proper parts count.
+func (l *lister) barred(sets, others []smallSet, strict bool) []smallSet {
+	if l.effort -= len(sets) + len(others); l.effort < 0 || len(others) == 0 {
+		return sets
+	}
+	smallest := listBound
+	l.index, l.room = make(map[smallSet]struct{}, len(others)), len(others)
+	for _, o := range others {
+		l.index[o] = struct{}{}
+		smallest = min(smallest, o.size())
+	}
+	return slices.DeleteFunc(slices.Clone(sets), func(s smallSet) bool {
+		if _, ok := l.index[s]; ok && !strict {
+			return true
+		}
+		return l.covered(s, smallest)
+	})
+}
+
 // covered reports whether a proper subset of s is in the index.
 func (l *lister) covered(s smallSet, smallest int) bool {
 	n := s.size()
-	if n == smallest {
+	if n <= smallest {
 		return false
 	}
 	for m := 1; m < 1<<n-1; m++ {
@@ -219,12 +244,12 @@ func (l *lister) covered(s smallSet, smallest int) bool {
 
 // plant adds a list of sets to the forest: those with the same first variable
 // share a node, and the others hang on its low branch.
-func (f *forest) plant(p *part, origin []int32, sets []smallSet) node {
+func (f *forest) plant(p *part, sets []smallSet) node {
 	slices.SortFunc(sets, func(a, b smallSet) int { return slices.Compare(a[:], b[:]) })
-	return f.plantFrom(p, origin, sets, 0)
+	return f.plantFrom(p, sets, 0)
 }
 
-func (f *forest) plantFrom(p *part, origin []int32, sets []smallSet, at int) node {
+func (f *forest) plantFrom(p *part, sets []smallSet, at int) node {
 	if len(sets) == 0 {
 		return zero
 	}
@@ -237,8 +262,8 @@ func (f *forest) plantFrom(p *part, origin []int32, sets []smallSet, at int) nod
 		for from > 0 && sets[from-1][at] == sets[to-1][at] {
 			from--
 		}
-		hi := f.plantFrom(p, origin, sets[from:to], at+1)
-		r = f.variable(p.vars[sets[to-1][at]], origin, r, hi)
+		hi := f.plantFrom(p, sets[from:to], at+1)
+		r = f.variable(p.names[sets[to-1][at]], r, hi)
 		to = from
 	}
 	return r

@@ -37,6 +37,8 @@ type Options struct {
 	RankOnly bool
 	// Cache, if set, remembers the modules of calls before and takes what has not changed from there.
 	Cache *Cache
+
+	divide int // parts down to so many divisions are divided untried; for tests
 }
 
 // The limits that a zero in [Options] stands for.
@@ -48,7 +50,7 @@ const (
 // Steps that all tries together may take, for each node of the budget: the
 // nodes bound the memory, these the time.
 const (
-	wholeEffort   = 6
+	wholeEffort   = 4
 	boundedEffort = 1
 )
 
@@ -168,8 +170,12 @@ type solver struct {
 	top node
 	all bool // the result covers all orders
 
-	effort int64 // steps that are left
-	slack  int64 // by how many fewer the module at hand would have gone the same way
+	effort      int64 // steps that are left
+	depth       int   // of divisions
+	hint        hint
+	allowed     int64   // effort for a division
+	share, done float64 // of the division: the piece at hand, and what is solved
+	slack       int64   // by how many fewer the module at hand would have gone the same way
 }
 
 // costs returns what ranks a leaf: its cost, or the logarithm of its probability.
@@ -280,16 +286,16 @@ func (s *solver) rank(cost []float64) bool {
 	if s.all {
 		return true
 	}
-	if s.r.UpTo >= len(s.g.origin) {
+	if s.r.UpTo >= len(s.g.names) {
 		return true
 	}
 	_, costs := s.f.best(s.top, s.o.Top, s.r.UpTo, cost)
 	if len(costs) < s.o.Top {
 		return false
 	}
-	sorted := make([]float64, len(s.g.origin))
-	for i, l := range s.g.origin {
-		sorted[i] = cost[l]
+	sorted := make([]float64, len(s.g.names))
+	for i, m := range s.g.names {
+		sorted[i] = cost[m.leaf]
 	}
 	slices.Sort(sorted)
 	least := 0.0
@@ -317,43 +323,49 @@ func (s *solver) show(cost []float64) error {
 // solve finds the families of all modules of a simplified graph, bounded in order by k.
 func (s *solver) solve(g *graph, k int) (*forest, node, bool) {
 	f := newForest()
+	root, ok := s.family(f, g, newDiagram(), k)
+	return f, root, ok
+}
+
+// family adds the minimal solutions of a simplified graph to the forest.
+func (s *solver) family(f *forest, g *graph, d *diagram, k int) (node, bool) {
 	if top := g.find(g.top); !g.isGate(top) {
-		switch top {
-		case 0, 1:
-			return f, top, true
+		if top <= 1 {
+			return top, true
 		}
-		n := f.node(g.origin[top-2], 0, zero, one)
+		m := g.names[top-2]
+		if m.leaf < 0 {
+			return m.sub, true
+		}
+		n := f.variable(m, zero, one)
 		f.bounds = append(f.bounds, span{n, n + 1, n})
-		return f, n, true
+		return n, true
 	}
 	modules := g.split()
 	is := make([]bool, len(g.kind))
 	for _, m := range modules {
 		is[m] = true
 	}
-	least := make([]int32, len(g.kind))
-	for i := range g.leaves {
-		least[g.leaf(i)] = 1
-	}
-	gates := g.gates()
-	s.st.Gates, s.st.Modules, s.st.Leaves = len(gates), len(modules), 0
-	for v, n := range g.parents(gates) {
-		if n > 0 && g.kind[v] == kindLeaf {
-			s.st.Leaves++
+	if s.depth == 0 {
+		gates := g.gates()
+		s.st.Gates, s.st.Modules, s.st.Leaves = len(gates), len(modules), 0
+		for v, n := range g.parents(gates) {
+			if n > 0 && g.kind[v] == kindLeaf {
+				s.st.Leaves++
+			}
 		}
 	}
-	d := newDiagram()
+	names := make(map[int32]name, len(modules))
 	var root node
 	for _, m := range modules {
-		p := g.extract(m, is, least)
+		p := g.extract(m, is, names, f)
 		var ok bool
 		if root, ok = s.part(f, p, d, k); !ok {
-			return nil, zero, false
+			return zero, false
 		}
-		f.roots[m] = root
-		least[m] = f.least[root]
+		names[m] = name{-1, root}
 	}
-	return f, root, true
+	return root, true
 }
 
 // part solves one module and adds its family to the forest.
@@ -366,7 +378,7 @@ func (s *solver) part(f *forest, p *part, d *diagram, k int) (node, bool) {
 	if !ok {
 		root, ok = s.remembered(f, p, d, k)
 	}
-	if ok {
+	if n := len(f.bounds); ok && (n == 0 || f.bounds[n-1].root != root) { // a division adds its own
 		f.bounds = append(f.bounds, span{from, narrow(len(f.leaf)), root})
 	}
 	return root, ok
@@ -375,7 +387,7 @@ func (s *solver) part(f *forest, p *part, d *diagram, k int) (node, bool) {
 // remembered takes a module from the cache, or solves it and keeps it there. What
 // it took is charged anew, so that an answer does not depend on what was asked before.
 func (s *solver) remembered(f *forest, p *part, d *diagram, k int) (node, bool) {
-	if s.o.Cache == nil {
+	if s.o.Cache == nil || s.depth > 0 {
 		return s.module(f, p, d, k)
 	}
 	key := p.content(k, s.o.NodeBudget)
@@ -386,13 +398,13 @@ func (s *solver) remembered(f *forest, p *part, d *diagram, k int) (node, bool) 
 		s.effort -= known.effort
 		s.st.Steps += known.steps
 		s.st.Attempts += known.attempts
-		return f.replay(p, s.g.origin, known), true
+		return f.replay(p, known), true
 	}
-	from, effort, before := narrow(len(f.leaf)), s.effort, s.st
+	from, effort, before := f.mark(), s.effort, s.st
 	s.slack = effort
 	root, ok := s.module(f, p, d, k)
 	if ok {
-		known := f.record(p, s.g.origin, from, root)
+		known := f.record(p, from, root)
 		known.need = effort - min(s.slack, s.effort)
 		known.effort, known.steps, known.attempts = effort-s.effort, s.st.Steps-before.Steps, s.st.Attempts-before.Attempts
 		s.o.Cache.keep(key, known)
@@ -403,15 +415,90 @@ func (s *solver) remembered(f *forest, p *part, d *diagram, k int) (node, bool) 
 // module solves a module that is more than one gate.
 func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
 	if k <= listBound {
-		if root, ok := s.enlist(f, p, k, 1<<18+512*(len(p.vars)+len(p.gates))); ok {
+		if root, ok := s.enlist(f, p, k, 1<<18+512*(len(p.names)+len(p.gates))); ok {
 			return root, true
 		}
 	}
-	a := s.race(p, d, k)
-	if a == nil {
+	c := s.newRace(p, k)
+	if s.depth >= s.o.divide {
+		if a := c.hinted(d); a != nil {
+			return f.copy(p, d, a), true
+		}
+		limit := limitFirst
+		if s.depth > 0 {
+			limit = 4 * limitFirst
+		}
+		if a := c.run(d, limit); a != nil {
+			return f.copy(p, d, a), true
+		}
+	}
+	if s.depth > 0 {
+		return s.divide(f, p, d, k)
+	}
+	if k < unbounded || len(p.divisors()) < 3 {
+		if a := c.run(d, 4*limitFirst); a != nil {
+			return f.copy(p, d, a), true
+		}
+	}
+	if root, ok := s.pieces(f, p, d, k); ok {
+		return root, true
+	}
+	if a := c.run(d, math.MaxInt); a != nil {
+		return f.copy(p, d, a), true
+	}
+	return zero, false
+}
+
+const limitFirst = 1 << 16
+
+// pieces divides a part, with a quota of effort.
+func (s *solver) pieces(f *forest, p *part, d *diagram, k int) (node, bool) {
+	quota := int64(s.o.NodeBudget) * 3 / 4
+	if k < unbounded {
+		quota /= 3
+	}
+	if s.effort <= quota {
 		return zero, false
 	}
-	return f.copy(p, d, a, s.g.origin), true
+	s.slack = min(s.slack, s.effort-quota-1)
+	m, rest := f.mark(), s.effort-quota
+	s.effort, s.allowed = quota, quota
+	s.hint, s.share, s.done = hint{}, 1, 0
+	slack := s.slack
+	root, ok := s.divide(f, p, d, k)
+	s.slack = slack
+	s.effort += rest
+	if !ok {
+		f.back(m)
+	}
+	return root, ok
+}
+
+// A hint is what won the race for the piece before.
+type hint struct {
+	known     bool
+	field, at int
+}
+
+// hinted tries what won the last race for a piece. Pieces of one part are alike.
+func (c *race) hinted(d *diagram) *attempt {
+	h := c.s.hint
+	if c.s.depth == 0 || !h.known || h.at >= len(c.all[h.field]) {
+		return nil
+	}
+	a := c.all[h.field][h.at]
+	field := make([][]*attempt, fields)
+	field[h.field] = []*attempt{a}
+	return c.s.round(c.p, d, field, min(4*limitFirst, c.s.o.NodeBudget), []int{1, 1, 1, 1, 1})
+}
+
+// won notes the winner of a race.
+func (c *race) won(a *attempt) {
+	for f := range c.all {
+		if i := slices.Index(c.all[f], a); i >= 0 {
+			c.s.hint = hint{true, f, i}
+		}
+	}
 }
 
 // enlist solves a part by lists of small sets, if that takes little effort.
@@ -425,15 +512,18 @@ func (s *solver) enlist(f *forest, p *part, k, effort int) (node, bool) {
 	if !ok {
 		return zero, false
 	}
-	return f.plant(p, s.g.origin, sets), true
+	return f.plant(p, sets), true
 }
 
 // variable adds a node for a variable of the part. One that never fails adds nothing.
-func (f *forest) variable(v int32, origin []int32, lo, hi node) node {
-	if int(v) < len(origin)+2 {
-		return f.node(origin[v-2], 0, lo, hi)
+func (f *forest) variable(m name, lo, hi node) node { return f.node(m.leaf, m.sub, lo, hi) }
+
+// lightest returns the order of the smallest solution of a variable.
+func (f *forest) lightest(m name) int32 {
+	if m.leaf >= 0 {
+		return 1
 	}
-	return f.node(-1, f.roots[v], lo, hi)
+	return f.least[m.sub]
 }
 
 // chain solves a single gate over variables that share nothing.
@@ -444,16 +534,16 @@ func (s *solver) chain(f *forest, p *part) (node, bool) {
 	case kindOr:
 		k = 1
 	case kindAnd:
-		k = len(p.vars)
+		k = len(p.names)
 	}
-	vars := slices.Clone(p.vars)
+	vars := slices.Clone(p.names)
 	if g.kind != kindThreshold {
-		slices.SortStableFunc(vars, func(a, b int32) int {
-			return cmp.Compare(boolInt(int(a) >= s.g.leaves+2), boolInt(int(b) >= s.g.leaves+2))
+		slices.SortStableFunc(vars, func(a, b name) int {
+			return cmp.Compare(boolInt(a.leaf < 0), boolInt(b.leaf < 0))
 		})
 	}
 	// A variable whose family is empty within the bound cannot be a node.
-	vars = slices.DeleteFunc(vars, func(v int32) bool { return int(v) >= s.g.leaves+2 && f.roots[v] == zero })
+	vars = slices.DeleteFunc(vars, func(m name) bool { return m.leaf < 0 && m.sub == zero })
 	if len(vars) < k {
 		return zero, true
 	}
@@ -469,24 +559,24 @@ func (s *solver) chain(f *forest, p *part) (node, bool) {
 			if row[j-1] == zero {
 				continue
 			}
-			row[j] = f.variable(v, s.g.origin, row[j], row[j-1])
+			row[j] = f.variable(v, row[j], row[j-1])
 		}
 	}
 	return row[k], true
 }
 
 // copy moves the family that an attempt found from the diagram to the forest.
-func (f *forest) copy(p *part, d *diagram, a *attempt, origin []int32) node {
+func (f *forest) copy(p *part, d *diagram, a *attempt) node {
 	root := a.root
 	d.compact([]*node{&root})
-	at := make([]int32, len(p.vars)) // variable of a level
+	at := make([]int32, len(p.names)) // variable of a level
 	for v, l := range a.level {
 		at[l] = narrow(v)
 	}
 	moved := make([]node, len(d.level))
 	moved[one] = one
 	for n := 2; n < len(d.level); n++ {
-		moved[n] = f.variable(p.vars[at[d.level[n]]], origin, moved[d.lo[n]], moved[d.hi[n]])
+		moved[n] = f.variable(p.names[at[d.level[n]]], moved[d.lo[n]], moved[d.hi[n]])
 	}
 	return moved[root]
 }
@@ -497,6 +587,8 @@ const (
 	fieldFunction = iota
 	fieldFlipped  // functions as well, in orders upside down
 	fieldFamily
+	fieldSweep  // functions from the root down
+	fieldNarrow // the same in orders made for it
 	fields
 )
 
@@ -504,11 +596,25 @@ const (
 // them gets through or all has been spent. Which order is good shows only in the
 // trying, but it shows early: those that got further go first, and the larger the budget the fewer are
 // left. All fields stay in as long as possible, as each is at times out of reach for the others.
-func (s *solver) race(p *part, d *diagram, k int) *attempt {
-	var field [fields][]*attempt
+type race struct {
+	s      *solver
+	p      *part
+	all    [fields][]*attempt
+	field  [fields][]*attempt
+	rounds []round
+	before int
+}
+
+type round struct {
+	limit int
+	each  [fields]int // families take more steps for each node, and depend less on the order
+}
+
+func (s *solver) newRace(p *part, k int) *race {
+	c := &race{s: s, p: p}
 	enter := func(f int, how method, orders []*ordering) {
 		for _, o := range orders {
-			field[f] = append(field[f], &attempt{order: o, how: how, bound: narrow(k)})
+			c.field[f] = append(c.field[f], &attempt{p: p, order: o, how: how, bound: narrow(k)})
 		}
 	}
 	orders := p.orders()
@@ -517,30 +623,52 @@ func (s *solver) race(p *part, d *diagram, k int) *attempt {
 		enter(fieldFlipped, byFunction, flipped(orders))
 	}
 	enter(fieldFamily, byFamily, orders)
-	least := 8 * (len(p.vars) + len(p.gates)) // less would not hold the inputs
-	all := len(orders)
-	rounds := []struct {
-		limit int
-		each  [fields]int // families take more steps for each node, and depend less on the order
-	}{
-		{1 << 11, [fields]int{all, all, all}},
-		{1 << 14, [fields]int{all, all, 6}},
-		{1 << 16, [fields]int{5, 5, 3}},
-		{1 << 18, [fields]int{3, 3, 2}},
-		{1 << 20, [fields]int{2, 1, 1}},
-		{1 << 22, [fields]int{1, 1, 1}},
-		{1 << 30, [fields]int{1, 1, 1}},
+	if k == unbounded && !p.knotted() {
+		enter(fieldSweep, bySweep, append(p.orders(), flipped(p.orders())...))
+		enter(fieldNarrow, bySweep, p.narrow())
 	}
-	before := 0
-	for i, round := range rounds {
-		if i+1 < len(rounds) && rounds[i+1].limit < least {
-			continue
+	for f := range c.field {
+		c.all[f] = slices.Clone(c.field[f])
+	}
+	least := 8 * (len(p.names) + len(p.gates)) // less would not hold the inputs
+	all := len(orders)
+	c.rounds = []round{
+		{1 << 11, [fields]int{all, all, all, 2 * all, 4}},
+		{1 << 14, [fields]int{all, all, 6, 6, 4}},
+		{1 << 16, [fields]int{5, 5, 3, 3, 2}},
+		{1 << 18, [fields]int{3, 3, 2, 2, 2}},
+		{1 << 20, [fields]int{2, 1, 1, 1, 1}},
+		{1 << 22, [fields]int{1, 1, 1, 1, 1}},
+		{1 << 30, [fields]int{1, 1, 1, 1, 1}},
+	}
+	if s.depth > 0 {
+		c.rounds = []round{
+			{1 << 11, [fields]int{4, 2, 3, 2, 2}},
+			{1 << 14, [fields]int{2, 1, 2, 1, 1}},
+			{1 << 16, [fields]int{1, 1, 1, 1, 1}},
+			{1 << 18, [fields]int{0, 0, 1, 0, 1}},
 		}
-		limit := min(max(round.limit, least), s.o.NodeBudget)
-		if a := s.round(p, d, field[:], limit, round.each[:]); a != nil {
+	}
+	for len(c.rounds) > 1 && c.rounds[1].limit < least {
+		c.rounds = c.rounds[1:]
+	}
+	c.rounds[0].limit = max(c.rounds[0].limit, least)
+	return c
+}
+
+// run takes the race on, up to a limit.
+func (c *race) run(d *diagram, most int) *attempt {
+	s, field := c.s, &c.field
+	for len(c.rounds) > 0 && (c.rounds[0].limit <= most) {
+		round := c.rounds[0]
+		c.rounds = c.rounds[1:]
+		limit := min(round.limit, s.o.NodeBudget)
+		if a := s.round(c.p, d, field[:], limit, round.each[:]); a != nil {
+			c.won(a)
 			return a
 		}
 		if limit == s.o.NodeBudget || s.effort <= 0 {
+			c.rounds = nil
 			return nil
 		}
 		for f := range field {
@@ -548,13 +676,14 @@ func (s *solver) race(p *part, d *diagram, k int) *attempt {
 			slices.SortStableFunc(field[f], func(a, b *attempt) int { return cmp.Compare(b.gates, a.gates) })
 		}
 		if limit >= 1<<16 {
-			leave(&field, limit)
+			leave(field, limit)
 		}
-		most := furthest(&field)
-		if hopeless(before, most, len(p.gates), limit) {
+		gates := furthest(field)
+		if hopeless(c.before, gates, len(c.p.gates), limit) {
+			c.rounds = nil
 			return nil
 		}
-		before = most
+		c.before = gates
 	}
 	return nil
 }
@@ -571,6 +700,12 @@ func leave(field *[fields][]*attempt, limit int) {
 	if limit >= 1<<18 && 3*best(fieldFlipped) < 2*best(fieldFunction) {
 		field[fieldFlipped] = nil
 	}
+	// A sweep gets through all at once or not at all: what it did not get to is no larger than what it did.
+	for _, f := range []int{fieldSweep, fieldNarrow} {
+		if limit >= 1<<18 && len(field[f]) > 0 && 4*best(f) < len(field[f][0].p.gates) {
+			field[f] = nil
+		}
+	}
 	functions, families := max(best(fieldFunction), best(fieldFlipped)), best(fieldFamily)
 	if functions == 0 || families == 0 {
 		return
@@ -585,13 +720,19 @@ func leave(field *[fields][]*attempt, limit int) {
 
 // furthest returns how many gates the best try of a round got through.
 func furthest(field *[fields][]*attempt) int {
-	most := 0
-	for f := range field {
-		for _, a := range field[f] {
-			most = max(most, a.gates)
-		}
+	far := 0
+	for _, tries := range field {
+		far = max(far, most(tries))
 	}
-	return most
+	return far
+}
+
+func most(tries []*attempt) int {
+	far := 0
+	for _, a := range tries {
+		far = max(far, a.gates)
+	}
+	return far
 }
 
 // hopeless reports whether the tries got too little further than in the round before for what is
@@ -611,8 +752,13 @@ func nearly(some, all int) bool { return 20*some >= 19*all }
 // round gives the first few of each field a try within the limit.
 func (s *solver) round(p *part, d *diagram, field [][]*attempt, limit int, each []int) *attempt {
 	const effort = 6 // steps for each node of the limit
+	// The fields that got further go first.
+	order := []int{fieldFunction, fieldFlipped, fieldFamily, fieldSweep, fieldNarrow}
+	if limit >= 1<<18 {
+		slices.SortStableFunc(order, func(f, g int) int { return cmp.Compare(most(field[g]), most(field[f])) })
+	}
 	for i := range slices.Max(each) {
-		for f := range field {
+		for _, f := range order {
 			if i >= min(each[f], len(field[f])) {
 				continue
 			}
@@ -639,7 +785,12 @@ func (s *solver) round(p *part, d *diagram, field [][]*attempt, limit int, each 
 			}
 			s.st.Attempts++
 			gates := a.gates
-			a.run(p, d, limit, min(steps, s.effort))
+			room := limit
+			if a.how == bySweep && limit >= 1<<18 && 16*a.gates >= len(p.gates) {
+				// Frontiers are of like width all along: with so much more it gets through.
+				room, steps = min(4*limit, s.o.NodeBudget), 4*steps
+			}
+			a.run(p, d, room, min(steps, s.effort))
 			a.gains = a.gates > gates && limit >= 1<<20
 			a.steps = d.steps
 			s.st.Steps += d.steps

@@ -11,8 +11,7 @@ func ExampleClean() {
 	p, err := paper.Clean("memo.txt", []byte("홍길동 900101-1234568\n"))
 	fmt.Printf("%s %d %v\n%s", p.Type, p.Masked, err, p.Data)
 	_, err = paper.Clean("memo.txt", []byte("<html><script>alert(1)</script>"))
-	var r *paper.Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*paper.Refusal](err); ok {
 		fmt.Println(paper.Key(err)+":", r.Text["ko"])
 	}
 	// Output:

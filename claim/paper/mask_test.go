@@ -63,7 +63,7 @@ func number(r *rand.Rand) string {
 	month := 1 + r.IntN(12)
 	days := []int{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[month-1]
 	g := 1 + r.IntN(8)
-	year := r.IntN(100)
+	var year int
 	if g == 3 || g == 4 || g == 7 || g == 8 {
 		year = r.IntN(26)
 	} else {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gabriel-vasile/mimetype"
@@ -33,12 +34,9 @@ type Paper struct {
 
 // doubt adds one, once.
 func (p *Paper) doubt(what string) {
-	for _, d := range p.Doubts {
-		if d == what {
-			return
-		}
+	if !slices.Contains(p.Doubts, what) {
+		p.Doubts = append(p.Doubts, what)
 	}
-	p.Doubts = append(p.Doubts, what)
 }
 
 // Clean makes a file fit to be kept, or says why it is not: the error is a [Refusal].
@@ -79,7 +77,7 @@ func plain(kind *mimetype.MIME) bool {
 }
 
 func refuseType(kind *mimetype.MIME) error {
-	is := strings.SplitN(kind.String(), ";", 2)[0]
+	is, _, _ := strings.Cut(kind.String(), ";")
 	switch {
 	case strings.HasPrefix(is, "image/hei") || is == "image/avif":
 		return refuse(ErrType, because("it is a HEIC or AVIF picture", "HEIC/AVIF 사진입니다"),

@@ -79,9 +79,12 @@ func names(data []byte, visit func([]byte) bool) {
 		name, k := buf[:0], 0
 		for k < len(data) && len(name) < len(buf) && regular(data[k]) {
 			c := data[k]
-			if c == '#' && k+2 < len(data) && hexDigit(data[k+1]) >= 0 && hexDigit(data[k+2]) >= 0 {
-				c = byte(hexDigit(data[k+1])<<4 | hexDigit(data[k+2]))
-				k += 2
+			if c == '#' && k+2 < len(data) {
+				high, is := hexDigit(data[k+1])
+				if low, too := hexDigit(data[k+2]); is && too {
+					c = high<<4 | low
+					k += 2
+				}
 			}
 			name = append(name, c)
 			k++
@@ -95,16 +98,16 @@ func names(data []byte, visit func([]byte) bool) {
 // regular says whether a byte is part of a name.
 func regular(c byte) bool { return c > ' ' && !bytes.ContainsRune([]byte("()<>[]{}/%"), rune(c)) }
 
-func hexDigit(c byte) int {
+func hexDigit(c byte) (value byte, ok bool) {
 	switch {
 	case c >= '0' && c <= '9':
-		return int(c - '0')
+		return c - '0', true
 	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
+		return c - 'a' + 10, true
 	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
+		return c - 'A' + 10, true
 	}
-	return -1
+	return 0, false
 }
 
 // pdfStreams looks into the streams of a PDF.
@@ -186,11 +189,10 @@ func marksOf(dict []byte) marks {
 
 // stream looks into one: rest begins where it does, size is how long it says that it is.
 func (s *pdfStreams) stream(window, rest []byte, size int) error {
-	own, near := marks{}, marksOf(window)
+	near := marksOf(window)
+	own := near
 	if i := bytes.LastIndex(window, []byte("obj")); i >= 0 {
 		own = marksOf(window[i:])
-	} else {
-		own = near
 	}
 	if own.image && !near.object && !near.first {
 		return nil // numbers are not read off pictures
@@ -237,7 +239,7 @@ func (s *pdfStreams) inflate(rest []byte) ([]byte, error) {
 	}
 	if err != nil {
 		s.unread, s.zlib = true, nil
-		return nil, nil
+		return nil, nil //nolint:nilerr // what is no stream is noted, and shown by no reader
 	}
 	var out bytes.Buffer
 	n, err := io.Copy(&out, io.LimitReader(s.zlib, s.most-s.inflated+1))

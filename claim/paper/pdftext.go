@@ -185,20 +185,20 @@ func literal(b []byte) (s, rest []byte) {
 
 // hexString reads a string of hexadecimal digits.
 func hexString(b []byte) (s, rest []byte) {
-	high, half := 0, false
+	high, half := byte(0), false
 	for i := 1; i < len(b); i++ {
 		if b[i] == '>' {
 			if half {
-				s = append(s, byte(high<<4))
+				s = append(s, high<<4)
 			}
 			return s, b[i+1:]
 		}
-		d := hexDigit(b[i])
-		if d < 0 {
+		d, ok := hexDigit(b[i])
+		if !ok {
 			continue
 		}
 		if half {
-			s = append(s, byte(high<<4|d))
+			s = append(s, high<<4|d)
 		}
 		high, half = d, !half
 	}
@@ -210,8 +210,9 @@ func (t *pdfText) resident() bool {
 	if t.found {
 		return true
 	}
-	for _, m := range append([]codes{{}}, t.maps...) {
-		if _, n := MaskNumbers(m.read(t.shown)); n > 0 {
+	all := append([]codes{{}}, t.maps...)
+	for i := range all {
+		if _, n := MaskNumbers(all[i].read(t.shown)); n > 0 {
 			return true
 		}
 	}
@@ -219,7 +220,7 @@ func (t *pdfText) resident() bool {
 }
 
 // read turns what is shown into text. Without a map, bytes are letters.
-func (m codes) read(shown [][]byte) string {
+func (m *codes) read(shown [][]byte) string {
 	var out []rune
 	for _, s := range shown {
 		if s == nil {
@@ -259,12 +260,12 @@ func readCodes(b []byte) codes {
 			s, b = hexString(b)
 			held = append(held, s)
 			if mode == "beginbfchar" && len(held) == 2 {
-				m.add(held[0], held[1], 0)
+				m.put(codeOf(held[0]), len(held[0]), held[1], 0)
 				held = held[:0]
 			}
 			if mode == "beginbfrange" && list < 0 && len(held) == 3 {
 				for k := range span(held[0], held[1]) {
-					m.add(held[0], held[2], k)
+					m.put(codeOf(held[0])+k, len(held[0]), held[2], k)
 				}
 				held = held[:0]
 			}
@@ -272,10 +273,8 @@ func readCodes(b []byte) codes {
 			list, b = len(held), b[1:]
 		case c == ']':
 			if mode == "beginbfrange" && list == 2 && len(held) >= 2 {
-				for k, s := range held[2:] {
-					if k < span(held[0], held[1]) {
-						m.addAt(held[0], s, k)
-					}
+				for k := range min(span(held[0], held[1]), uint32(min(len(held)-2, mostCodes))) { //nolint:gosec // mostCodes is small
+					m.put(codeOf(held[0])+k, len(held[0]), held[2+k], 0)
 				}
 			}
 			held, list, b = held[:0], -1, b[1:]
@@ -294,12 +293,12 @@ func readCodes(b []byte) codes {
 }
 
 // span is how many codes are between two, both counted.
-func span(first, last []byte) int {
+func span(first, last []byte) uint32 {
 	a, b := codeOf(first), codeOf(last)
 	if b < a || b-a > mostCodes {
 		return 0
 	}
-	return int(b-a) + 1
+	return b - a + 1
 }
 
 func codeOf(s []byte) uint32 {
@@ -310,17 +309,8 @@ func codeOf(s []byte) uint32 {
 	return code
 }
 
-// add maps the k-th code after first to the k-th letter after the first.
-func (m *codes) add(first, letter []byte, k int) {
-	m.put(codeOf(first)+uint32(k), len(first), letter, k)
-}
-
-// addAt maps the k-th code after first to a letter of its own.
-func (m *codes) addAt(first, letter []byte, k int) {
-	m.put(codeOf(first)+uint32(k), len(first), letter, 0)
-}
-
-func (m *codes) put(code uint32, width int, letter []byte, k int) {
+// put maps a code to the k-th letter after one.
+func (m *codes) put(code uint32, width int, letter []byte, k uint32) {
 	if len(letter) < 2 || width < 1 || width > 2 || len(m.of) >= mostCodes {
 		return
 	}
@@ -328,7 +318,7 @@ func (m *codes) put(code uint32, width int, letter []byte, k int) {
 	for i := range units {
 		units[i] = uint16(letter[2*i])<<8 | uint16(letter[2*i+1])
 	}
-	if r := utf16.Decode(units)[0] + rune(k); r >= ' ' && r < 0x10000 {
+	if r := utf16.Decode(units)[0] + rune(k&0xfffff); r >= ' ' && r < 0x10000 {
 		m.width = width
 		m.of[code] = r
 	}

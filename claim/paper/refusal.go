@@ -3,7 +3,7 @@ package paper
 import "errors"
 
 // A Refusal is why a file is not kept, for the person who sent it.
-type Refusal struct {
+type Refusal struct { //nolint:errname // it is what the person who sent the file reads
 	Kind error             // [ErrType], [ErrLarge], [ErrBroken] or [ErrHostile]
 	Text map[string]string // what is wrong and what to send instead, in ko and en
 }

@@ -121,7 +121,7 @@ With --xlsx, the comparison is also written as a workbook with charts.
 
 With --format json: {cases, drafts: [{policy, total, byRule, byKind, byUse,
 byService, spread, budget, overBudget, borders}]}.`,
-		Example: "  bongsu claim what-if --claims reports.csv policy.yaml draft.yaml\n  bongsu claim what-if --claims reports.xlsx --xlsx comparison.xlsx policy.yaml draft.yaml",
+		Example: "  bongsu claim what-if --claims reports.csv policy.yaml draft.yaml\n  bongsu claim what-if --claims reports.xlsx --xlsx out.xlsx policy.yaml",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("bongsu claim what-if --help", "no draft: expected one or more policy files")

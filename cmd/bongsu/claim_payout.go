@@ -356,7 +356,7 @@ func payoutAgain(a *app) *cobra.Command {
 		Use:     "again CLAIM",
 		Short:   "Pay again what came back",
 		Long:    "Approve the report CLAIM again, whose payment came back, once somebody saw to its\naccount: it goes into the next batch.",
-		Example: `  bongsu claim payout again 7F3K-Q2MX-9B4T --why "the holder's name was corrected" --yes`,
+		Example: `  bongsu claim payout again 7F3K-Q2MX-9B4T --why "name corrected" --yes`,
 		Args:    exactly("CLAIM"),
 	}
 	why := whyFlag(cmd)

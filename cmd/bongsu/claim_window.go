@@ -63,7 +63,8 @@ func claimWindowVerb(a *app, verb string) *cobra.Command {
 		Use:     verb + " INCIDENT",
 		Short:   map[string]string{"open": "Open a window", "extend": "Move the end of a window", "close": "End a window now"}[verb],
 		Long:    long,
-		Example: "  bongsu claim window " + verb + ` 20221015-pangyo` + map[string]string{"open": " --yes", "extend": ` --until 2022-11-06T23:59:00+09:00 --why "asked for by shops" --yes`, "close": ` --why "nothing came for a week" --yes`}[verb],
+		Example: "  bongsu claim window " + verb + ` 20221015-pangyo` + map[string]string{"open": " --yes", "extend": ` \
+      --until 2022-11-06T23:59:00+09:00 --why "asked for by shops" --yes`, "close": ` --why "all is quiet" --yes`}[verb],
 		Args:    exactly("INCIDENT"),
 	}
 	var q deskapi.WindowRequest

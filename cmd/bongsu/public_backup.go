@@ -51,21 +51,23 @@ func (p *publicParts) check() error {
 func publicBackupCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup",
-		Short: "Write what the public side keeps to files, the keys of claims apart",
+		Short: "Write what the public side keeps, the keys of claims apart",
 		Long: `Write what the store of the public nodes keeps to files, while they serve, in parts
 that are kept apart:
 
   --rest      everything but the keys of claims. Nothing personal in it can be
               opened. Keep it as long as you like.
-  --keys      the keys alone, wrapped with the master key, which is in no backup.
-              A restore refuses them after --keep; remove the file by then.
+  --keys      the keys alone, wrapped with the master key (which is in no
+              backup). A restore refuses them after --keep; remove them by
+              then.
   --erasures  which claims were erased. Write it often, and to another place: a
               restore erases them again before anything is served.
 
 Each file appears only when it is whole. Take all three at once: they are written
 in this order, so that none of them lacks what another needs.`,
-		Example: `  bongsu public backup --config sites/public/anyang/public.yaml --rest claims.backup --keys keys.backup --erasures erased.list
-  bongsu public backup --config sites/public/anyang/public.yaml --erasures erased-2022-10-20.list`,
+		Example: `  bongsu public backup --config public.yaml --rest rest --keys keys \
+      --erasures erased
+  bongsu public backup --config public.yaml --erasures erased-2022-10-20`,
 		Args: exactly(),
 	}
 	p := publicPartsFlags(cmd, "write")
@@ -192,7 +194,7 @@ func (a *app) sqlErasures(ctx context.Context, p *publicParts) error {
 func publicRestoreCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore",
-		Short: "Fill an empty public side from backups, and erase again what was erased since",
+		Short: "Fill an empty public side, and erase again what was erased",
 		Long: `Fill the empty store of public nodes from the files of bongsu public backup. The
 nodes run with bongsu public --store-only meanwhile, so that nothing is served
 before every erasure was replayed. All files are checked first; keys that have
@@ -203,8 +205,9 @@ their key, what is personal in them and their papers. Without keys
 (--without-keys) the claims come back and nothing personal in them opens.
 
 With --postgres the database was loaded by psql already, and the erasures are replayed.`,
-		Example: `  bongsu public restore --config sites/public/anyang/public.yaml --rest claims.backup --keys keys.backup --erasures erased.list --yes
-  bongsu public restore --postgres "host=/run/postgresql dbname=claims" --erasures erased.list --yes`,
+		Example: `  bongsu public restore --config public.yaml --rest rest --keys keys \
+      --erasures erased --yes
+  bongsu public restore --postgres "dbname=claims" --erasures erased --yes`,
 		Args: exactly(),
 	}
 	p := publicPartsFlags(cmd, "read")

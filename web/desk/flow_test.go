@@ -440,7 +440,7 @@ func TestWork(t *testing.T) {
 		if err != nil || len(z.File) < 8 {
 			t.Fatalf("%d, %v", w.Code, err)
 		}
-		var strs string
+		var strs strings.Builder
 		for _, f := range z.File {
 			r, err := f.Open()
 			if err != nil {
@@ -450,11 +450,11 @@ func TestWork(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strs += string(text); strings.Contains(string(text), "<f>") {
+			if strs.WriteString(string(text)); strings.Contains(string(text), "<f>") {
 				t.Errorf("%s holds a formula", f.Name)
 			}
 		}
-		if !strings.Contains(strs, "kakao-2022@2") || !strings.Contains(strs, "규칙별") {
+		if !strings.Contains(strs.String(), "kakao-2022@2") || !strings.Contains(strs.String(), "규칙별") {
 			t.Error("the workbook lacks a draft or a sheet")
 		}
 		if w := b.as("choi").get(to); w.Code != http.StatusForbidden {
