@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -141,7 +142,7 @@ func (o *Office) AddPaper(ctx context.Context, id, secret, kind, name string, da
 	case len(c.Files) >= mostFiles:
 		return File{}, fmt.Errorf("%w: %d papers were sent already", paper.ErrLarge, len(c.Files))
 	}
-	p, err := paper.Clean(name, data)
+	p, err := o.cleaned(ctx, name, data)
 	if err != nil {
 		return File{}, err
 	}
@@ -155,6 +156,40 @@ func (o *Office) AddPaper(ctx context.Context, id, secret, kind, name string, da
 		}
 	}
 	return o.Ledger.AddFile(ctx, c.ID, kind, p.Type, p.Data, by)
+}
+
+// cleanedAtOnce is how many papers are cleaned at a time: a picture of ten megabytes may need half a
+// gigabyte and some seconds, and whoever reads the status page needs this machine too.
+const cleanedAtOnce = 2
+
+// A queue lets so many do something at a time; the others wait. Its zero value lets in [cleanedAtOnce].
+type queue struct {
+	once sync.Once
+	room chan struct{}
+}
+
+func (q *queue) enter(ctx context.Context) error {
+	q.once.Do(func() { q.room = make(chan struct{}, cleanedAtOnce) })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	select {
+	case q.room <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (q *queue) leave() { <-q.room }
+
+// cleaned is [paper.Clean], when it is this paper's turn.
+func (o *Office) cleaned(ctx context.Context, name string, data []byte) (paper.Paper, error) {
+	if err := o.cleaning.enter(ctx); err != nil {
+		return paper.Paper{}, err
+	}
+	defer o.cleaning.leave()
+	return paper.Clean(name, data)
 }
 
 // doubtful flags a paper; each doubt is a flag, with the words of the paper package as its note.

@@ -156,6 +156,11 @@ func TestAddPaper(t *testing.T) {
 			t.Errorf("the desk is told of no doubt: %+v", c.Flags)
 		}
 	}
+	gone, leave := context.WithCancel(ctx)
+	leave()
+	if _, err := o.AddPaper(gone, r.ID, r.Secret, "other", "x.png", picture(t), ""); err == nil {
+		t.Error("a paper was cleaned for somebody who had left")
+	}
 	put(t, o, r.ID, func(c *claim.Claim) { c.Files[0].Size = paper.MostOfClaim - 10 })
 	if err := add("other", picture(t)); !errors.Is(err, paper.ErrLarge) {
 		t.Errorf("too much in all: %v", err)

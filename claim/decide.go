@@ -54,7 +54,7 @@ func (d *Decider) Case(c *Claim) policy.Case {
 
 // wantsSecond says whether a decision of the policy is one that a second person has to see.
 func (d *Decider) wantsSecond(got *policy.Decision) bool {
-	return got.Outcome == policy.Pay && len(got.Evidence) == 0 && d.Policy.FourEyes > 0 && got.Amount > d.Policy.FourEyes
+	return got.Outcome == policy.Pay && len(got.Evidence) == 0 && d.Policy.FourEyes > 0 && max(got.Amount, got.Cost) > d.Policy.FourEyes
 }
 
 // budgetSpent is what decisions say that were left to persons for want of money.
@@ -74,7 +74,7 @@ func (d *Decider) settled(c Claim, over bool) (Claim, Event) {
 		c.State, c.NextAt = Asked, d.Now.Add(PapersTime)
 	case d.wantsSecond(&got):
 		c.State, c.NextAt = Review, d.Now.Add(ReviewTime)
-		toPerson(&got, fmt.Sprintf("%d is more than %d, which a second person has to see", got.Amount, d.Policy.FourEyes))
+		toPerson(&got, fmt.Sprintf("%d is more than %d, which a second person has to see", max(got.Amount, got.Cost), d.Policy.FourEyes))
 	case over:
 		c.State, c.NextAt = Review, d.Now.Add(ReviewTime)
 		toPerson(&got, budgetSpent)

@@ -43,6 +43,7 @@ const (
 	didPropose = "proposed: "
 	didConfirm = "confirmed: "
 	didReject  = "sent back"
+	didFigure  = "figures"
 )
 
 // open says whether a person may decide the claim now: not what the bank has, nor what ended otherwise.
@@ -230,6 +231,22 @@ func (a *storedAllowance) add(now time.Time, amount int64) {
 	a.Given = append(a.Given, givenAlone{hour, amount})
 }
 
+// take takes an amount off, the newest first: what was allowed in one hour and is taken back in the next
+// does not count against what is given after the first is forgotten.
+func (a *storedAllowance) take(amount int64) {
+	for i := len(a.Given) - 1; i >= 0 && amount > 0; i-- {
+		less := min(amount, a.Given[i].Amount)
+		a.Given[i].Amount -= less
+		amount -= less
+	}
+}
+
+// unwritten says whether a change is known not to have been made: one of which that is not known may
+// have given what it was to give.
+func unwritten(err error) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrErased) || errors.Is(err, ErrInput)
+}
+
 // giveBack takes back what was allowed and not given. When that fails, less is allowed than could be: nothing worse.
 func (o *Office) giveBack(ctx context.Context, incident, by string, worth int64, p *policy.Policy) {
 	if p == nil || p.FourEyes <= 0 || worth == 0 {
@@ -238,11 +255,24 @@ func (o *Office) giveBack(ctx context.Context, incident, by string, worth int64,
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer stop()
 	if _, err := update(ctx, o.Store, allowanceKey(incident, by), func(a *storedAllowance, _ bool) (kv.Txn, error) {
-		a.add(o.now(), -worth)
+		a.take(worth)
 		return kv.Txn{}, nil
 	}); err != nil {
 		o.log().WarnContext(ctx, "what a person may give alone is less than it could be for a day", "incident", incident, "person", by, "amount", worth, "error", err)
 	}
+}
+
+// unpriced says whether a verdict gives more time than the policy does. What an extension is worth is what the person who gives it says
+// that it costs, which is no limit, so a second one looks.
+func (o *Office) unpriced(c *Claim, v *Verdict, p *policy.Policy) bool {
+	if p == nil || p.FourEyes <= 0 || v.Outcome != policy.Pay || v.Form != policy.Extension {
+		return false
+	}
+	d := Decider{Accounts: o.Accounts}
+	d.Outages, _ = o.outages(c.Incident)
+	x := d.Case(c)
+	got := p.Assess(&x)
+	return got.Outcome == policy.Refuse || got.Form != policy.Extension || v.Hours > got.Hours
 }
 
 // Decide decides one claim that was read at this version. Above the limit of the policy, for the claim or for all that
@@ -263,13 +293,15 @@ func (o *Office) Decide(ctx context.Context, id string, version int64, v Verdict
 	if err := o.complete(ctx, &c, &v, p); err != nil {
 		return Claim{}, err
 	}
-	alone, err := o.alone(ctx, c.Incident, by, v.worth(), p)
-	if err != nil {
-		return Claim{}, err
+	alone := !o.unpriced(&c, &v, p)
+	if alone {
+		if alone, err = o.alone(ctx, c.Incident, by, v.worth(), p); err != nil {
+			return Claim{}, err
+		}
 	}
 	err = o.ruled(ctx, c, v, p, by, alone)
 	if err != nil {
-		if alone {
+		if alone && unwritten(err) {
 			o.giveBack(ctx, c.Incident, by, v.worth(), p)
 		}
 		return Claim{}, err
@@ -456,9 +488,9 @@ func (o *Office) Bulk(ctx context.Context, ids []string, v Verdict, by string) [
 		var unused int64
 		for _, x := range todo[incident] {
 			if errs[x.at] = err; err == nil {
-				errs[x.at] = o.ruled(ctx, x.c, x.v, p, by, alone)
+				errs[x.at] = o.ruled(ctx, x.c, x.v, p, by, alone && !o.unpriced(&x.c, &x.v, p))
 			}
-			if errs[x.at] != nil {
+			if unwritten(errs[x.at]) {
 				unused += x.v.worth()
 			}
 		}
@@ -490,8 +522,27 @@ func (o *Office) ByPolicy(ctx context.Context, id string, version int64, by stri
 	got := d.Policy.Assess(&x)
 	now, ev := d.settled(c, false)
 	now.Proposal = nil
+	second, worth := d.wantsSecond(&got), int64(0)
+	if now.State == Approved {
+		// Who says what papers prove says what is paid: that is given by this person.
+		own, err := o.figured(ctx, c.ID, by)
+		if err != nil {
+			return Claim{}, err
+		}
+		if own {
+			worth = max(got.Amount, got.Cost)
+			ok, err := o.alone(ctx, c.Incident, by, worth, d.Policy)
+			if err != nil {
+				return Claim{}, err
+			}
+			second = !ok
+		}
+	}
 	switch {
-	case d.wantsSecond(&got):
+	case second:
+		if now.State == Approved {
+			toPerson(now.Decision, "what one person may give alone within a day is given")
+		}
 		now.propose(Verdict{
 			Outcome: policy.Pay, Form: got.Form, Amount: got.Amount, Cost: got.Cost, Hours: got.Hours, Ground: got.Ground, Reason: got.Reason,
 			Why: "by " + got.Policy + " " + got.Rule,
@@ -503,9 +554,18 @@ func (o *Office) ByPolicy(ctx context.Context, id string, version int64, by stri
 	}
 	ev.Who = by
 	if err := o.Ledger.Change(ctx, []Claim{now}, []Event{ev}); err != nil {
+		if !second && unwritten(err) {
+			o.giveBack(ctx, c.Incident, by, worth, d.Policy)
+		}
 		return Claim{}, err
 	}
 	return o.Ledger.Claim(ctx, c.ID)
+}
+
+// figured says whether a person wrote down what the papers of a claim prove.
+func (o *Office) figured(ctx context.Context, id, by string) (bool, error) {
+	history, err := o.Ledger.History(ctx, id)
+	return slices.ContainsFunc(history, func(e Event) bool { return e.What == didFigure && same(e.Who, by) }), err
 }
 
 // decider decides by what is in force and recorded now.
@@ -563,7 +623,7 @@ func (o *Office) Figures(ctx context.Context, id string, version int64, n Figure
 		return Claim{}, c.not("change the figures of")
 	}
 	r := &c.Report
-	ev := Event{Who: by, What: "figures", Why: fmt.Sprintf("%s; proven %d, best week %d, week of the outage %d; before %d, %d, %d", why, n.Proven, n.Best, n.Week, r.Proven, r.Best, r.Week)}
+	ev := Event{Who: by, What: didFigure, Why: fmt.Sprintf("%s; proven %d, best week %d, week of the outage %d; before %d, %d, %d", why, n.Proven, n.Best, n.Week, r.Proven, r.Best, r.Week)}
 	r.Proven, r.Best, r.Week = n.Proven, n.Best, n.Week
 	if err := o.Ledger.Change(ctx, []Claim{c}, []Event{ev}); err != nil {
 		return Claim{}, err

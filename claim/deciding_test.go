@@ -232,6 +232,85 @@ func TestSplittingDoesNotHelp(t *testing.T) {
 	})
 }
 
+// What a person makes the policy give by writing down what papers prove is given by that person.
+func TestFiguresAreGivenAlone(t *testing.T) {
+	ctx := t.Context()
+	o := opened(t)
+	adopt(t, o, rules(1, "fourEyes: 100000"))
+	want := []claim.State{claim.Approved, claim.Review, claim.Approved}
+	for n, by := range []string{"kim", "kim", "lee"} {
+		id := filed(t, o, shop(n, 1)).ID
+		must(t)(o.Figures(ctx, id, 0, claim.Figures{Proven: 90_000}, "kim", "receipts"))
+		c := must(t)(o.ByPolicy(ctx, id, 0, by))
+		if c.State != want[n] || (c.Proposal != nil) != (c.State == claim.Review) {
+			t.Errorf("%d, by %s: %s, proposed %+v", n, by, c.State, c.Proposal)
+		}
+		if n != 1 {
+			continue
+		}
+		if c.Decision.Outcome != policy.Human {
+			t.Errorf("promised before a second person looked: %+v", c.Decision)
+		}
+		if c = must(t)(o.Confirm(ctx, id, c.Version, "lee")); c.State != claim.Approved || c.Decision.Amount != 90_000 {
+			t.Errorf("confirmed: %+v", c.Decision)
+		}
+	}
+}
+
+// A person who gives more time than the policy does says alone what it costs, so a second one looks.
+func TestTimeIsNotGivenAlone(t *testing.T) {
+	ctx := t.Context()
+	o := opened(t)
+	adopt(t, o, rules(1, "fourEyes: 100000"))
+	v := pays(0)
+	v.Form, v.Hours = policy.Extension, 24*365
+	one, two := filed(t, o, shop(1, 1)).ID, filed(t, o, shop(2, 1)).ID
+	if c := must(t)(o.Decide(ctx, one, 0, v, "kim")); c.State != claim.Review || c.Proposal == nil {
+		t.Errorf("a year, by one person: %s", c.State)
+	}
+	if err := errors.Join(o.Bulk(ctx, []string{two}, v, "kim")...); err != nil {
+		t.Fatal(err)
+	}
+	if c := get(t, o, two); c.Proposal == nil {
+		t.Errorf("a year, by one person, one of many: %s", c.State)
+	}
+	if c := must(t)(o.Confirm(ctx, one, 0, "lee")); c.State != claim.Approved || c.Decision.Hours != 24*365 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// What is taken back in another hour than it was given in leaves no more for the next day.
+func TestAllowanceOverHours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		o := opened(t)
+		adopt(t, o, rules(1, "fourEyes: 100000"))
+		l := &clashing{Ledger: o.Ledger, clash: true}
+		wait := func(d time.Duration) { <-time.NewTimer(d).C }
+		wait(time.Until(time.Now().Truncate(time.Hour).Add(2*time.Hour - time.Minute)))
+		var ids []string
+		for n := range 4 {
+			ids = append(ids, filed(t, o, shop(n, 1)).ID)
+		}
+		o.Ledger = l
+		l.wait = 2 * time.Minute // the clock strikes between what is allowed and what is given
+		if _, err := o.Decide(ctx, ids[0], 0, pays(90_000), "kim"); !errors.Is(err, claim.ErrConflict) {
+			t.Fatal(err)
+		}
+		l.clash, l.wait = false, 0
+		wait(24*time.Hour + 2*time.Minute)
+		n := 0
+		for _, id := range ids[1:] {
+			if c := must(t)(o.Decide(ctx, id, 0, pays(90_000), "kim")); c.State == claim.Approved {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d times 90000 were given alone, the limit is 100000", n)
+		}
+	})
+}
+
 // What was not given in the end does not count.
 func TestAllowanceIsGivenBack(t *testing.T) {
 	ctx := t.Context()
@@ -256,10 +335,12 @@ func TestAllowanceIsGivenBack(t *testing.T) {
 type clashing struct {
 	claim.Ledger
 	clash bool
+	wait  time.Duration
 }
 
 func (c *clashing) Change(ctx context.Context, claims []claim.Claim, events []claim.Event) error {
 	if c.clash {
+		<-time.NewTimer(c.wait).C
 		return claim.ErrConflict
 	}
 	return c.Ledger.Change(ctx, claims, events)

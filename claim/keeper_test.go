@@ -191,3 +191,38 @@ func TestFull(t *testing.T) {
 		t.Errorf("%d kept, %d acknowledged, %v", n, kept, err)
 	}
 }
+
+// A node that starts knows no claims before it has read them: it says so, instead of counting none, finding no budget
+// spent, and telling everybody that there are fewer than ten for the rest of the day.
+func TestListsWaitForTheirClaims(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	s := kv.NewMemory()
+	if _, errs := claim.NewKeeper(s, master(t)).File(ctx, []claim.Report{claimtest.Report(1)}); errors.Join(errs...) != nil {
+		t.Fatal(errs)
+	}
+	k := claim.NewKeeper(s, master(t))
+	k.Following()
+	each := func() (n int, err error) {
+		err = k.Each(ctx, "", func(claim.Claim) error { n++; return nil })
+		return n, err
+	}
+	_, listed := k.List(ctx, claim.Query{})
+	_, marked := k.Marks(ctx, "i")
+	_, all := each()
+	for _, err := range []error{listed, marked, all} {
+		if !errors.Is(err, claim.ErrUnavailable) {
+			t.Errorf("before anything is read: %v", err)
+		}
+	}
+	ready, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		_ = k.Follow(ctx, func() { close(ready) }) // it ends with ctx
+	}()
+	<-ready
+	if n, err := each(); n != 1 || err != nil {
+		t.Errorf("%d claims are listed: %v", n, err)
+	}
+	stop()
+	<-gone
+}

@@ -45,6 +45,7 @@ type Office struct {
 
 	windows  remembered[Window]
 	policies remembered[*policy.Policy]
+	cleaning queue // of papers
 }
 
 // now is the time to write down.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bongsu/internal/kv"
@@ -102,6 +103,7 @@ type Keeper struct {
 	vault  Vault
 	guard  *guard // nil: none
 	claims *shelf
+	behind atomic.Bool // the list is being read for the first time
 }
 
 var _ Ledger = (*Keeper)(nil)
@@ -116,11 +118,24 @@ func NewKeeper(s kv.Store, m *Master) *Keeper {
 // is called before anything else is.
 func (k *Keeper) PapersIn(v Vault) { k.vault = v }
 
+// Following says that [Keeper.Follow] is about to run: until it has read everything, whoever goes over all claims
+// is told that they are not there yet, instead of some of them. It is called before anything else is.
+func (k *Keeper) Following() { k.behind.Store(true) }
+
+// listed says whether the list of claims is whole.
+func (k *Keeper) listed() error {
+	if k.behind.Load() {
+		return fmt.Errorf("%w: the list of claims is being read, try again in some seconds", ErrUnavailable)
+	}
+	return nil
+}
+
 // Follow keeps the list of claims up to date until ctx ends. ready is called once, when
 // all that was there is in the list.
 func (k *Keeper) Follow(ctx context.Context, ready func()) error {
 	for first := true; ; first = false {
 		if err := k.follow(ctx, func() {
+			k.behind.Store(false)
 			if first && ready != nil {
 				ready()
 			}
@@ -479,17 +494,23 @@ func (k *Keeper) List(_ context.Context, q Query) (Page, error) {
 	if q.MarkedAs != "" {
 		mark = k.m.Mark(q.MarkedAs)
 	}
+	if err := k.listed(); err != nil {
+		return Page{}, err
+	}
 	return k.claims.list(q, mark)
 }
 
 // Each implements [Ledger].
 func (k *Keeper) Each(_ context.Context, incident string, visit func(Claim) error) error {
+	if err := k.listed(); err != nil {
+		return err
+	}
 	return k.claims.each(incident, visit)
 }
 
 // Marks implements [Ledger].
 func (k *Keeper) Marks(_ context.Context, incident string) (map[string][]string, error) {
-	return k.claims.marks(incident), nil
+	return k.claims.marks(incident), k.listed()
 }
 
 // History implements [Ledger].

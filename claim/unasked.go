@@ -98,7 +98,7 @@ func (g *giving) give(ctx context.Context, a policy.Account) error {
 		g.tally.count(&Claim{State: Decided})
 		return nil
 	case got.Outcome == policy.Pay && g.d.wantsSecond(&got):
-		toPerson(&got, fmt.Sprintf("%d is more than %d, which a second person has to see", got.Amount, g.d.Policy.FourEyes))
+		toPerson(&got, fmt.Sprintf("%d is more than %d, which a second person has to see", max(got.Amount, got.Cost), g.d.Policy.FourEyes))
 	case got.Outcome == policy.Pay && g.d.Policy.Budget > 0 && got.Cost > g.d.Policy.Budget-g.spent:
 		return fmt.Errorf("%w: %d of %d are given, and this would be %d more; with another version of the policy, run the same list again", ErrBudget, g.spent, g.d.Policy.Budget, got.Cost)
 	}

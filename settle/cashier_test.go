@@ -415,6 +415,9 @@ func TestForms(t *testing.T) {
 		if _, err := o.File(ctx, id, "xls", "kim", io.Discard); !errors.Is(err, ErrFormat) {
 			t.Errorf("%s as xls: %v", form, err)
 		}
+		if b, err := o.Drop(ctx, id, "Kim", "it was never sent"); !errors.Is(err, ErrTaken) || b.FiledBy != "kim" {
+			t.Errorf("%s: dropped by who took its file: %v", form, err)
+		}
 		if _, err := o.Sent(ctx, id, "kim"); err != nil {
 			t.Fatal(err)
 		}

@@ -91,6 +91,9 @@ func (c *Cashier) File(ctx context.Context, batch, format, who string, w io.Writ
 	if err != nil {
 		return "", err
 	}
+	if err := c.payout().taken(ctx, b.ID, who, c.now()); err != nil {
+		return "", err
+	}
 	if _, err := w.Write(out.Bytes()); err != nil {
 		return "", fmt.Errorf("write %s: %w", name, err)
 	}

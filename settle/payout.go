@@ -20,6 +20,8 @@ var (
 	ErrInBatch  = errors.New("the claim is in another batch")
 	ErrState    = errors.New("the batch is not in a state for this")
 	ErrFourEyes = errors.New("who drafted the batch cannot approve it")
+	ErrName     = errors.New("a batch cannot have this name")
+	ErrTaken    = errors.New("who took the file of a batch cannot say alone that it was never sent")
 )
 
 // A BatchState is how far a batch of payments is.
@@ -60,6 +62,8 @@ type Batch struct {
 	DraftedAt  time.Time   `json:"draftedAt"`
 	ApprovedBy string      `json:"approvedBy,omitempty"`
 	ApprovedAt time.Time   `json:"approvedAt,omitzero"`
+	FiledAt    time.Time   `json:"filedAt,omitzero"` // its file was taken, for the first time
+	FiledBy    string      `json:"filedBy,omitempty"`
 	SentAt     time.Time   `json:"sentAt,omitzero"`
 	SentBy     string      `json:"sentBy,omitempty"`
 	DroppedBy  string      `json:"droppedBy,omitempty"`
@@ -140,8 +144,9 @@ func (p *Payout) Draft(ctx context.Context, b Batch, items []Item) (Batch, error
 
 // of makes b the batch of these payments, which are put in order and given their IDs.
 func (b *Batch) of(items []Item) error {
-	if b.ID == "" || strings.ContainsAny(b.ID, "/ \x00") || b.DraftedBy == "" || b.Bank == "" {
-		return errors.New("a batch needs an ID without / and spaces, a bank and who drafts it")
+	if b.ID == "" || strings.ContainsAny(b.ID, "/ \n\x00") || b.DraftedBy == "" || b.Bank == "" || strings.ContainsAny(b.Bank, " \n\x00") {
+		// The book has accounts of these names; it would find out when the bank has paid.
+		return fmt.Errorf("%w: batch %q from %q: expected an ID without / and spaces, a bank without spaces, and who drafts it", ErrName, b.ID, b.Bank)
 	}
 	slices.SortFunc(items, func(x, y Item) int { return cmp.Compare(x.Claim, y.Claim) })
 	b.State, b.Count, b.Total = Drafting, len(items), 0
@@ -334,7 +339,7 @@ func (p *Payout) Approve(ctx context.Context, id, by string, now time.Time) (Bat
 	case b.State == Pending && b.ApprovedBy == by: // goes on
 	case b.State != Drafted:
 		return b, fmt.Errorf("%w: %s is %s", ErrState, id, b.State)
-	case by == b.DraftedBy || by == "":
+	case strings.EqualFold(strings.TrimSpace(by), strings.TrimSpace(b.DraftedBy)) || by == "":
 		return b, fmt.Errorf("%w: %s", ErrFourEyes, by)
 	default:
 		b.State, b.ApprovedBy, b.ApprovedAt = Pending, by, now.UTC()
@@ -411,7 +416,25 @@ func (p *Payout) dispatch(ctx context.Context, id, by string, now time.Time) (Ba
 	return b, nil
 }
 
-// Drop gives up a batch that was never sent: what it reserved is owed again.
+// taken writes down who took the file of a batch, before they have it: from then on it may be at the bank.
+func (p *Payout) taken(ctx context.Context, id, by string, now time.Time) error {
+	for {
+		b, e, err := p.need(ctx, id)
+		if err == nil && !b.goesOut() {
+			err = fmt.Errorf("%w: %s is %s, its file is not to be written", ErrState, id, b.State)
+		}
+		if err != nil || b.State != Pending || b.FiledBy != "" {
+			return err
+		}
+		b.FiledBy, b.FiledAt = by, now.UTC()
+		if err := p.write(ctx, b, e); !errors.Is(err, kv.ErrConflict) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// Drop gives up a batch that was never sent: what it reserved is owed again. Once its file was taken
+// another person than who took it says so ([ErrTaken]).
 func (p *Payout) Drop(ctx context.Context, id, by, why string, now time.Time) (Batch, error) {
 	b, e, err := p.need(ctx, id)
 	if err != nil {
@@ -419,6 +442,9 @@ func (p *Payout) Drop(ctx context.Context, id, by, why string, now time.Time) (B
 	}
 	switch b.State {
 	case Drafting, Drafted, Pending:
+		if b.FiledBy != "" && strings.EqualFold(strings.TrimSpace(by), strings.TrimSpace(b.FiledBy)) {
+			return b, fmt.Errorf("%w: %s took that of %s", ErrTaken, b.FiledBy, id)
+		}
 		b.State, b.DroppedBy, b.DroppedAt, b.DroppedWhy = Dropped, by, now.UTC(), why
 		if err := p.write(ctx, b, e); err != nil {
 			return b, err

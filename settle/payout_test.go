@@ -123,11 +123,19 @@ func TestPayoutRules(t *testing.T) {
 	if _, err := p.Draft(ctx, draft("z"), []Item{{Claim: "c0", Amount: 1_001}}); !errors.Is(err, ErrOverdrawn) {
 		t.Errorf("more than is owed: %v", err)
 	}
+	// What the book cannot hold is refused before money leaves, not when the bank answers.
+	for _, b := range []Batch{draft("a b"), draft("a\nb"), draft("a/b"), func() Batch { b := draft("x"); b.Bank = "국민 은행"; return b }()} {
+		if _, err := p.Draft(ctx, b, items); !errors.Is(err, ErrName) {
+			t.Errorf("batch %q from %q: %v", b.ID, b.Bank, err)
+		}
+	}
 	if _, err := p.Draft(ctx, draft("b"), items); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Approve(ctx, "b", "kim", day(2)); !errors.Is(err, ErrFourEyes) {
-		t.Errorf("approved by who drafted it: %v", err)
+	for _, by := range []string{"kim", "KIM "} {
+		if _, err := p.Approve(ctx, "b", by, day(2)); !errors.Is(err, ErrFourEyes) {
+			t.Errorf("approved by who drafted it, as %q: %v", by, err)
+		}
 	}
 	if _, err := p.Dispatch(ctx, "b", day(2)); !errors.Is(err, ErrState) {
 		t.Errorf("sent before it was approved: %v", err)

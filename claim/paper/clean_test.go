@@ -408,9 +408,24 @@ func TestBombs(t *testing.T) {
 	if _, err := cleanOffice(zipped(t, book...), most); !errors.Is(err, ErrHostile) || !strings.Contains(err.Error(), "unpacks to more than 1 MB") {
 		t.Errorf("a workbook: %v", err)
 	}
+	var drawn []string // each small enough by itself
+	for n := range 41 {
+		drawn = append(drawn, fmt.Sprintf("xl/media/%d.png", n), string(claims(asPNG(t, quarters(8, 8)), 3_000, 2_000)))
+	}
+	if _, err := cleanOffice(zipped(t, append(book[:4:4], drawn...)...), mostUnpacked); !errors.Is(err, ErrLarge) {
+		t.Errorf("pictures of 246 million points: %v", err)
+	}
 	if _, err := cleanOffice(lying(t, zipped(t, book...)), most); !errors.Is(err, ErrBroken) {
 		t.Errorf("a workbook that lies about its size: %v", err)
 	}
+}
+
+// claims makes a PNG say that it is so large.
+func claims(data []byte, w, h uint32) []byte {
+	binary.BigEndian.PutUint32(data[16:], w)
+	binary.BigEndian.PutUint32(data[20:], h)
+	binary.BigEndian.PutUint32(data[29:], crc32.ChecksumIEEE(data[12:29]))
+	return data
 }
 
 // lying makes every part of an archive say that it has ten bytes.

@@ -18,6 +18,7 @@ const (
 	mostParts    = 2_000
 	mostUnpacked = 64 << 20
 	mostSettings = 64 << 10 // of a printer
+	mostDrawn    = 4 * mostPixels
 )
 
 // Media types of office documents that are kept.
@@ -60,6 +61,9 @@ func cleanOffice(data []byte, most int64) (Paper, error) {
 	default:
 		return Paper{}, refuse(ErrType, because("it is a ZIP archive", "압축 파일(ZIP)입니다"), because("send the files in it one by one", "압축을 풀어 파일을 하나씩 보내 주세요"))
 	}
+	if points(parts) > mostDrawn {
+		return Paper{}, refuse(ErrLarge, because("the pictures in it have too many points together", "문서에 든 사진들이 너무 큽니다"), asPDF())
+	}
 	for i := range parts {
 		if err := p.cleanPart(&parts[i]); err != nil {
 			return Paper{}, err
@@ -73,6 +77,20 @@ func cleanOffice(data []byte, most int64) (Paper, error) {
 		return Paper{}, refuse(ErrLarge, because("the document is too large", "문서가 너무 큽니다"), asPDF())
 	}
 	return p, nil
+}
+
+// points is how many all pictures of a document have together: each small enough by itself, a hundred of one colour
+// that fit into ten megabytes would be worked at for minutes.
+func points(parts []part) (sum int64) {
+	for i := range parts {
+		if !isMedia(parts[i].name) {
+			continue
+		}
+		if s, err := mediaKind(parts[i].data).picture().look(parts[i].data); err == nil {
+			sum += int64(s.width) * int64(s.height)
+		}
+	}
+	return sum
 }
 
 // unpack reads every part, and no more than it may.
@@ -188,15 +206,29 @@ func (p *Paper) cleanPart(x *part) error {
 	return refuse(ErrHostile, because(fmt.Sprintf("it holds a part (%.60q) that such documents need not have", x.name), fmt.Sprintf("문서에 필요하지 않은 부분(%.60q)이 들어 있습니다", x.name)), printAnew())
 }
 
+func isMedia(name string) bool {
+	switch path.Ext(strings.ToLower(name)) {
+	case ".png", ".jpg", ".jpeg", ".gif":
+		return true
+	}
+	return false
+}
+
+// mediaKind goes by what a picture begins with.
+func mediaKind(data []byte) imageKind {
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
+		return jpegImage
+	case bytes.HasPrefix(data, []byte("GIF8")):
+		return gifImage
+	}
+	return pngImage
+}
+
 // cleanMedia encodes a picture in a document anew.
 func cleanMedia(x *part) error {
-	kind := pngImage
-	switch {
-	case bytes.HasPrefix(x.data, []byte("\xff\xd8\xff")):
-		kind = jpegImage
-	case bytes.HasPrefix(x.data, []byte("GIF8")):
-		kind = gifImage
-	case !bytes.HasPrefix(x.data, []byte("\x89PNG\r\n\x1a\n")):
+	kind := mediaKind(x.data)
+	if kind == pngImage && !bytes.HasPrefix(x.data, []byte("\x89PNG\r\n\x1a\n")) {
 		return refuse(ErrHostile, because("a picture in it is none", "그림이 아닌 그림이 들어 있습니다"), printAnew())
 	}
 	got, err := cleanImage(x.data, kind)

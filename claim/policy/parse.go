@@ -358,6 +358,9 @@ func (p *parser) rule(f *ruleV1, root *yaml.Node, i int) Rule {
 			p.oneOf(line("reason"), "reason: blank", m[1], "amount", "hours", "service", "outage")
 		}
 	}
+	if r.On == "account" && len(f.Evidence) > 0 {
+		p.bad(line("evidence"), "rule %q is on accounts, which are given something unasked: nobody can send papers", f.Name)
+	}
 	gives := r.Form != Extension && r.Form != Nothing
 	switch {
 	case gives && f.Amount == "":

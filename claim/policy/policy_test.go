@@ -117,6 +117,7 @@ func TestRefusals(t *testing.T) {
 		{"one language", strings.Replace(fmt.Sprintf(small, "1", "true"), "ko: 가, ", "", 1), "no text in ko"},
 		{"unknown blank", strings.Replace(fmt.Sprintf(small, "1", "true"), "{amount}원", "{amuont}원", 1), `blank "amuont"; did you mean "amount"?`},
 		{"unknown form", strings.Replace(fmt.Sprintf(small, "1", "true"), "give: money", "give: monney", 1), `give "monney"; did you mean "money"?`},
+		{"papers of whom nobody asks", strings.Replace(fmt.Sprintf(small, "1", "true"), "give: money", "on: account, evidence: [x], give: money", 1), "nobody can send papers"},
 		{"no examples", strings.Split(fmt.Sprintf(small, "1", "true"), "examples")[0], "cannot be activated"},
 		{"NaN", strings.Replace(fmt.Sprintf(small, "1", "true"), "version: 1", "version: 1\ncap: .nan", 1), "p.yaml:4"},
 		{"too large", strings.Replace(fmt.Sprintf(small, "1", "true"), "version: 1", "version: 1\ncap: 9223372036854775808", 1), "p.yaml:4"},

@@ -70,6 +70,7 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 	} else {
 		c.keeper = claim.NewKeeper(p.store, o.Master)
 		c.keeper.Guard(p.store)
+		c.keeper.Following()
 		if o.Papers != nil {
 			c.keeper.PapersIn(o.Papers)
 		}
@@ -162,34 +163,42 @@ const (
 	cleanEvery  = 10 * time.Minute // for what is kept too long
 )
 
-// lookAfter opens windows, looks for duplicates and erases what is over, until ctx ends.
+// lookAfter opens windows, looks for duplicates and erases what is over, until ctx ends. Each goes by itself: the first
+// day of retention erases a hundred thousand claims, and a window has to open meanwhile.
 func (c *claims) lookAfter(ctx context.Context) {
-	look, flag, clean := time.NewTicker(lookEvery), time.NewTicker(flagEvery), time.NewTicker(cleanEvery)
-	defer look.Stop()
-	defer flag.Stop()
-	defer clean.Stop()
-	for {
-		var err error
-		select {
-		case <-ctx.Done():
-			return
-		case <-look.C:
-			err = errors.Join(c.seen.keep(ctx), c.openWindows(ctx))
-		case <-flag.C:
-			err = c.flag(ctx)
-		case <-clean.C:
-			_, err = c.office.Retain(ctx)
-			if _, serr := c.office.Sweep(ctx); serr != nil {
-				err = errors.Join(err, serr)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, task := range []struct {
+		every time.Duration
+		do    func(context.Context) error
+	}{
+		{lookEvery, func(ctx context.Context) error { return errors.Join(c.seen.keep(ctx), c.openWindows(ctx)) }},
+		{flagEvery, c.flag},
+		{cleanEvery, c.clean},
+	} {
+		wg.Go(func() {
+			t := time.NewTicker(task.every)
+			defer t.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-t.C:
+				}
+				if err := task.do(ctx); err != nil && ctx.Err() == nil {
+					c.p.log.Warn("claims are not looked after as they should be", "err", err)
+				}
 			}
-			if _, serr := c.sweep(ctx, time.Now().Add(-claim.MoveTime)); serr != nil {
-				err = errors.Join(err, serr)
-			}
-		}
-		if err != nil && ctx.Err() == nil {
-			c.p.log.Warn("claims are not looked after as they should be", "err", err)
-		}
+		})
 	}
+}
+
+// clean erases and removes what is kept too long.
+func (c *claims) clean(ctx context.Context) error {
+	_, err := c.office.Retain(ctx)
+	_, swept := c.office.Sweep(ctx)
+	_, papers := c.sweep(ctx, time.Now().Add(-claim.MoveTime))
+	return errors.Join(err, swept, papers)
 }
 
 // openWindows opens a window for each incident that is told of and has none.

@@ -58,7 +58,7 @@ func (c *call) payoutWith(answered *settle.Answered) error {
 		r.MayApprove = b.State == settle.Drafted && !r.Mine
 		r.MayFile = b.State == settle.Pending || b.State == settle.Sent
 		r.MaySend = b.State == settle.Pending
-		r.MayDrop = slices.Contains([]settle.BatchState{settle.Drafting, settle.Drafted, settle.Pending}, b.State)
+		r.MayDrop = slices.Contains([]settle.BatchState{settle.Drafting, settle.Drafted, settle.Pending}, b.State) && (b.FiledBy == "" || !strings.EqualFold(b.FiledBy, c.who))
 		v.Batches = append(v.Batches, r)
 	}
 	return c.show("payout", v)

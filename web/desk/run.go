@@ -110,7 +110,7 @@ func (s *Server) preview(ctx context.Context, incident string, p *policy.Policy,
 		d := p.Assess(&x)
 		out.Decided++
 		switch {
-		case d.Outcome == policy.Human || p.FourEyes > 0 && d.Outcome == policy.Pay && len(d.Evidence) == 0 && d.Amount > p.FourEyes:
+		case d.Outcome == policy.Human || p.FourEyes > 0 && d.Outcome == policy.Pay && len(d.Evidence) == 0 && max(d.Amount, d.Cost) > p.FourEyes:
 			out.Review++
 		case d.Outcome == policy.Refuse:
 			out.Refused++

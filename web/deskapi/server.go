@@ -141,10 +141,6 @@ func (s *server) serve(rt route) http.HandlerFunc {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
-		// Work on a hundred thousand claims, or the file of a bank, takes longer than a page.
-		c := http.NewResponseController(w)
-		_ = c.SetReadDeadline(time.Now().Add(10 * time.Minute))  // a recorder in a test has none
-		_ = c.SetWriteDeadline(time.Now().Add(30 * time.Minute)) // the same
 		x := &call{server: s, ctx: r.Context(), w: w, r: r}
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if ok {
@@ -158,6 +154,10 @@ func (s *server) serve(rt route) http.HandlerFunc {
 			fail(w, problem(fmt.Errorf("%w: it takes %s", errDuty, strings.Join(rt.duties, " or "))))
 			return
 		}
+		// Work on a hundred thousand claims, or the file of a bank, takes longer than a page; strangers have no such time.
+		c := http.NewResponseController(w)
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Minute))  // a recorder in a test has none
+		_ = c.SetWriteDeadline(time.Now().Add(30 * time.Minute)) // the same
 		most := rt.most
 		if most == 0 {
 			most = mostBody

@@ -389,6 +389,33 @@ func TestProofOfWork(t *testing.T) {
 	})
 }
 
+// TestJunkProofs: proofs in which no work is, of challenges that cost nothing, write to the store
+// no more than some times; who works has other networks.
+func TestJunkProofs(t *testing.T) {
+	server, h := claimSite(t, func(c *public.Claims) { c.Burst, c.Every, c.Work = 1, time.Hour, 20 })
+	send := func(n int, from, altcha string) *httptest.ResponseRecorder {
+		return post(t, server, report("altcha", altcha), withKey(fmt.Sprintf("%s-%d", newKey, n)), func(r *http.Request) { r.RemoteAddr = from })
+	}
+	challenge := func(w *httptest.ResponseRecorder) json.RawMessage { return answer(t, w).Challenge }
+	for n := range 2 { // the burst, and the slow lane
+		send(n, "10.0.1.1:1", "")
+	}
+	before := len(h.spent)
+	for n := range 60 {
+		c := challenge(send(100+n, "10.0.1.1:1", ""))
+		send(200+n, "10.0.1.1:1", base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"challenge":%s,"solution":{"counter":0,"derivedKey":"00"}}`, c)))
+	}
+	if n := len(h.spent) - before; n == 0 || n > 25 {
+		t.Errorf("60 proofs without work wrote %d times", n)
+	}
+	for n := range 2 {
+		send(300+n, "10.0.2.1:1", "")
+	}
+	if w := send(400, "10.0.2.1:1", solve(t, challenge(send(401, "10.0.2.1:1", "")))); w.Code != 201 {
+		t.Errorf("who works elsewhere: %d", w.Code)
+	}
+}
+
 // TestOneNetwork: who sends many from one network works for them, and nobody else does.
 func TestOneNetwork(t *testing.T) {
 	server, _ := claimSite(t, func(c *public.Claims) { c.Burst, c.Every = 3, time.Hour })

@@ -268,6 +268,11 @@ func TestUploadsAreBounded(t *testing.T) {
 		t.Errorf("of too many files: %v, %d", err, len(many.papers))
 	}
 	many.done()
+	lots, err := read("c", 0, 5_000)
+	if err != nil || len(lots.papers) > 2*mostFiles {
+		t.Errorf("of thousands of files: %v, %d are told", err, len(lots.papers))
+	}
+	lots.done()
 	var held []*sent
 	for range mostOfPrefix {
 		f, err := read("d", 10, 1)
@@ -281,7 +286,28 @@ func TestUploadsAreBounded(t *testing.T) {
 		t.Errorf("one network sends more at once than it may: %v", err)
 	}
 	one.done()
+	// What is large without a file takes a place too: fields that say nothing, or the head of one.
+	for name, body := range map[string]string{
+		"fields": strings.Repeat("--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n", 20_000) + "--x--\r\n",
+		"a head": "--x\r\nContent-Disposition: form-data; name=\"" + strings.Repeat("a", 5<<20) + "\"\r\n\r\n\r\n--x--\r\n",
+	} {
+		for network, want := range map[string]error{"d": errBusy, "e": errLarge} {
+			r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/", strings.NewReader(body))
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+			f, err := s.read(httptest.NewRecorder(), r, network)
+			if name == "fields" {
+				want = errLarge // before it is large
+			}
+			if !errors.Is(err, want) || len(f.values["a"]) > 1000 {
+				t.Errorf("%s from %s: %v, want %v; %d fields are held", name, network, err, want, len(f.values["a"]))
+			}
+			f.done()
+		}
+	}
 	for _, f := range held {
 		f.done()
+	}
+	if c.guests.all != 0 {
+		t.Errorf("%d places are not given back", c.guests.all)
 	}
 }

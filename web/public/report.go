@@ -918,6 +918,9 @@ func (s *Server) admit(ctx context.Context, network, payload string, now time.Ti
 		if err == nil {
 			err = c.proofs.check(x, now)
 		}
+		if err == nil && !c.junk.has(network, now) {
+			err = errProofBad // it costs its sender nothing, and us a write of the store
+		}
 		if err == nil {
 			fresh, spent := c.Taker.Spend(ctx, "altcha:"+x.Challenge.Parameters.Nonce, time.Unix(x.Challenge.Parameters.ExpiresAt, 0))
 			switch {
@@ -930,6 +933,7 @@ func (s *Server) admit(ctx context.Context, network, payload string, now time.Ti
 			default:
 				err = errProofBad
 			}
+			c.junk.take(network, now)
 		}
 		bad = err
 	}

@@ -107,13 +107,33 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, network string) (*
 	c := http.NewResponseController(w)
 	_ = c.SetWriteDeadline(time.Now().Add(uploadTime + time.Minute)) // what has no deadline to set is a test
 	body := &steady{from: r.Body, control: c, began: time.Now(), most: mostUpload}
+	body.large = func() error { return s.enter(f, network) } // whatever it is that makes it large
 	err = s.parts(f, multipart.NewReader(body, params["boundary"]), network)
+	body.large = nil
 	if errors.Is(err, errLarge) || errors.Is(err, errBusy) {
 		body.most = mostDrained
 		_, _ = io.Copy(io.Discard, body) // so that the browser reads what we say
 	}
 	return f, err
 }
+
+// enter gives a form one of the places of those that hold much memory, once.
+func (s *Server) enter(f *sent, network string) error {
+	if f.leave != nil {
+		return nil
+	}
+	if !s.claims.guests.enter(network) {
+		return errBusy
+	}
+	f.leave = func() { s.claims.guests.leave(network) }
+	return nil
+}
+
+// A form has some dozens of fields; each costs some bytes beside its name and value.
+const (
+	mostFields = 64
+	partSize   = 128
+)
 
 func (s *Server) parts(f *sent, m *multipart.Reader, network string) error {
 	words, files := int64(0), 0
@@ -132,7 +152,7 @@ func (s *Server) parts(f *sent, m *multipart.Reader, network string) error {
 			if err != nil {
 				return err
 			}
-			if words += int64(len(b)); words > mostWords {
+			if words += int64(len(name) + len(b) + partSize); words > mostWords+partSize*mostFields {
 				return errLarge
 			}
 			f.values.Add(name, string(b))
@@ -142,14 +162,13 @@ func (s *Server) parts(f *sent, m *multipart.Reader, network string) error {
 			continue // a field for files in which none was chosen
 		}
 		if files++; files > mostFiles {
-			f.papers = append(f.papers, upload{name: cutName(p.FileName()), wrong: "file.many"})
+			if files <= 2*mostFiles { // the rest is told with them
+				f.papers = append(f.papers, upload{name: cutName(p.FileName()), wrong: "file.many"})
+			}
 			continue
 		}
-		if f.leave == nil {
-			if !s.claims.guests.enter(network) {
-				return errBusy
-			}
-			f.leave = func() { s.claims.guests.leave(network) }
+		if err := s.enter(f, network); err != nil {
+			return err
 		}
 		x, err := f.file(p)
 		if err != nil {
@@ -212,6 +231,7 @@ type steady struct {
 	began   time.Time
 	got     int64
 	most    int64
+	large   func() error // asked once, when more came than words take; nil: it may be large
 }
 
 // Read reads on, unless too much came, or too slowly.
@@ -226,5 +246,12 @@ func (b *steady) Read(p []byte) (int, error) {
 	_ = b.control.SetReadDeadline(time.Now().Add(uploadGrace)) // what has no deadline to set is a test
 	n, err := b.from.Read(p)
 	b.got += int64(n)
+	if b.large != nil && b.got > mostWords {
+		may := b.large()
+		b.large = nil
+		if may != nil {
+			return n, may
+		}
+	}
 	return n, err
 }
