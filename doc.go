@@ -19,7 +19,8 @@
 //	plan      what to do about it: plan.Make orders the steps and names what blocks
 //	recovery  doing it: durable, fenced, resumable; a drill is the same code
 //	status    what to tell people
-//	claim     whom it cost what
+//	claim     whom it cost what: reports, the desk's decisions, the policy behind them
+//	settle    paying that, and claiming it back from the party at fault
 //	prevent   what to change, ranked by avoided loss against price
 //	verify    replays certificates; shares no code with what made them
 //	web       the console, the status page and the JSON API
@@ -34,7 +35,7 @@
 // done. And data flows one way; packages import leftwards only:
 //
 //	kv < estate < impact < cutset < audit, detect < incident < plan < recovery <
-//	status, claim < prevent < web < node < demo < cmd
+//	status < claim < settle < prevent < web < node < demo < cmd
 //
 // layers_test.go enforces that. Where to read next: README.md to try it,
 // docs/architecture.md for the parts and what happens when one fails,

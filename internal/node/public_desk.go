@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"bongsu/internal/config"
+	"bongsu/settle"
 	"bongsu/web"
 	"bongsu/web/desk"
 	"bongsu/web/deskapi"
@@ -44,6 +46,11 @@ func (p *Public) deskOptions() desk.Options {
 	if c := p.claims; c != nil {
 		o.Office, o.Ledger, o.Cashier = c.office, c.office.Ledger, c.cashier
 		o.Intervals, o.Services, o.Template = c.seen.intervals, c.services, c.o.Template
+		o.Recourse = func(ctx context.Context, pack settle.Pack, _ string) (string, []byte, error) {
+			var zip bytes.Buffer
+			_, err := c.cashier.Recourse(ctx, pack, nil, &zip)
+			return "recourse-" + pack.Incident + ".zip", zip.Bytes(), err
+		}
 	}
 	return o
 }

@@ -14,6 +14,7 @@ import (
 	"bongsu/claim"
 	"bongsu/claim/paper"
 	"bongsu/internal/lang"
+	"bongsu/settle"
 	"bongsu/status"
 	"bongsu/web"
 )
@@ -32,8 +33,8 @@ type Options struct {
 	Template claim.Template // of windows that are opened here; zero: the one that is built in
 	// Intervals are what control signed of an incident, for the picture of its outage.
 	Intervals func(incident string) []status.Interval
-	// Recourse writes the pack for the counterparty of an incident; nil: none is made here.
-	Recourse func(ctx context.Context, incident, who string) (name string, data []byte, err error)
+	// Recourse writes the pack for a counterparty; nil: none is made here.
+	Recourse func(ctx context.Context, p settle.Pack, who string) (name string, data []byte, err error)
 	Zone     *time.Location   // nil: Seoul
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger
@@ -216,7 +217,7 @@ func routes() []route {
 		{pattern: "POST /payout/sent", may: payer, do: (*call).sentBatch, back: (*call).payoutPage, has: cashier},
 		{pattern: "POST /payout/drop", may: payer, do: (*call).dropBatch, back: (*call).payoutPage, has: cashier},
 		{pattern: "POST /payout/results", may: payer, do: (*call).results, back: (*call).payoutPage, most: mostTable, has: cashier},
-		{pattern: "POST /payout/recourse", may: payer, do: (*call).recourse, back: (*call).payoutPage, has: func(o *Options) bool { return cashier(o) && o.Recourse != nil }},
+		{pattern: "POST /payout/recourse", may: payer, do: (*call).recourse, back: (*call).payoutPage, most: mostTable, has: func(o *Options) bool { return cashier(o) && o.Recourse != nil }},
 
 		{pattern: "GET /privacy", may: privacy, do: (*call).privacyPage, has: office},
 		{pattern: "POST /privacy/erase", may: privacy, do: (*call).erase, back: (*call).privacyPage, has: office},

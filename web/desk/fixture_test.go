@@ -123,8 +123,8 @@ func newBench(t testing.TB) *bench {
 	if b.s, err = New(Options{
 		Accounts: b.people, Key: bytes.Repeat([]byte{3}, 32), Questions: desk, Office: b.office, Ledger: b.ledger,
 		Intervals: b.intervals, Cashier: b.cashier,
-		Recourse: func(_ context.Context, incident, _ string) (string, []byte, error) {
-			return incident + ".zip", []byte("PK"), nil
+		Recourse: func(_ context.Context, p settle.Pack, _ string) (string, []byte, error) {
+			return p.Incident + ".zip", fmt.Appendf(nil, "PK %s %d %s", p.Counterparty, p.Limit, p.Limitation.Format(time.DateOnly)), nil
 		},
 	}); err != nil {
 		t.Fatal(err)

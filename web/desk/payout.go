@@ -187,12 +187,36 @@ func (c *call) reconcileWith(mended []string) error {
 	return c.show("reconcile", reconcileView{got, w, c.s.o.Now(), mended, c.r.Method == http.MethodPost && c.problem == nil})
 }
 
+// recourse writes what a counterparty is asked for. The signed record of the incident comes
+// as a file that control exported: this side has none.
 func (c *call) recourse() error {
 	w, _, err := c.window()
 	if err != nil {
 		return err
 	}
-	name, data, err := c.s.o.Recourse(c.r.Context(), w.Incident, c.who)
+	p := settle.Pack{Incident: w.Incident, Counterparty: c.form("counterparty"), Domain: c.form("domain"), LimitSource: c.form("limit-source")}
+	if p.Counterparty == "" {
+		return fmt.Errorf("%w: whom it is claimed from is missing", errInput)
+	}
+	if s := c.form("cover"); s != "" {
+		if p.Limit, err = strconv.ParseInt(strings.ReplaceAll(s, ",", ""), 10, 64); err != nil || p.Limit < 0 {
+			return fmt.Errorf("%w: the limit is %q, expected a whole number", errInput, s)
+		}
+	}
+	if s := c.form("limitation"); s != "" {
+		if p.Limitation, err = time.ParseInLocation(time.DateOnly, s, c.s.o.Zone); err != nil {
+			return fmt.Errorf("%w: the date is %q, expected one such as 2025-10-15", errInput, s)
+		}
+	}
+	if f, head, err := c.r.FormFile("file"); err == nil {
+		_ = f.Close()
+		if head.Size > 0 {
+			if _, p.Record, err = c.upload(); err != nil {
+				return err
+			}
+		}
+	}
+	name, data, err := c.s.o.Recourse(c.r.Context(), p, c.who)
 	if err != nil {
 		return err
 	}
