@@ -190,7 +190,7 @@ func (s *Server) apiTake(w http.ResponseWriter, r *http.Request, l lang.Lang, in
 	filed := false
 	defer func() { end(filed) }()
 	if !s.claims.running.filed(report.Key) {
-		if wait, err := s.admit(r.Context(), s.prefix(r), in.Altcha, now); err != nil {
+		if wait, err := s.admit(r.Context(), s.prefix(r), in.Altcha, &report.Personal, now); err != nil {
 			s.apiRefused(w, l, err, wait)
 			return
 		}

@@ -106,6 +106,7 @@ type counter struct {
 
 	surge   *surge
 	reports *limiter // by network
+	contact *limiter // reports by address of mail and telephone number
 	slow    *limiter // by network, for who shows no proof of work
 	junk    *limiter // proofs of work by network that were none
 	uploads *limiter // messages to claims by network
@@ -129,6 +130,7 @@ func newCounter(c Claims, key []byte) (*counter, error) {
 	return &counter{
 		Claims: c, surge: newSurge(on, cmp.Or(c.Work, proofCost)), seal: seal, proofs: newProofs(key), guesses: newGuesses(), guests: &room{most: mostUploads, each: mostOfPrefix, who: map[string]int{}}, memory: &budget{left: mostMemory},
 		reports: newLimiter(cmp.Or(c.Burst, 60), cmp.Or(c.Every, time.Second), 20_000),
+		contact: newLimiter(cmp.Or(c.Burst, 20), cmp.Or(c.Every, 5*time.Minute), 50_000),
 		slow:    newLimiter(1, 2*time.Minute, 20_000), junk: newLimiter(20, 10*time.Second, 20_000), uploads: newLimiter(60, 5*time.Second, 20_000),
 		running: running{keys: map[string]*run{}, done: map[string]time.Time{}},
 	}, nil

@@ -416,6 +416,23 @@ func TestJunkProofs(t *testing.T) {
 	}
 }
 
+// TestOneContact: many reports of one person are taken from wherever they come, and cost some work.
+func TestOneContact(t *testing.T) {
+	server, _ := claimSite(t, func(c *public.Claims) { c.Burst, c.Every, c.Work = 3, time.Hour, 20 })
+	codes := map[int]int{}
+	for n := range 12 { // two from each network: the second past its slow lane
+		mail := []string{"a@example.com", "A+b@example.com"}[n%2]
+		w := post(t, server, report("email", mail), withKey(fmt.Sprintf("%s-%d", newKey, n)), func(r *http.Request) { r.RemoteAddr = fmt.Sprintf("10.1.%d.1:1", n/2) })
+		codes[w.Code]++
+	}
+	if codes[201] != 8 || codes[429] != 4 {
+		t.Errorf("twelve reports of one person from six networks: %v", codes)
+	}
+	if w := post(t, server, report("email", "other@example.com"), withKey(newKey+"-other")); w.Code != 201 {
+		t.Errorf("another person: %d", w.Code)
+	}
+}
+
 // TestOneNetwork: who sends many from one network works for them, and nobody else does.
 func TestOneNetwork(t *testing.T) {
 	server, _ := claimSite(t, func(c *public.Claims) { c.Burst, c.Every = 3, time.Hour })

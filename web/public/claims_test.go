@@ -675,7 +675,7 @@ func TestMine(t *testing.T) {
 	v.wants(200, "지급 결정", "5만원 이하입니다.", "이의를 신청할 수 있습니다", "담당자가 결정했습니다", "41번", "자발적 보상")
 	v.lacks("min-agent", "looks tired")
 	v.get("/ko/claim-proof.json")
-	v.wants(200, `"leaf":41`, `"decision":{"amount":30000}`)
+	v.wants(200, `"leaf":41`, `"kind":"decision-proof"`, `"decision":"{\"amount\":30000}"`) // as bongsu verify reads it
 	v.get("/en/claim.html")
 	v.send("claim/appeal", map[string]string{"appeal": "it was more"})
 	v.wants(200, "Your appeal has arrived", "Another person than before")

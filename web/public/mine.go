@@ -3,7 +3,6 @@ package public
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"html/template"
 	"net/http"
@@ -403,24 +402,7 @@ func (s *Server) proofFile(w http.ResponseWriter, r *http.Request, o out) {
 		return
 	}
 	w.Header().Set("Content-Disposition", `attachment; filename="bongsu-proof.json"`)
-	s.json(w, http.StatusOK, struct {
-		Claim    string          `json:"claim"`
-		Decision json.RawMessage `json:"decision"`
-		Bytes    []byte          `json:"decisionBytes"` // what the commitment is over, exactly
-		Proof    settle.Proof    `json:"proof"`
-	}{x.ID, rawJSON(decision), decision, p})
-}
-
-// rawJSON is b if it is JSON, else b as a string.
-func rawJSON(b []byte) json.RawMessage {
-	if json.Valid(b) {
-		return b
-	}
-	quoted, err := json.Marshal(string(b))
-	if err != nil {
-		return json.RawMessage("null") // unreachable: a string
-	}
-	return quoted
+	s.json(w, http.StatusOK, settle.NewProofFile(p, decision)) // as bongsu verify reads it
 }
 
 // signIn takes code and secret of a receipt.

@@ -797,7 +797,7 @@ func (s *Server) takeReport(w http.ResponseWriter, r *http.Request, l lang.Lang)
 	filed := false
 	defer func() { end(filed) }()
 	if !s.claims.running.filed(report.Key) {
-		if wait, err := s.admit(r.Context(), network, t.get("altcha"), now); err != nil {
+		if wait, err := s.admit(r.Context(), network, t.get("altcha"), &report.Personal, now); err != nil {
 			s.refused(w, r, l, t, err, wait)
 			return
 		}
@@ -906,10 +906,16 @@ var errProofNeeded = errors.New("a proof of work is asked for")
 
 // admit lets a report in: at once as long as few come, else with a proof of work, else
 // by the slow lane. Nobody is refused in silence.
-func (s *Server) admit(ctx context.Context, network, payload string, now time.Time) (time.Duration, error) {
+func (s *Server) admit(ctx context.Context, network, payload string, p *claim.Personal, now time.Time) (time.Duration, error) {
 	c := s.claims
 	asked := c.surge.note(now)
-	if _, few := c.reports.take(network, now); few && !asked {
+	_, few := c.reports.take(network, now)
+	for _, m := range claim.MarksOf(&claim.Personal{Email: p.Email, Phone: p.Phone}, "", "") { // written in one way
+		if _, ok := c.contact.take(m, now); !ok {
+			few = false // whoever's it is: it is refused to nobody, and costs some work
+		}
+	}
+	if few && !asked {
 		return 0, nil
 	}
 	bad := errProofNeeded
