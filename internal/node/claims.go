@@ -286,11 +286,24 @@ func (c *claims) importTable(ctx context.Context, incident, name string, data []
 		return out, err
 	}
 	done, err := c.office.Import(ctx, incident, rows, by, dry)
-	out.Rows, out.Filed, out.Again = len(rows)+len(wrong), done.Filed, done.Again
-	for _, e := range append(wrong, done.Wrong...) {
+	all := slices.Concat(wrong, done.Wrong)
+	out.Rows, out.Filed, out.Again = len(rows)+wrongRows(wrong), done.Filed, done.Again
+	if dry {
+		out.Filed = out.Rows - wrongRows(all)
+	}
+	for _, e := range all {
 		out.Wrong = append(out.Wrong, deskapi.RowError{Row: e.Row, Msg: e.Msg})
 	}
 	return out, err
+}
+
+// wrongRows is how many rows the errors are in: one row may have several.
+func wrongRows(wrong []*claim.RowError) int {
+	rows := map[int]bool{}
+	for _, e := range wrong {
+		rows[e.Row] = true
+	}
+	return len(rows)
 }
 
 func (c *claims) flag(ctx context.Context) error {
