@@ -98,7 +98,7 @@ func (f FieldErrors) Error() string {
 		case "long":
 			says = "is too long"
 		case "form":
-			says = "is not written as such a thing is"
+			says = formOf(field)
 		case "text":
 			says = "is not text that can be kept: UTF-8 without control characters"
 		case "cap":
@@ -111,6 +111,21 @@ func (f FieldErrors) Error() string {
 		out = append(out, field+" "+says)
 	}
 	return strings.Join(out, "; ")
+}
+
+// formOf says how a field is written.
+func formOf(field string) string {
+	switch field {
+	case "email":
+		return "is no e-mail address such as name@example.com"
+	case "phone":
+		return "is no telephone number such as 010-1234-5678"
+	case "business":
+		return "is no business registration number such as 123-45-67890"
+	case "number":
+		return "is no account number: digits and dashes are expected"
+	}
+	return "is not written as it has to be"
 }
 
 // Is says that every FieldErrors is an [ErrInput].

@@ -84,7 +84,7 @@ func (c *Client) send(ctx context.Context, method, path, kind string, body io.Re
 	if err != nil {
 		return nil, fmt.Errorf("read the node's answer: %w", err)
 	}
-	if json.Unmarshal(b, &answer) != nil || answer.Error == nil {
+	if json.Unmarshal(b, &answer) != nil || answer.Error == nil || answer.Error.Message == "" {
 		return nil, fmt.Errorf("the node answered %s, and not in the API's form: is %s a node of bongsu?", res.Status, c.base)
 	}
 	answer.Error.Status = res.StatusCode

@@ -96,7 +96,9 @@ func (a *app) refused(err error, answer *web.Error) int {
 	case "bad-input", "bad-estate", "unknown-domain", "why-missing", "too-large", "not-found":
 		code = exitUsage
 	case "not-signed-in":
-		hint = "the token is none of this cluster; " + remoteHint
+		if hint != deskTokenHint {
+			hint = "the token is none of this cluster; " + remoteHint
+		}
 	}
 	if len(answer.Details) > 0 {
 		err = fmt.Errorf("%w\n%s", err, strings.Join(answer.Details, "\n"))

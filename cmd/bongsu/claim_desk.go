@@ -19,6 +19,9 @@ import (
 // deskHint says how a command is told of a desk.
 const deskHint = "name the desk of a public node with --desk https://host:port and the file of an account's token with --token-file"
 
+// deskTokenHint is for who shows a token that the desk does not know.
+const deskTokenHint = "bongsu init wrote DIR/claims-1.token and claims-2.token; the accounts stand in public-accounts.yaml of the public nodes"
+
 // deskAt is how a command reaches the desk of a public node.
 type deskAt struct{ url, token, ca string }
 
@@ -98,9 +101,13 @@ func deskCommand[T any](a *app, cmd *cobra.Command, d deskDo[T]) *cobra.Command 
 // deskError says what to do when the desk cannot be reached.
 func deskError(err error) error {
 	if in, ok := errors.AsType[*url.Error](err); ok {
-		return &unreachableError{tried: []candidate{{url: in.URL, err: in}}}
+		at := in.URL
+		if u, err := url.Parse(at); err == nil {
+			at = u.Scheme + "://" + u.Host
+		}
+		return &unreachableError{tried: []candidate{{url: at, err: in}}, desk: true}
 	}
-	return hinted(err, "not-signed-in", deskHint)
+	return hinted(err, "not-signed-in", deskTokenHint)
 }
 
 // incidentFlag gives a command --incident, which has to be given.

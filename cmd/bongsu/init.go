@@ -36,6 +36,9 @@ DIR/ca is to be kept away from the nodes.`,
 		if len(o.Sites) == 0 {
 			return usagef("bongsu init --sites a,b,c "+args[0], "--sites is missing")
 		}
+		if most := 65535 - 10*len(o.Sites); o.BasePort < 1 || o.BasePort > most {
+			return usagef("a site takes eight ports, and sites on one machine ten after one another", "--port %d must be from 1 to %d", o.BasePort, most)
+		}
 		r, err := config.Init(args[0], o)
 		if err != nil {
 			return &usageError{err: err}

@@ -59,7 +59,7 @@ func (a *app) public(ctx context.Context, file string, storeOnly bool) error {
 	o.Ready = func(page, _, desk net.Addr) {
 		fmt.Fprintf(a.out, "%s: the status page is at %s (listening on %s)", c.Site, c.Self().Page, page)
 		if desk != nil {
-			fmt.Fprintf(a.out, ", the desk for questions on %s", desk)
+			fmt.Fprintf(a.out, ", the desk (questions and claims) on %s", desk)
 		}
 		fmt.Fprintln(a.out, "; Ctrl-C stops it")
 	}

@@ -133,11 +133,17 @@ func (a *app) choose(ctx context.Context, all []candidate) (*web.Client, error) 
 }
 
 // An unreachableError says that no node answers, and how each of them did not.
-type unreachableError struct{ tried []candidate }
+type unreachableError struct {
+	tried []candidate
+	desk  bool // it was the desk of a public node that was asked
+}
 
 func (e *unreachableError) Error() string {
 	var b strings.Builder
 	b.WriteString("no node answers")
+	if e.desk {
+		b.WriteString(" at the desk's address")
+	}
 	for _, c := range e.tried {
 		why := c.err.Error()
 		if in, ok := errors.AsType[*url.Error](c.err); ok {
@@ -160,6 +166,9 @@ func (e *unreachableError) hint() string {
 		if _, ok := errors.AsType[*web.Error](c.err); ok {
 			return "the node answers, but is not well: its log says why"
 		}
+	}
+	if e.desk {
+		return "start one with bongsu public --config DIR/public/SITE/public.yaml, or name the desk of another with --desk"
 	}
 	return "start one with bongsu serve --config DIR/SITE/bongsu.yaml, or name others with --node"
 }

@@ -113,7 +113,7 @@ func (s *screen) ready(d *demo, took time.Duration) {
 	s.leader = d.leader
 	fmt.Fprintf(s.out, "  log in as %s with %s\n", d.user, d.password)
 	site := d.sites[0]
-	if i := slices.IndexFunc(d.sites, func(s string) bool { return d.lostSite[s] }); i >= 0 {
+	if i := slices.IndexFunc(d.sites, func(s string) bool { return !d.lostSite[s] }); i >= 0 {
 		site = d.sites[i]
 	}
 	fmt.Fprintf(s.out, "  the public reads %s/ (%s)\n\n", d.pages[site], site)
@@ -165,7 +165,7 @@ func (s *screen) changed(c Change) {
 func (s *screen) wrote(site string, after time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.line(s.lostAt.Add(after), blue, "●", "quorum", fmt.Sprintf("the control plane takes writes again, at %s, after %.2f s", site, after.Seconds()))
+	s.line(s.lostAt.Add(after), blue, "●", "quorum", fmt.Sprintf("the control plane takes writes again (%s, %.2f s)", site, after.Seconds()))
 }
 
 // follow tells what the control plane knows, once each.

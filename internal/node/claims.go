@@ -210,7 +210,9 @@ func (c *claims) openWindows(ctx context.Context) error {
 	var errs []error
 	for i := range state.Incidents {
 		inc := &state.Incidents[i]
-		if !inc.EndedAt.IsZero() || inc.Impact == "none" || inc.Impact == "maintenance" {
+		// One that ended while control could not tell of it still harmed people.
+		over := !inc.EndedAt.IsZero() && time.Since(inc.EndedAt) > c.o.Template.For
+		if over || inc.Impact == "none" || inc.Impact == "maintenance" {
 			continue
 		}
 		if _, err := c.office.Window(ctx, inc.ID); !errors.Is(err, claim.ErrNotFound) {
@@ -295,11 +297,24 @@ func (c *claims) importTable(ctx context.Context, incident, name string, data []
 		return out, err
 	}
 	done, err := c.office.Import(ctx, incident, rows, by, dry)
-	out.Rows, out.Filed, out.Again = len(rows)+len(wrong), done.Filed, done.Again
-	for _, e := range append(wrong, done.Wrong...) {
+	all := slices.Concat(wrong, done.Wrong)
+	out.Rows, out.Filed, out.Again = len(rows)+wrongRows(wrong), done.Filed, done.Again
+	if dry {
+		out.Filed = out.Rows - wrongRows(all)
+	}
+	for _, e := range all {
 		out.Wrong = append(out.Wrong, deskapi.RowError{Row: e.Row, Msg: e.Msg})
 	}
 	return out, err
+}
+
+// wrongRows is how many rows the errors are in: one row may have several.
+func wrongRows(wrong []*claim.RowError) int {
+	rows := map[int]bool{}
+	for _, e := range wrong {
+		rows[e.Row] = true
+	}
+	return len(rows)
 }
 
 func (c *claims) flag(ctx context.Context) error {

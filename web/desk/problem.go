@@ -2,6 +2,7 @@ package desk
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -104,7 +105,11 @@ func problemOf(err error) *problem {
 			p.Detail = strings.TrimPrefix(err.Error(), row.is.Error()+": ")
 		}
 		if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return &problem{Status: http.StatusRequestEntityTooLarge, Code: "large", Detail: tooLarge.Error()}
+			most := fmt.Sprintf("≤ %d kB", tooLarge.Limit>>10)
+			if mega := (tooLarge.Limit - 1) >> 20; mega > 0 { // the rest of the last one is for the other fields
+				most = fmt.Sprintf("≤ %d MB", mega)
+			}
+			return &problem{Status: http.StatusRequestEntityTooLarge, Code: "large", Detail: most}
 		}
 		return p
 	}

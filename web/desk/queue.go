@@ -40,9 +40,17 @@ type row struct {
 func rowsOf(claims []claim.Claim, now time.Time) []row {
 	out := make([]row, len(claims))
 	for i, c := range claims {
-		out[i] = row{Claim: c, Doubts: open(c.Flags), Age: max(0, now.Sub(c.Filed).Truncate(time.Minute)), Due: !c.NextAt.IsZero() && c.NextAt.Before(now)}
+		out[i] = row{Claim: c, Doubts: open(c.Flags), Age: age(now.Sub(c.Filed)), Due: !c.NextAt.IsZero() && c.NextAt.Before(now)}
 	}
 	return out
+}
+
+// age is how long ago something was, to the minute from the first one on.
+func age(d time.Duration) time.Duration {
+	if d < time.Minute {
+		return max(0, d.Truncate(time.Second))
+	}
+	return d.Truncate(time.Minute)
 }
 
 // open is how many doubts nobody has cleared.

@@ -169,7 +169,11 @@ func (v *view) compensation() *compensation {
 		}
 		for _, c := range w.Changes {
 			if what := known(c.What, "opened", "extended", "closed"); what != "" {
-				l.Changes = append(l.Changes, changeLine{v.day(c.At), v.day(c.Until), v.text("window.change." + what), c.Why})
+				why := c.Why
+				if what == "opened" && why == "prepared" { // the program's own word for a window that opened by itself
+					why = ""
+				}
+				l.Changes = append(l.Changes, changeLine{v.day(c.At), v.day(c.Until), v.text("window.change." + what), why})
 			}
 		}
 		p.Windows = append(p.Windows, l)
