@@ -22,6 +22,7 @@ type attempt struct {
 	how    method
 	bound  int32 // on the weight of a solution
 	gates  int   // how many gates it got through before it burst
+	past   int   // and with a quarter of the limit
 	steps  int64 // that the last try took
 	gains  bool  // it got further than the one before, and both were large
 	root   node

@@ -32,7 +32,7 @@ const maxDepth = 24
 // byInputs divides by the inputs of an or.
 func (s *solver) byInputs(f *forest, g *graph, bars [3]int32, d *diagram, k int) (node, bool) {
 	in := g.in[bars[barOf]]
-	roots := make([]node, 0, len(in))
+	pieces, free := make([]*graph, len(in)), 0
 	for i, c := range in {
 		x := g.clone()
 		// A set of this piece satisfies it, and so all that it takes to.
@@ -40,11 +40,22 @@ func (s *solver) byInputs(f *forest, g *graph, bars [3]int32, d *diagram, k int)
 		if x.kind[c] == kindAnd {
 			holds = append(holds, x.in[c]...)
 		}
-		root, ok := s.piece(f, x, [3]int32{
+		x = x.barred([3]int32{
 			c,
 			x.given(x.add(kindOr, append(slices.Clone(in[:i]), bars[barWeak])), holds),
 			x.add(kindOr, append(slices.Clone(in[i+1:]), bars[barStrict])),
-		}, len(in), d, k)
+		})
+		if x.kind[x.top] != kindBarred {
+			free++
+		}
+		pieces[i] = x
+	}
+	if s.depth == 1 && s.o.divide == 0 && 2*free < len(in) {
+		return zero, false // so many bars are more work than the whole
+	}
+	roots := make([]node, 0, len(in))
+	for _, x := range pieces {
+		root, ok := s.piece(f, x, len(in), d, k)
 		if !ok {
 			return zero, false
 		}
@@ -66,7 +77,7 @@ func (s *solver) byLeaf(f *forest, g *graph, bars [3]int32, d *diagram, k int) (
 	leaf := g.busiest(bars[barOf])
 	x := g.clone()
 	x.become(leaf, 0)
-	without, ok := s.piece(f, x, bars, 2, d, k)
+	without, ok := s.piece(f, x.barred(bars), 2, d, k)
 	if !ok {
 		return zero, false
 	}
@@ -74,11 +85,12 @@ func (s *solver) byLeaf(f *forest, g *graph, bars [3]int32, d *diagram, k int) (
 	lost := x.copyWithout(leaf, bars[:])
 	x.become(leaf, 1)
 	m := g.names[leaf-2]
-	with, ok := s.piece(f, x, [3]int32{
+	x = x.barred([3]int32{
 		bars[barOf],
 		x.add(kindOr, []int32{bars[barWeak], lost[barOf], lost[barStrict]}),
 		bars[barStrict],
-	}, 2, d, max(0, k-int(f.lightest(m))))
+	})
+	with, ok := s.piece(f, x, 2, d, max(0, k-int(f.lightest(m))))
 	if !ok {
 		return zero, false
 	}
@@ -103,14 +115,18 @@ func (p *part) divisors() []int32 {
 	return nil
 }
 
-// piece solves what the bars leave.
-func (s *solver) piece(f *forest, x *graph, bars [3]int32, pieces int, d *diagram, k int) (node, bool) {
-	x.top = x.add(kindBarred, bars[:])
-	x.tidy()
-	x.confine()
-	x.simplify()
-	x.confine()
-	x = x.shrink()
+// barred returns the graph of what the bars leave, simplified.
+func (g *graph) barred(bars [3]int32) *graph {
+	g.top = g.add(kindBarred, bars[:])
+	g.tidy()
+	g.confine()
+	g.simplify()
+	g.confine()
+	return g.shrink()
+}
+
+// piece solves one of so many pieces.
+func (s *solver) piece(f *forest, x *graph, pieces int, d *diagram, k int) (node, bool) {
 	if k < unbounded {
 		x.cut(k)
 	}
@@ -132,7 +148,7 @@ func (s *solver) piece(f *forest, x *graph, bars [3]int32, pieces int, d *diagra
 // going by those that are solved.
 func (s *solver) lost() bool {
 	used := s.allowed - s.effort
-	return s.effort <= 0 || used > s.allowed/6 && float64(used) > 4*s.done*float64(s.allowed)
+	return s.effort <= 0 || used > s.allowed/4 && float64(used) > 2*s.done*float64(s.allowed)
 }
 
 // confine takes leaves as never failed that the function whose solutions are asked for does not reach.

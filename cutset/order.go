@@ -31,13 +31,6 @@ func (p *part) orders() []*ordering {
 	shared := walk(func(a, b int32) int {
 		return cmp.Or(cmp.Compare(fan[b], fan[a]), cmp.Compare(size[a], size[b]), byNumber(a, b))
 	})
-	common := func() []int32 {
-		reach := p.reach()
-		base := small()
-		return p.rank(func(a, b int32) int {
-			return cmp.Or(cmp.Compare(reach[b], reach[a]), cmp.Compare(base[a], base[b]))
-		})
-	}
 	byDepth := func() []int32 {
 		depth, _ := p.stretch()
 		base := declared()
@@ -52,7 +45,7 @@ func (p *part) orders() []*ordering {
 			return cmp.Or(cmp.Compare(height[a], height[b]), cmp.Compare(base[a], base[b]))
 		})
 	}
-	makers := []func() []int32{small, large, common, declared, byDepth, deep, shared, byHeight}
+	makers := []func() []int32{small, large, declared, byDepth, deep, shared, byHeight}
 	for _, base := range []func() []int32{small, large, declared, byDepth} {
 		makers = append(makers, func() []int32 { return p.balance(base()) })
 	}
@@ -169,34 +162,6 @@ func (p *part) rank(compare func(a, b int32) int) []int32 {
 		level[v] = narrow(l)
 	}
 	return level
-}
-
-// reach returns for each variable how many inputs of the root it is below: what systems share
-// comes to lie above what each has for itself.
-func (p *part) reach() []int32 {
-	n := len(p.names)
-	root := &p.gates[p.root]
-	if root.kind == kindBarred && int(root.in[barOf]) >= n {
-		root = &p.gates[int(root.in[barOf])-n]
-	}
-	reach := make([]int32, n+len(p.gates))
-	seen := make([]int32, n+len(p.gates))
-	for i, c := range root.in {
-		stack := []int32{c}
-		for len(stack) > 0 {
-			x := stack[len(stack)-1]
-			stack = stack[:len(stack)-1]
-			if seen[x] == narrow(i)+1 {
-				continue
-			}
-			seen[x] = narrow(i) + 1
-			reach[x]++
-			if int(x) >= n {
-				stack = append(stack, p.gates[int(x)-n].in...)
-			}
-		}
-	}
-	return reach[:n]
 }
 
 // stretch returns how far each variable is from the root by the longest way,

@@ -50,7 +50,7 @@ const (
 // Steps that all tries together may take, for each node of the budget: the
 // nodes bound the memory, these the time.
 const (
-	wholeEffort   = 4
+	wholeEffort   = 6
 	boundedEffort = 1
 )
 
@@ -426,7 +426,7 @@ func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
 		}
 		limit := limitFirst
 		if s.depth > 0 {
-			limit = 4 * limitFirst
+			limit = 16 * limitFirst
 		}
 		if a := c.run(d, limit); a != nil {
 			return f.copy(p, d, a), true
@@ -435,13 +435,15 @@ func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
 	if s.depth > 0 {
 		return s.divide(f, p, d, k)
 	}
-	if k < unbounded || len(p.divisors()) < 3 {
-		if a := c.run(d, 4*limitFirst); a != nil {
+	if k < unbounded {
+		if a := c.run(d, 16*limitFirst); a != nil {
 			return f.copy(p, d, a), true
 		}
 	}
-	if root, ok := s.pieces(f, p, d, k); ok {
-		return root, true
+	if len(p.divisors()) > 2 && !p.knotted() {
+		if root, ok := s.pieces(f, p, d, k); ok {
+			return root, true
+		}
 	}
 	if a := c.run(d, math.MaxInt); a != nil {
 		return f.copy(p, d, a), true
@@ -453,9 +455,9 @@ const limitFirst = 1 << 16
 
 // pieces divides a part, with a quota of effort.
 func (s *solver) pieces(f *forest, p *part, d *diagram, k int) (node, bool) {
-	quota := int64(s.o.NodeBudget) * 3 / 4
+	quota := int64(s.o.NodeBudget) * 3 / 2
 	if k < unbounded {
-		quota /= 3
+		quota /= 6
 	}
 	if s.effort <= quota {
 		return zero, false
@@ -508,6 +510,9 @@ func (s *solver) enlist(f *forest, p *part, k, effort int) (node, bool) {
 	l := lister{p: p, bound: narrow(k), effort: effort, limit: s.o.NodeBudget / 2}
 	sets, ok := l.run()
 	s.st.Attempts++
+	if s.depth > 0 {
+		s.effort -= int64(effort - max(l.effort, 0))
+	}
 	s.st.Steps += int64(effort - max(l.effort, 0))
 	if !ok {
 		return zero, false
@@ -647,6 +652,7 @@ func (s *solver) newRace(p *part, k int) *race {
 			{1 << 14, [fields]int{2, 1, 2, 1, 1}},
 			{1 << 16, [fields]int{1, 1, 1, 1, 1}},
 			{1 << 18, [fields]int{0, 0, 1, 0, 1}},
+			{1 << 20, [fields]int{0, 0, 1, 0, 0}},
 		}
 	}
 	for len(c.rounds) > 1 && c.rounds[1].limit < least {
@@ -700,12 +706,6 @@ func leave(field *[fields][]*attempt, limit int) {
 	if limit >= 1<<18 && 3*best(fieldFlipped) < 2*best(fieldFunction) {
 		field[fieldFlipped] = nil
 	}
-	// A sweep gets through all at once or not at all: what it did not get to is no larger than what it did.
-	for _, f := range []int{fieldSweep, fieldNarrow} {
-		if limit >= 1<<18 && len(field[f]) > 0 && 4*best(f) < len(field[f][0].p.gates) {
-			field[f] = nil
-		}
-	}
 	functions, families := max(best(fieldFunction), best(fieldFlipped)), best(fieldFamily)
 	if functions == 0 || families == 0 {
 		return
@@ -722,15 +722,9 @@ func leave(field *[fields][]*attempt, limit int) {
 func furthest(field *[fields][]*attempt) int {
 	far := 0
 	for _, tries := range field {
-		far = max(far, most(tries))
-	}
-	return far
-}
-
-func most(tries []*attempt) int {
-	far := 0
-	for _, a := range tries {
-		far = max(far, a.gates)
+		for _, a := range tries {
+			far = max(far, a.gates)
+		}
 	}
 	return far
 }
@@ -739,12 +733,23 @@ func most(tries []*attempt) int {
 // left of the budget to suffice: what comes late is larger than what came early.
 func hopeless(before, most, gates, limit int) bool {
 	switch {
-	case limit < 1<<20 || nearly(most, gates):
+	case limit < 1<<20:
 		return false
+	case nearly(most, gates):
+		return most == before
 	case limit < 1<<22:
 		return most == before || 2*most < gates
 	}
 	return true
+}
+
+// ahead is how much more a steady sweep is given.
+const ahead = 8
+
+// steady reports whether a sweep gets on in proportion to what it is given, and would get through with ahead times as
+// much: frontiers that are of like width all along are recognised early.
+func (a *attempt) steady() bool {
+	return a.how == bySweep && a.gates >= 3*a.past && 4*ahead*a.gates >= len(a.p.gates)
 }
 
 func nearly(some, all int) bool { return 20*some >= 19*all }
@@ -752,10 +757,11 @@ func nearly(some, all int) bool { return 20*some >= 19*all }
 // round gives the first few of each field a try within the limit.
 func (s *solver) round(p *part, d *diagram, field [][]*attempt, limit int, each []int) *attempt {
 	const effort = 6 // steps for each node of the limit
-	// The fields that got further go first.
+	// A sweep that will get through goes first.
 	order := []int{fieldFunction, fieldFlipped, fieldFamily, fieldSweep, fieldNarrow}
 	if limit >= 1<<18 {
-		slices.SortStableFunc(order, func(f, g int) int { return cmp.Compare(most(field[g]), most(field[f])) })
+		rank := func(f int) int { return boolInt(slices.ContainsFunc(field[f], (*attempt).steady)) }
+		slices.SortStableFunc(order, func(f, g int) int { return cmp.Compare(rank(g), rank(f)) })
 	}
 	for i := range slices.Max(each) {
 		for _, f := range order {
@@ -784,13 +790,15 @@ func (s *solver) round(p *part, d *diagram, field [][]*attempt, limit int, each 
 				steps *= 2 // families are small for what it takes to make them
 			}
 			s.st.Attempts++
-			gates := a.gates
-			room := limit
-			if a.how == bySweep && limit >= 1<<18 && 16*a.gates >= len(p.gates) {
-				// Frontiers are of like width all along: with so much more it gets through.
-				room, steps = min(4*limit, s.o.NodeBudget), 4*steps
+			gates, room := a.gates, limit
+			if a.how == bySweep && limit >= 1<<18 {
+				if !a.steady() {
+					continue
+				}
+				room, steps = min(ahead*limit, s.o.NodeBudget), ahead*steps
 			}
 			a.run(p, d, room, min(steps, s.effort))
+			a.past = gates
 			a.gains = a.gates > gates && limit >= 1<<20
 			a.steps = d.steps
 			s.st.Steps += d.steps
