@@ -258,6 +258,15 @@ func TestCashier(t *testing.T) {
 	if _, err := o.Draft(ctx, "i", policy.Money, "main", "b2", "kim", 0); !errors.Is(err, ErrNothing) {
 		t.Errorf("what came back goes out before anybody saw to it: %v", err)
 	}
+	if _, err := o.Ledger.Amend(ctx, back, func(_ *claim.Claim, p *claim.Personal) (claim.Event, error) {
+		p.Number = "110-999-999999"
+		return claim.Event{Who: "Lee", What: "bank account given"}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Again(ctx, back, "lee", "mine now"); !errors.Is(err, ErrFourEyes) {
+		t.Errorf("who wrote down the account sends money to it: %v", err)
+	}
 	if _, err := o.Again(ctx, back, "kim", "the name was corrected"); err != nil {
 		t.Fatal(err)
 	}

@@ -492,7 +492,20 @@ func (c *Cashier) Again(ctx context.Context, id, by, why string) (claim.Claim, e
 	if by == "" || strings.TrimSpace(why) == "" {
 		return claim.Claim{}, errors.New("pay again: who does it, and why, are missing")
 	}
-	changed, err := c.changeOne(ctx, id, func(_ context.Context, x *claim.Claim) (claim.Event, error) {
+	changed, err := c.changeOne(ctx, id, func(ctx context.Context, x *claim.Claim) (claim.Event, error) {
+		history, err := c.Ledger.History(ctx, x.ID)
+		if err != nil {
+			return claim.Event{}, err
+		}
+		// Who wrote down the account alone does not send money to it.
+		for _, e := range slices.Backward(history) {
+			if strings.HasPrefix(e.What, "bank account") {
+				if strings.EqualFold(e.Who, by) {
+					return claim.Event{}, fmt.Errorf("%w: %s gave the account that claim %s is paid to", ErrFourEyes, by, x.ID)
+				}
+				break
+			}
+		}
 		if x.State != claim.Returned {
 			return claim.Event{}, fmt.Errorf("%w: claim %s is %s, not returned", ErrState, x.ID, x.State)
 		}

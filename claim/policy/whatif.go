@@ -228,3 +228,42 @@ func shifted(n int64, percent int) int64 {
 
 // mostShifted is the largest amount that can be changed by up to 100 percent.
 const mostShifted = 1 << 55
+
+// Coarse is the comparison for those who may not learn of single persons: groups of fewer
+// cases than least stand together as "other", and how single amounts spread is left out.
+func (c *Comparison) Coarse(least int) Comparison {
+	out := Comparison{Cases: c.Cases, Drafts: slices.Clone(c.Drafts)}
+	for i := range out.Drafts {
+		d := &out.Drafts[i]
+		d.Spread = []int64{}
+		for _, list := range []*[]Segment{&d.ByRule, &d.ByKind, &d.ByUse, &d.ByService} {
+			*list = coarse(*list, least)
+		}
+	}
+	return out
+}
+
+// coarse puts small groups together, and the next smallest with them while they are too few.
+func coarse(list []Segment, least int) []Segment {
+	all := slices.SortedStableFunc(slices.Values(list), func(a, b Segment) int { return cmp.Compare(b.Cases, a.Cases) })
+	other := Segment{Name: "other"}
+	for len(all) > 0 && (all[len(all)-1].Cases < least || other.Cases > 0 && other.Cases < least) {
+		last := all[len(all)-1].Sums
+		other.Cases += last.Cases
+		other.Paid += last.Paid
+		other.Refused += last.Refused
+		other.Human += last.Human
+		other.Amount += last.Amount
+		other.Cost += last.Cost
+		other.Pending += last.Pending
+		other.Hours += last.Hours
+		other.More += last.More
+		other.Less += last.Less
+		other.Delta += last.Delta
+		all = all[:len(all)-1]
+	}
+	if other.Cases > 0 {
+		all = append(all, other)
+	}
+	return all
+}

@@ -120,3 +120,17 @@ func BenchmarkCompare(b *testing.B) {
 		Compare(cases, ps)
 	}
 }
+
+// Whoever may not learn of single persons sees no group of fewer than ten, and no sum is lost.
+func TestCoarse(t *testing.T) {
+	segments := []Segment{{"a", Sums{Cases: 40, Amount: 400}}, {"b", Sums{Cases: 12, Amount: 120}}, {"c", Sums{Cases: 3, Amount: 7}}, {"d", Sums{Cases: 1, Amount: 9}}}
+	c := Comparison{Cases: 56, Drafts: []Result{{ByRule: segments, Spread: []int64{1, 2}}}}
+	got := c.Coarse(10).Drafts[0]
+	want := []Segment{{"a", Sums{Cases: 40, Amount: 400}}, {"other", Sums{Cases: 16, Amount: 136}}}
+	if diff := cmp.Diff(want, got.ByRule); diff != "" || len(got.Spread) != 0 {
+		t.Errorf("%v, spread %v", diff, got.Spread)
+	}
+	if len(c.Drafts[0].ByRule) != 4 || len(c.Drafts[0].Spread) != 2 {
+		t.Error("the comparison itself changed")
+	}
+}

@@ -19,6 +19,7 @@ type Claims struct {
 	Papers    S3           `yaml:"papers" doc:"a bucket for the papers that are sent in, sealed; none: they are kept with the claims"`
 	Open      Choice       `yaml:"open" doc:"auto: the window for reports opens by itself when an incident is told; confirm: the desk opens it"`
 	Template  string       `yaml:"template" doc:"file with what a window is prepared with: how long, consent, kinds of papers, reasons for lateness; empty: those built in"`
+	Accounts  string       `yaml:"accounts" doc:"table of subscribers (CSV or XLSX: account, a pseudonym; service, plan, fee, since) that rules may ask about; empty: none are known"`
 	Banks     []OwnAccount `yaml:"banks" doc:"the company's own accounts that payments leave from"`
 	Calm      int          `yaml:"calm" doc:"reports a minute, at one node, above which the form asks for a proof of work"`
 	Burst     int          `yaml:"burst" doc:"reports of one network (/24 of IPv4, /56 of IPv6) at once, above which it is asked for one; one more comes back each second"`
@@ -86,6 +87,7 @@ func (c *Claims) resolve(dir string, v *verdict) []fileOf {
 		{"claims.masterKey", &c.MasterKey, true},
 		{"claims.logKey", &c.LogKey, true},
 		{"claims.template", &c.Template, false},
+		{"claims.accounts", &c.Accounts, true},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"bongsu/claim"
+	"bongsu/claim/policy"
 	"bongsu/internal/kv"
 	"bongsu/internal/postgres"
 	"bongsu/settle"
@@ -29,9 +30,10 @@ type ClaimOptions struct {
 	Papers   claim.Vault // nil: papers are kept with the claims
 	Auto     bool        // a window opens by itself when an incident is told
 	Template claim.Template
-	Banks    map[string]settle.Debtor // own accounts, by name
-	Calm     int                      // reports a minute above which a proof of work is asked for
-	Burst    int                      // of one network, at once
+	Banks    map[string]settle.Debtor  // own accounts, by name
+	Accounts map[string]policy.Account // of subscribers, by pseudonym; nil: none are known
+	Calm     int                       // reports a minute above which a proof of work is asked for
+	Burst    int                       // of one network, at once
 }
 
 // Claims are the long-lived parts by which a public node takes damage reports, decides and pays.
@@ -79,6 +81,9 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 	c.intake = claim.NewIntake(ledger)
 	c.office = &claim.Office{
 		Store: p.store, Ledger: ledger, Intake: c.intake, Outages: c.seen.of, Titles: c.titles, Page: c.services, Log: p.log,
+	}
+	if o.Accounts != nil {
+		c.office.Accounts = func(pseudonym string) policy.Account { return o.Accounts[pseudonym] }
 	}
 	coupons, err := o.Master.Derive("coupons")
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"bongsu/claim"
+	"bongsu/claim/policy"
 	"bongsu/internal/config"
 	"bongsu/internal/etcd"
 	"bongsu/internal/notify"
@@ -139,11 +140,34 @@ func claimsFromConfig(c *config.Claims) (*ClaimOptions, error) {
 			return nil, err
 		}
 	}
+	if o.Accounts, err = subscribers(c.Accounts); err != nil {
+		return nil, err
+	}
 	o.Postgres = c.Postgres.Secret().Reveal()
 	if c.Papers.Endpoint != "" {
 		o.Papers = NewPapers(c.Papers)
 	}
 	return o, nil
+}
+
+// subscribers reads the table that rules may ask about.
+func subscribers(file string) (map[string]policy.Account, error) {
+	if file == "" {
+		return nil, nil //nolint:nilnil // none are known
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("claims.accounts: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	all := map[string]policy.Account{}
+	for a, err := range claim.ReadAccounts(f) {
+		if err != nil {
+			return nil, fmt.Errorf("claims.accounts: %s: %w", file, err)
+		}
+		all[a.ID] = a
+	}
+	return all, nil
 }
 
 func publicStore(c *config.PublicConfig) etcd.Config {

@@ -209,6 +209,7 @@ func routes() []route {
 		{pattern: "GET /payout/reconcile", may: payer, do: (*call).reconcilePage, has: cashier},
 		{pattern: "GET /payout/missing", may: payer, do: (*call).missingPage, has: cashier},
 		{pattern: "GET /payout/batch/{batch}", may: payer, do: (*call).batchPage, has: cashier},
+		{pattern: "POST /payout/again", may: payer, do: (*call).again, back: (*call).payoutPage, has: cashier},
 		{pattern: "POST /payout/mend", may: payer, do: (*call).mend, back: (*call).reconcilePage, has: cashier},
 		{pattern: "POST /payout/grant", may: payer, do: (*call).grant, back: (*call).payoutPage, has: cashier},
 		{pattern: "POST /payout/draft", may: payer, do: (*call).draftBatch, back: (*call).payoutPage, has: cashier},

@@ -433,9 +433,16 @@ func TestWork(t *testing.T) {
 		if w := lee.post("/whatif", url.Values{"incident": {"fire"}, "text": {"policy: ["}}); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "policy: [") {
 			t.Errorf("a broken draft: %d", w.Code)
 		}
-		to := kang.does("/whatif", url.Values{"incident": {"fire"}, "draft": {"kakao-2022@1"}, "text": {next}})
-		b.golden("whatif-result", kang.page(to))
-		w := kang.get(to + "/table.xlsx")
+		if w := kang.post("/whatif", url.Values{"incident": {"fire"}, "draft": {"kakao-2022@1"}, "text": {next}}); w.Code != http.StatusForbidden {
+			t.Errorf("a member of the body tries a rule of their own: %d", w.Code)
+		}
+		to := lee.does("/whatif", url.Values{"incident": {"fire"}, "draft": {"kakao-2022@1"}, "text": {next}})
+		b.golden("whatif-result", lee.page(to))
+		if w := kang.get(to); w.Code != http.StatusForbidden {
+			t.Errorf("a member of the body looks at single groups: %d", w.Code)
+		}
+		b.golden("whatif-coarse", kang.page(kang.does("/whatif", url.Values{"incident": {"fire"}, "draft": {"kakao-2022@1"}})))
+		w := lee.get(to + "/table.xlsx")
 		z, err := zip.NewReader(bytes.NewReader(w.Body.Bytes()), int64(w.Body.Len()))
 		if err != nil || len(z.File) < 8 {
 			t.Fatalf("%d, %v", w.Code, err)

@@ -83,6 +83,7 @@ type Cashier interface {
 	Results(ctx context.Context, data []byte, by string) (settle.Answered, error)
 	Batch(ctx context.Context, id string) (settle.Batch, []settle.Item, error)
 	Missing(ctx context.Context, incident string, form policy.Form) ([]string, error)
+	Again(ctx context.Context, id, by, why string) (claim.Claim, error)
 	Mend(ctx context.Context, incident, by string) ([]string, error)
 	Reconcile(ctx context.Context, incident string) (settle.Reconciliation, error)
 }

@@ -37,7 +37,7 @@ func allowed() map[string]string {
 		"POST /body/{session}/vote": "body", "POST /body/{session}/publish": "decider body",
 		"GET /payout": "payer", "GET /payout/reconcile": "payer", "POST /payout/grant": "payer", "POST /payout/draft": "payer",
 		"POST /payout/approve": "payer", "POST /payout/file": "payer", "POST /payout/sent": "payer", "POST /payout/drop": "payer",
-		"POST /payout/results": "payer", "POST /payout/recourse": "payer", "POST /payout/mend": "payer", "GET /payout/missing": "payer", "GET /payout/batch/{batch}": "payer",
+		"POST /payout/results": "payer", "POST /payout/recourse": "payer", "POST /payout/mend": "payer", "POST /payout/again": "payer", "GET /payout/missing": "payer", "GET /payout/batch/{batch}": "payer",
 		"GET /privacy": "privacy", "POST /privacy/erase": "privacy", "POST /privacy/retain": "privacy",
 	}
 }

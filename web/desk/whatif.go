@@ -83,6 +83,9 @@ func (c *call) whatIf() error {
 		if strings.TrimSpace(text) == "" {
 			continue
 		}
+		if c.rights.Claims&Decider == 0 { // a rule made for one claim would tell of it
+			return fmt.Errorf("%w: drafts that were not handed in are compared by deciders only", errRights)
+		}
 		p, err := parsed([]byte(text))
 		if err != nil {
 			return err
@@ -101,16 +104,22 @@ func (c *call) whatIf() error {
 		key = append(key, p.ID, p.Digest)
 		out.Titles = append(out.Titles, p.Title)
 	}
-	o := c.s.o.Office
+	o, coarse := c.s.o.Office, c.rights.Claims&Decider == 0
+	may := Decider
+	if coarse {
+		may, key = Decider|Body, append(key, "coarse")
+	}
 	j, err := c.s.start(&job{
-		Kind: "whatif", Key: strings.Join(key, "/"), Incident: w.Incident, By: c.who, May: Decider | Body,
+		Kind: "whatif", Key: strings.Join(key, "/"), Incident: w.Incident, By: c.who, May: may,
 		run: func(ctx context.Context, _ func(int)) (any, error) {
 			got, err := o.Compare(ctx, w.Incident, drafts)
 			if err != nil {
 				return nil, err
 			}
 			done := *out
-			done.Comparison = got
+			if done.Comparison = got; coarse {
+				done.Comparison = got.Coarse(claim.Smallest)
+			}
 			return &done, nil
 		},
 	})

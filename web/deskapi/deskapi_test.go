@@ -116,7 +116,7 @@ func TestDuties(t *testing.T) {
 		{"POST", "/claims/decide", []string{"decider"}},
 		{"POST", "/claims/unasked?incident=i", []string{"decider"}},
 		{"POST", "/claims/import?incident=i", []string{"agent"}},
-		{"POST", "/claims/what-if", []string{"decider", "body"}},
+		{"POST", "/claims/what-if", []string{"decider"}},
 		{"POST", "/claims/erase", []string{"privacy"}},
 		{"GET", "/claims/statistics?incident=i", []string{"agent", "decider", "payer", "body", "privacy"}},
 		{"POST", "/payout/grant", []string{"payer"}},

@@ -101,7 +101,7 @@ func routes() []route {
 		{"POST /api/v1/claims/decide", []string{decider}, 0, (*call).decide},
 		{"POST /api/v1/claims/unasked", []string{decider}, mostFile, (*call).unasked},
 		{"POST /api/v1/claims/import", []string{agent}, mostTable, (*call).take},
-		{"POST /api/v1/claims/what-if", []string{decider, body}, 8 * mostBody, (*call).whatIf},
+		{"POST /api/v1/claims/what-if", []string{decider}, 8 * mostBody, (*call).whatIf},
 		{"POST /api/v1/claims/erase", []string{privacy}, 0, (*call).erase},
 		{"GET /api/v1/claims/statistics", nil, 0, (*call).statistics},
 
