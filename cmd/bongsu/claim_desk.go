@@ -20,7 +20,7 @@ import (
 const deskHint = "name the desk of a public node with --desk https://host:port and the file of an account's token with --token-file"
 
 // deskTokenHint is for who shows a token that the desk does not know.
-const deskTokenHint = "bongsu init wrote DIR/claims-1.token and claims-2.token; the accounts stand in public-accounts.yaml of the public nodes"
+const deskTokenHint = "bongsu init wrote DIR/claims-1.token and claims-2.token; the accounts stand in public-accounts.yaml of the public nodes" //nolint:gosec // where tokens are, not one of them
 
 // deskAt is how a command reaches the desk of a public node.
 type deskAt struct{ url, token, ca string }
