@@ -739,8 +739,7 @@ func (g *graph) clone() *graph {
 
 // cut replaces by "never" every gate that takes more than k leaves to fail,
 // or more than is left for it below the gates that use it, and simplifies what is left.
-func (g *graph) cut(k int) bool {
-	changed := false
+func (g *graph) cut(k int) {
 	for {
 		gates := g.gates()
 		least, left := g.bounds(gates, narrow(k))
@@ -752,9 +751,8 @@ func (g *graph) cut(k int) bool {
 			}
 		}
 		if !again {
-			return changed
+			return
 		}
-		changed = true
 		g.tidy()
 		g.simplify()
 	}
