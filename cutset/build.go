@@ -82,7 +82,7 @@ func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
 
 // roots returns the values of the root, and of what bars sets of it.
 func (b *builder) roots() [3][]node {
-	n := int32(len(b.p.names)) //nolint:gosec // small
+	n := narrow(len(b.p.names))
 	r := &b.p.gates[b.p.root]
 	if r.kind != kindBarred {
 		return [3][]node{{b.value[n+b.p.root]}}

@@ -10,7 +10,7 @@ import (
 // TestDivisionsAgree solves small trees in pieces all the way down and at once.
 func TestDivisionsAgree(t *testing.T) {
 	r := rand.New(rand.NewPCG(31, 32))
-	for i := range 300 {
+	for i := range 120 {
 		tree := Tree{}
 		for l := range 2 + r.IntN(10) {
 			tree.AddLeaf(Leaf{Name: fmt.Sprint(l)})

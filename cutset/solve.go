@@ -733,10 +733,8 @@ func furthest(field *[fields][]*attempt) int {
 // left of the budget to suffice: what comes late is larger than what came early.
 func hopeless(before, most, gates, limit int) bool {
 	switch {
-	case limit < 1<<20:
+	case limit < 1<<20 || nearly(most, gates):
 		return false
-	case nearly(most, gates):
-		return most == before
 	case limit < 1<<22:
 		return most == before || 2*most < gates
 	}
