@@ -190,6 +190,9 @@ func (c *Cashier) Draft(ctx context.Context, incident string, form policy.Form, 
 	if bank == "" && form != policy.Money {
 		bank = string(form)
 	}
+	if err := c.known(ctx); err != nil {
+		return Batch{}, err
+	}
 	for range 5 {
 		b, err := c.draft(ctx, Batch{ID: id, Incident: incident, Form: form, Bank: bank, DraftedBy: by}, limit)
 		switch {

@@ -28,7 +28,7 @@ that it went there, and results takes the bank's answer. docs/payout.md tells th
 whole way.`,
 		Example: "  bongsu claim payout grant 20221015-pangyo --yes\n  bongsu claim payout draft b1 --incident 20221015-pangyo --bank main --yes",
 	}, payoutGrant(a), payoutList(a), payoutMissing(a), payoutDraft(a), payoutVerb(a, "approve"), payoutFile(a), payoutVerb(a, "sent"),
-		payoutResults(a), payoutAgain(a), payoutVerb(a, "drop"), payoutReconcile(a), payoutMend(a))
+		payoutResults(a), payoutAgain(a), payoutResume(a), payoutVerb(a, "drop"), payoutReconcile(a), payoutMend(a))
 }
 
 func payoutGrant(a *app) *cobra.Command {
@@ -367,6 +367,27 @@ func payoutAgain(a *app) *cobra.Command {
 			return c.Again(ctx, deskapi.AgainRequest{ID: args[0], Why: *why})
 		},
 		show: func(x claim.Claim) { fmt.Fprintf(a.out, "%s is %s again\n", x.ID, x.State) },
+	})
+}
+
+func payoutResume(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "resume",
+		Short: "Draft batches again after a restore",
+		Long: `A backup does not know what went to the bank since it was made, so nothing is
+drafted after a restore. Hold the book against the bank's statements first, then
+say with --why what you found: it is kept.`,
+		Example: `  bongsu claim payout resume --why "nothing went out since the backup" --yes`,
+		Args:    exactly(),
+	}
+	why := whyFlag(cmd)
+	return deskCommand(a, cmd, deskDo[deskapi.Resumed]{
+		json: "{resumed}",
+		ask:  func([]string) string { return "draft batches again" },
+		do: func(ctx context.Context, c *deskapi.Client, _ []string) (deskapi.Resumed, error) {
+			return c.Resume(ctx, *why)
+		},
+		show: func(deskapi.Resumed) { fmt.Fprintln(a.out, "batches may be drafted again") },
 	})
 }
 

@@ -75,6 +75,7 @@ func problemOf(err error) *problem {
 		{claim.ErrLate, http.StatusConflict, "late", false},
 		{claim.ErrConsent, http.StatusConflict, "consent", false},
 		{claim.ErrNoPolicy, http.StatusConflict, "policy", false},
+		{settle.ErrRestored, http.StatusConflict, "state", true},
 		{settle.ErrNothing, http.StatusConflict, "nothing", true},
 		{settle.ErrBudget, http.StatusConflict, "budget", true},
 		{settle.ErrPayee, http.StatusConflict, "payee", true},

@@ -306,6 +306,12 @@ func (c *Client) Again(ctx context.Context, q AgainRequest) (claim.Claim, error)
 	return out, c.call(ctx, http.MethodPost, "/payout/again", q, &out)
 }
 
+// Resume lets batches be drafted again after a restore.
+func (c *Client) Resume(ctx context.Context, why string) (Resumed, error) {
+	var out Resumed
+	return out, c.call(ctx, http.MethodPost, "/payout/resume", ResumeRequest{why}, &out)
+}
+
 // Reconcile holds claims, book and batches against one another.
 func (c *Client) Reconcile(ctx context.Context, incident string) (settle.Reconciliation, error) {
 	var out settle.Reconciliation

@@ -126,6 +126,7 @@ func TestDuties(t *testing.T) {
 		{"POST", "/payout/batches/b/file", []string{"payer"}},
 		{"POST", "/payout/batches/b/approve", []string{"payer"}},
 		{"POST", "/payout/results", []string{"payer"}},
+		{"POST", "/payout/resume", []string{"payer"}},
 		{"POST", "/payout/again", []string{"payer", "decider"}},
 		{"GET", "/payout/reconciliation?incident=i", []string{"payer", "decider"}},
 		{"POST", "/payout/mend", []string{"payer"}},

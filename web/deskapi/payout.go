@@ -141,6 +141,27 @@ func (c *call) again() (any, error) {
 	return c.o.Cashier.Again(c.ctx, q.ID, c.who, q.Why)
 }
 
+// A ResumeRequest says what the bank says of the time since a backup that was restored.
+type ResumeRequest struct {
+	Why string `json:"why"`
+}
+
+// Resumed says that batches may be drafted again.
+type Resumed struct {
+	Resumed bool `json:"resumed"`
+}
+
+func (c *call) resume() (any, error) {
+	var q ResumeRequest
+	if err := c.read(&q); err != nil {
+		return nil, err
+	}
+	if q.Why == "" {
+		return nil, fmt.Errorf("%w: why is missing", errInput)
+	}
+	return Resumed{true}, c.o.Cashier.Resume(c.ctx, c.who, q.Why)
+}
+
 func (c *call) reconciliation() (any, error) {
 	id, err := c.query("incident")
 	if err != nil {

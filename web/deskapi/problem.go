@@ -39,6 +39,7 @@ func problem(err error) *web.Error {
 		{settle.ErrTaken, http.StatusForbidden, "same", "make sure that the bank does not have it, then let somebody else do it"},
 		{claim.ErrNotFound, http.StatusNotFound, "not-found", "bongsu claim list shows what there is"},
 		{settle.ErrNotFound, http.StatusNotFound, "not-found", "bongsu claim payout list shows what there is"},
+		{settle.ErrRestored, http.StatusConflict, "restored", "hold the book against the bank's statements, then: bongsu claim payout resume --why \"…\""},
 		{settle.ErrNothing, http.StatusConflict, "nothing", "grant first, or see to those of whom it is not known where it goes: bongsu claim payout missing"},
 		{settle.ErrBudget, http.StatusConflict, "budget", "draft fewer with --limit, or let the body decide on another policy"},
 		{claim.ErrBudget, http.StatusConflict, "budget", "let the body decide on another policy"},

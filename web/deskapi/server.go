@@ -112,6 +112,7 @@ func routes() []route {
 		{"POST /api/v1/payout/batches/{id}/file", []string{payer}, 0, (*call).file},
 		{"POST /api/v1/payout/batches/{id}/{verb}", []string{payer}, 0, (*call).batch},
 		{"POST /api/v1/payout/results", []string{payer}, mostFile, (*call).results},
+		{"POST /api/v1/payout/resume", []string{payer}, 0, (*call).resume},
 		{"POST /api/v1/payout/again", []string{payer, decider}, 0, (*call).again},
 		{"GET /api/v1/payout/reconciliation", []string{payer, decider}, 0, (*call).reconciliation},
 		{"POST /api/v1/payout/mend", []string{payer}, 0, (*call).mend},
