@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // What a model may not exceed. Formulas nest far less than that in practice.
@@ -644,18 +645,43 @@ func (p *printer) printf(format string, args ...any) {
 	}
 }
 
-// name quotes a name and makes it unique, as two leaves of an estate may differ in kind alone.
+// name makes an identifier of a name, and makes it unique, as two leaves of an estate may differ in kind alone.
 func (p *printer) name(wish, kind string, i int) string {
 	if wish == "" {
 		wish = fmt.Sprintf("%s-%d", kind, i+1)
 	}
-	wish = quote(strings.TrimSpace(wish))
+	wish = identifier(wish)
+	if wish == "" {
+		wish = fmt.Sprintf("%s-%d", kind, i+1)
+	}
 	name := wish
 	for n := 2; p.taken[name]; n++ {
 		name = fmt.Sprintf("%s-%d", wish, n)
 	}
 	p.taken[name] = true
 	return name
+}
+
+// identifier writes a name as the format's schema wants it, and SCRAM with it: words of letters, digits
+// and underscores, joined by single hyphens, with a letter or underscore in front.
+func identifier(s string) string {
+	words := strings.FieldsFunc(s, func(r rune) bool {
+		return r != '_' && !unicode.IsLetter(r) && (r > unicode.MaxASCII || !unicode.IsDigit(r))
+	})
+	id := strings.Join(words, "-")
+	if id != "" && id[0] >= '0' && id[0] <= '9' {
+		id = "_" + id
+	}
+	return id
+}
+
+// label tells the name of a leaf that is no identifier.
+func (p *printer) label(leaf int) string {
+	name := strings.Join(strings.Fields(p.t.Leaves[leaf].Name), " ")
+	if name == "" || name == p.leaf[leaf] {
+		return ""
+	}
+	return "<label>" + quote(name) + "</label>"
 }
 
 func quote(s string) string {
@@ -675,11 +701,11 @@ func (p *printer) top() {
 
 func (p *printer) print() error {
 	t := p.t
-	title := t.Name
+	title := identifier(t.Name)
 	if title == "" {
 		title = "tree"
 	}
-	p.printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<opsa-mef>\n<define-fault-tree name=\"%s\">\n", quote(title))
+	p.printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<opsa-mef>\n<define-fault-tree name=\"%s\">\n", title)
 	p.top()
 	for i := range t.Gates {
 		if p.used[i] && GateRef(i) != t.Top {
@@ -689,7 +715,9 @@ func (p *printer) print() error {
 	p.printf("</define-fault-tree>\n<model-data>\n")
 	for i := range t.Leaves {
 		if pr := t.Leaves[i].Probability; pr != nil {
-			p.printf("<define-basic-event name=\"%s\"><float value=\"%s\"/></define-basic-event>\n", p.leaf[i], strconv.FormatFloat(*pr, 'g', -1, 64))
+			p.printf("<define-basic-event name=\"%s\">%s<float value=\"%s\"/></define-basic-event>\n", p.leaf[i], p.label(i), strconv.FormatFloat(*pr, 'g', -1, 64))
+		} else if label := p.label(i); label != "" {
+			p.printf("<define-basic-event name=\"%s\">%s</define-basic-event>\n", p.leaf[i], label)
 		} else {
 			p.printf("<define-basic-event name=\"%s\"/>\n", p.leaf[i])
 		}

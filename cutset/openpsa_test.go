@@ -197,6 +197,7 @@ func TestOpenPSARoundTrip(t *testing.T) {
 		}
 		tree.Leaves[len(tree.Leaves)-1].Probability = new(0.25)
 		again := through(t, tree)
+		tree.Leaves[0].Name = strings.Replace(tree.Leaves[0].Name, `<&"weird'> 이름`, "weird-이름", 1) // an identifier
 		if diff := cmp.Diff(named(t, tree), named(t, again)); diff != "" {
 			t.Fatalf("tree %d: %+v\n(-before +after):\n%s", i, tree, diff)
 		}
@@ -276,4 +277,25 @@ func FuzzReadOpenPSA(f *testing.F) {
 			t.Fatalf("%v sets before, %+v after: %v", x.Count, y, err)
 		}
 	})
+}
+
+// TestNamesAreIdentifiers wants names as the schema of the format has them, which other tools check.
+func TestNamesAreIdentifiers(t *testing.T) {
+	tree := cutset.Tree{Name: "service/카카오 톡"}
+	a := tree.AddLeaf(cutset.Leaf{Name: "domain/a.b"})
+	b := tree.AddLeaf(cutset.Leaf{Name: "domain-a--b"})
+	tree.Top = tree.AddGate(cutset.Gate{Name: "7 of/9", Op: cutset.Or, In: []cutset.Ref{a, b}})
+	var out bytes.Buffer
+	if err := cutset.WriteOpenPSA(&out, tree); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`<define-fault-tree name="service-카카오-톡">`, `<define-gate name="_7-of-9">`,
+		`<define-basic-event name="domain-a-b"><label>domain/a.b</label></define-basic-event>`,
+		`<define-basic-event name="domain-a-b-2"><label>domain-a--b</label></define-basic-event>`,
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is missing in\n%s", want, out.String())
+		}
+	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"bongsu/cutset"
 	"bongsu/cutset/cutsettest"
+	"bongsu/estate"
 )
 
 // A scramRun is what SCRAM said about a model. Order 0 bounds nothing.
@@ -274,4 +275,38 @@ func clasp(t *testing.T, tree *cutset.Tree) [][]int {
 		return slices.Compare(a, b)
 	})
 	return sets
+}
+
+// TestRealSCRAMReadsEstates hands SCRAM the trees of an estate, whose names are its own.
+func TestRealSCRAMReadsEstates(t *testing.T) {
+	paths, err := filepath.Glob("../examples/kakao-2022/*.yaml")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	var files []estate.File
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, estate.File{Name: filepath.Base(path), Data: data})
+	}
+	s, err := estate.Parse(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.Services {
+		cyclic := cutset.FromEstate(s, i, cutset.Components)
+		tree, err := cyclic.Unroll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := cutset.Solve(tree, cutset.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run := scram(t, model(t, tree), 0, time.Minute); !run.solved || run.count.Cmp(res.Count) != 0 {
+			t.Errorf("%s: SCRAM counts %v, we %v", tree.Name, run.count, res.Count)
+		}
+	}
 }
