@@ -70,6 +70,9 @@ func TestDocumentedCommands(t *testing.T) {
 			seen := 0
 			for _, s := range snippets(t, path) {
 				for i, line := range s.lines {
+					for n := i + 1; strings.HasSuffix(line, " \\") && n < len(s.lines); n++ { // it goes on in the next line
+						line = strings.TrimSuffix(line, "\\") + strings.TrimSpace(s.lines[n])
+					}
 					args, ok := commandLine(line)
 					if !ok || len(args) == 0 || args[0] == "completion" || strings.ContainsAny(line, "[|") && s.lang == "" {
 						continue
