@@ -573,13 +573,13 @@ func TestReadersAreToldAndAnswered(t *testing.T) {
 		login := s.made.Agents[i]
 		s.submit(b, s.desks["east"]+"/", "/login", url.Values{"name": {login.Name}, "password": {login.Password.Reveal()}})
 	}
-	id := s.find(agent, s.desks["east"]+"/", `name="id" value="([^"]+)"`)
-	s.submit(agent, s.desks["east"]+"/", "/answer", url.Values{"id": {id}, "question": {"언제 돌아옵니까?"}, "ko": {"저녁에 돌아옵니다."}})
-	seen := s.find(editor, s.desks["east"]+"/", `name="seen" value="([^"]+)"`)
-	if code := s.submit(agent, s.desks["east"]+"/", "/approve", url.Values{"id": {id}, "seen": {seen}}); code != http.StatusForbidden {
+	id := s.find(agent, s.desks["east"]+"/questions", `name="id" value="([^"]+)"`)
+	s.submit(agent, s.desks["east"]+"/questions", "/answer", url.Values{"id": {id}, "question": {"언제 돌아옵니까?"}, "ko": {"저녁에 돌아옵니다."}})
+	seen := s.find(editor, s.desks["east"]+"/questions", `name="seen" value="([^"]+)"`)
+	if code := s.submit(agent, s.desks["east"]+"/questions", "/approve", url.Values{"id": {id}, "seen": {seen}}); code != http.StatusForbidden {
 		t.Errorf("the agent approved: %d", code)
 	}
-	if code := s.submit(editor, s.desks["east"]+"/", "/approve", url.Values{"id": {id}, "seen": {seen}}); code != http.StatusOK {
+	if code := s.submit(editor, s.desks["east"]+"/questions", "/approve", url.Values{"id": {id}, "seen": {seen}}); code != http.StatusOK {
 		t.Errorf("the editor could not approve: %d", code)
 	}
 	for _, site := range []string{"south", "east"} {
