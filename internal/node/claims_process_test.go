@@ -42,19 +42,7 @@ func openForClaims(t *testing.T) (s *square, pid func(string) int, consent strin
 	s.start(three...)
 	s.quorum(three...)
 	s.publish("north", 1)
-	for _, site := range three {
-		within(t, patience, "reports are taken at "+site, func(ctx context.Context) error {
-			w, err := s.windows(ctx, site)
-			if err == nil && len(w) != 1 {
-				err = fmt.Errorf("%d windows", len(w))
-			}
-			if err == nil {
-				consent = w[0].Consent.Version
-			}
-			return err
-		})
-	}
-	return s, pid, consent
+	return s, pid, s.opened(three...)
 }
 
 func (s *square) addresses() []string {

@@ -55,6 +55,24 @@ func (s *square) getJSON(ctx context.Context, url, bearer string, into any) erro
 	return json.Unmarshal(text, into)
 }
 
+// opened waits until reports are taken at sites, and returns the version of the consent.
+func (s *square) opened(sites ...string) (consent string) {
+	s.t.Helper()
+	for _, site := range sites {
+		within(s.t, patience, "reports are taken at "+site, func(ctx context.Context) error {
+			w, err := s.windows(ctx, site)
+			if err == nil && len(w) != 1 {
+				err = fmt.Errorf("%d windows", len(w))
+			}
+			if err == nil {
+				consent = w[0].Consent.Version
+			}
+			return err
+		})
+	}
+	return consent
+}
+
 // report files a report as a program does.
 func (s *square) report(ctx context.Context, site, key string, body map[string]any) (claim.Receipt, error) {
 	var got claim.Receipt
@@ -105,19 +123,7 @@ func TestReportsAreTakenAsSoonAsAnIncidentIsTold(t *testing.T) {
 	s.quorum(three...)
 	told := time.Now()
 	s.publish("north", 1)
-	var consent string
-	for _, site := range three {
-		within(t, patience, "reports are taken at "+site, func(ctx context.Context) error {
-			w, err := s.windows(ctx, site)
-			if err == nil && len(w) != 1 {
-				err = fmt.Errorf("%d windows", len(w))
-			}
-			if err == nil {
-				consent = w[0].Consent.Version
-			}
-			return err
-		})
-	}
+	consent := s.opened(three...)
 	t.Logf("reports are taken at all sites %v after the incident was told", time.Since(told).Round(100*time.Millisecond))
 	var receipts []claim.Receipt
 	for n := range 5 {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,10 +19,17 @@ var (
 	gallery = flag.String("gallery", "", "address to serve every page at, until the test is stopped")
 )
 
-// TestGallery serves the desk of the tests for people to look at.
+// TestGallery serves the desk of the tests: with -gallery it stays, for people to look at.
 func TestGallery(t *testing.T) {
 	if *gallery == "" {
-		t.Skip("only with -gallery")
+		synctest.Test(t, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			filled(t).s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/login", nil))
+			if w.Code != http.StatusOK {
+				t.Errorf("the gallery's first page answers %d", w.Code)
+			}
+		})
+		return
 	}
 	b := filled(t)
 	var lc net.ListenConfig
