@@ -139,7 +139,7 @@ func (x *site) recorded(w *claim.Window, service, part string) (o policy.Outage,
 	if i == nil {
 		return policy.Outage{}, false
 	}
-	o = claim.NewOutages(i.Intervals, x.now).Of(service, part)
+	o = claim.OutageOf(i.Intervals, x.now, service, part)
 	for _, v := range i.Intervals {
 		lasting = lasting || v.Service == service && (v.Part == part || v.Part == "") && v.To.IsZero()
 	}
