@@ -362,6 +362,17 @@ func TestRunTimeCycles(t *testing.T) {
 	}
 }
 
+func TestWhatOnlyItsOwnCycleCouldFail(t *testing.T) {
+	tree := cutset.Tree{Cyclic: true}
+	tree.AddLeaf(cutset.Leaf{Name: "unused"})
+	g := cutset.GateRef
+	tree.AddGate(cutset.Gate{Name: "a", Op: cutset.Or, In: []cutset.Ref{g(2), g(1)}})
+	tree.AddGate(cutset.Gate{Name: "b", Op: cutset.AtLeast, K: 2, In: []cutset.Ref{g(3), g(0)}, Weights: []int{1, 3}})
+	tree.AddGate(cutset.Gate{Name: "c", Op: cutset.AtLeast, K: 3, In: []cutset.Ref{g(2), g(1), g(0), g(3)}})
+	tree.Top = tree.AddGate(cutset.Gate{Name: "d", Op: cutset.Or, In: []cutset.Ref{g(0), g(1)}})
+	compare(t, 0, &tree)
+}
+
 func TestDeepAndWideTrees(t *testing.T) {
 	const n = 60_000
 	chain := cutset.Tree{}
