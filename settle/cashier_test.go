@@ -590,13 +590,13 @@ func TestResultsEncodings(t *testing.T) {
 		"semicolons": []byte(strings.ReplaceAll(plain, ",", ";")), "euc-kr": euckr(t, plain), "utf-16": utf16(plain),
 	} {
 		got, err := ReadResults(data, nil)
-		if err != nil || len(got) != 2 || !got[0].Done || got[1].Done || got[1].Code != "AC04" || got[1].Detail != "해지계좌" {
+		if err != nil || len(got.Results) != 2 || !got.Results[0].Done || got.Results[1].Done || got.Results[1].Code != "AC04" || got.Results[1].Detail != "해지계좌" {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 	xml := `<?xml version="1.0" encoding="EUC-KR"?><Document><CstmrPmtStsRpt><OrgnlPmtInfAndSts><TxInfAndSts><OrgnlEndToEndId>X</OrgnlEndToEndId><TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>BE01</Cd></Rsn><AddtlInf>예금주 불일치</AddtlInf></StsRsnInf></TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>`
 	got, err := ReadResults(euckr(t, xml), nil)
-	if err != nil || len(got) != 1 || got[0].Detail != "예금주 불일치" {
+	if err != nil || len(got.Results) != 1 || got.Results[0].Detail != "예금주 불일치" {
 		t.Errorf("pain.002 in EUC-KR: %+v, %v", got, err)
 	}
 }
@@ -607,11 +607,11 @@ func FuzzReadResults(f *testing.F) {
 	f.Add(utf16("id;result\nX;fail\n"))
 	f.Add([]byte(`<Document><CstmrPmtStsRpt><OrgnlPmtInfAndSts><TxInfAndSts><OrgnlEndToEndId>X</OrgnlEndToEndId><TxSts>ACSC</TxSts></TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		results, err := ReadResults(data, func(string) []string { return nil })
+		results, err := ReadResults(data, func(string) ([]string, error) { return nil, nil })
 		if err != nil && !errors.Is(err, ErrAnswer) {
 			t.Fatal(err)
 		}
-		if _, odd := once(results); len(odd) > len(results) {
+		if _, odd := once(results.Results); len(odd) > len(results.Results) {
 			t.Fatal(odd)
 		}
 	})
