@@ -116,7 +116,7 @@ func (c *claims) budget(ctx context.Context, incident string) (int64, error) {
 // pages are what the public pages are made of.
 func (c *claims) pages() *public.Claims {
 	return &public.Claims{
-		Teller: c.told, Taker: c.office, Asker: c.office.Ledger, Giver: c.office, Ender: c.office, Prover: c.cashier, Surge: c.o.Calm, Burst: c.o.Burst,
+		Teller: c.told, Taker: c.office, Asker: c.office.Ledger, Giver: c.office, Ender: c.office, Prover: c.cashier, Issuer: c.cashier, Surge: c.o.Calm, Burst: c.o.Burst,
 	}
 }
 

@@ -113,7 +113,7 @@ func newBench(t testing.TB) *bench {
 		},
 	}
 	b.cashier = &settle.Cashier{
-		Store: b.store, Ledger: b.ledger, Book: settle.NewBook(b.store), Outages: b.office.Outages,
+		Store: b.store, Ledger: b.ledger, Book: settle.NewBook(b.store), Outages: b.office.Outages, Coupons: bytes.Repeat([]byte{4}, 32),
 		Debtor: func(string) (settle.Debtor, bool) { return settle.Debtor{}, false },
 	}
 	desk, err := status.NewDesk(b.store, bytes.Repeat([]byte{5}, 32), status.DefaultLimits(), nil)
