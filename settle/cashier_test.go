@@ -15,6 +15,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/incident"
 	"bongsu/internal/kv"
 	"bongsu/internal/kv/kvtest"
 )
@@ -61,7 +62,7 @@ func cashier(tb testing.TB, s kv.Store, key note.Signer) (*Cashier, error) {
 		return nil, err
 	}
 	c := &Cashier{
-		Store: s, Ledger: k, Book: NewBook(s), Domain: func(string) string { return "pangyo" },
+		Store: s, Ledger: k, Book: NewBook(s), Faults: func(string) []incident.Fault { return []incident.Fault{{Domain: "pangyo", Operator: "SK C&C"}} },
 		Coupons: bytes.Repeat([]byte{9}, 32),
 		Debtor:  func(bank string) (Debtor, bool) { return Debtor{"봉수", "004", "1-2-3"}, bank == "main" },
 	}

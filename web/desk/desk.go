@@ -13,6 +13,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/paper"
+	"bongsu/incident"
 	"bongsu/internal/lang"
 	"bongsu/settle"
 	"bongsu/status"
@@ -33,6 +34,8 @@ type Options struct {
 	Template claim.Template // of windows that are opened here; zero: the one that is built in
 	// Intervals are what control signed of an incident, for the picture of its outage.
 	Intervals func(incident string) []status.Interval
+	// Faults are the domains that failed, and who operates them; nil: not known.
+	Faults func(id string) []incident.Fault
 	// Recourse writes the pack for a counterparty; nil: none is made here.
 	Recourse func(ctx context.Context, p settle.Pack, who string) (name string, data []byte, err error)
 	Zone     *time.Location   // nil: Seoul

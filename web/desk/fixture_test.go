@@ -18,6 +18,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/incident"
 	"bongsu/internal/kv"
 	"bongsu/settle"
 	"bongsu/status"
@@ -123,6 +124,9 @@ func newBench(t testing.TB) *bench {
 	if b.s, err = New(Options{
 		Accounts: b.people, Key: bytes.Repeat([]byte{3}, 32), Questions: desk, Office: b.office, Ledger: b.ledger,
 		Intervals: b.intervals, Cashier: b.cashier,
+		Faults: func(string) []incident.Fault {
+			return []incident.Fault{{Domain: "pangyo", Operator: "Pangyo DC"}, {Domain: "pangyo-power"}}
+		},
 		Recourse: func(_ context.Context, p settle.Pack, _ string) (string, []byte, error) {
 			return p.Incident + ".zip", fmt.Appendf(nil, "PK %s %d %s", p.Counterparty, p.Limit, p.Limitation.Format(time.DateOnly)), nil
 		},

@@ -662,7 +662,7 @@ func TestPayout(t *testing.T) {
 		if w := choi.post("/payout/recourse", asked); w.Code != http.StatusOK || w.Body.String() != "PK 운영사 7000000000 2025-10-15" {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
-		for _, wrong := range []url.Values{{"incident": {"fire"}}, {"incident": {"fire"}, "counterparty": {"x"}, "cover": {"NaN"}}, {"incident": {"fire"}, "counterparty": {"x"}, "limitation": {"soon"}}} {
+		for _, wrong := range []url.Values{{"incident": {"fire"}, "counterparty": {"x"}, "cover": {"NaN"}}, {"incident": {"fire"}, "counterparty": {"x"}, "limitation": {"soon"}}} {
 			if w := choi.post("/payout/recourse", wrong); w.Code != http.StatusUnprocessableEntity {
 				t.Errorf("%v: %d", wrong, w.Code)
 			}
