@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"bongsu/claim/paper"
@@ -17,33 +16,46 @@ import (
 // Smallest is the smallest number of claims that any row of a data set stands for.
 const Smallest = 10
 
-// anyValue stands where a value would tell too much.
-const anyValue = "*"
-
 // datasetColumns are what a data set tells, in the order in which values are given up where too few share them: the last one last.
 func datasetColumns() []string {
 	return []string{"filed", "channel", "papers", "part", "late", "down", "amount", "outcome", "gap", "loss", "kind", "service", "use"}
 }
 
+// toldPrefix + incident: the data set that the body was given last.
+const toldPrefix = "claim/t/"
+
 // Dataset writes the claims of an incident for the body, as CSV: nothing that tells who, amounts and times
-// in brackets, no combination of values that fewer than [Smallest] claims share; where a value would make one, it is *. Claims that were
+// in brackets, no combination of values that fewer than [Smallest] claims share; where a value would make one, it is *. It is that of the day, see [Tell],
+// and changes from day to day by as many rows that are alike, or not: up to nine claims of a kind are left out until they are ten. Claims that were
 // withdrawn or merged, and what was given unasked, are none of them. Rows are in no order of theirs.
 func (o *Office) Dataset(ctx context.Context, incident string, w io.Writer) error {
-	d := Decider{Accounts: o.Accounts}
-	d.Outages, _ = o.outages(incident)
-	var rows [][]string
-	if err := o.Ledger.Each(ctx, incident, func(c Claim) error {
-		if c.State != Withdrawn && c.State != Merged && c.Channel != Unasked {
-			rows = append(rows, c.row(d.Outages.Of(c.Report.Service, c.Report.Part)))
-		}
-		return nil
-	}); err != nil {
+	if !incidents.MatchString(incident) {
+		return fmt.Errorf("data set of %q: %w", incident, ErrNotFound)
+	}
+	told, err := Tell(ctx, o.Store, toldPrefix+incident, o.now(), func() ([]Group, error) {
+		d := Decider{Accounts: o.Accounts}
+		d.Outages, _ = o.outages(incident)
+		var rows []Group
+		err := o.Ledger.Each(ctx, incident, func(c Claim) error {
+			if c.State != Withdrawn && c.State != Merged && c.Channel != Unasked {
+				rows = append(rows, Group{Of: c.row(d.Outages.Of(c.Report.Service, c.Report.Part)), Claims: 1})
+			}
+			return nil
+		})
+		return rows, err
+	})
+	if err != nil {
 		return err
 	}
-	generalise(rows)
-	slices.SortFunc(rows, slices.Compare[[]string])
+	rows := [][]string{datasetColumns()}
+	for _, g := range told.Groups {
+		for range g.Claims {
+			rows = append(rows, g.Of)
+		}
+	}
 	out := csv.NewWriter(w)
-	for _, row := range slices.Concat([][]string{datasetColumns()}, rows) {
+	for _, row := range rows {
+		row = slices.Clone(row)
 		slices.Reverse(row) // what tells most comes first
 		if err := out.Write(row); err != nil {
 			return fmt.Errorf("write the data set: %w", err)
@@ -87,7 +99,7 @@ func (c *Claim) row(down policy.Outage) []string {
 
 // cell is a text that a spreadsheet does not take for a formula, and nobody for a value that was given up.
 func cell(s string) string {
-	if s == anyValue {
+	if s == Anything {
 		return "'" + s
 	}
 	return paper.Cell(s)
@@ -126,24 +138,4 @@ func hoursDown(o policy.Outage) string {
 		return "24-72"
 	}
 	return "72+"
-}
-
-// generalise gives values up, column by column, until every combination is that of [Smallest] rows or more. A combination that
-// many share stays as it is; rows that never find enough others end with nothing told at all.
-func generalise(rows [][]string) {
-	small := make([]int, len(rows))
-	for i := range rows {
-		small[i] = i
-	}
-	for column := -1; column < len(datasetColumns()) && len(small) > 0; column++ {
-		groups := map[string][]int{}
-		for _, i := range small {
-			if column >= 0 {
-				rows[i][column] = anyValue
-			}
-			key := strings.Join(rows[i], "\x00")
-			groups[key] = append(groups[key], i)
-		}
-		small = slices.DeleteFunc(small, func(i int) bool { return len(groups[strings.Join(rows[i], "\x00")]) >= Smallest })
-	}
 }

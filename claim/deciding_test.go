@@ -692,6 +692,7 @@ func TestUnasked(t *testing.T) {
 	text := rules(1, "fourEyes: 100000")
 	ready := kv.NewMemory()
 	adopt(t, newOffice(t, ready), text)
+	handIn(t, newOffice(t, ready), accounts(130, 7_550))
 	for at := 1; ; at += 13 {
 		s := copied(t, ready)
 		f := kvtest.NewFaulty(s)
@@ -731,10 +732,71 @@ func TestUnasked(t *testing.T) {
 	}
 }
 
+func unasked(t *testing.T, o *claim.Office, list iter.Seq2[policy.Account, error], by string) claim.Handout {
+	t.Helper()
+	h, err := o.Unasked(t.Context(), "i", list, by, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// handIn hands a list in, for another person to approve of.
+func handIn(t *testing.T, o *claim.Office, list iter.Seq2[policy.Account, error]) claim.Handout {
+	t.Helper()
+	h := unasked(t, o, list, "lee")
+	if h.ApprovedBy != "" || h.By != "lee" {
+		t.Fatalf("%+v", h)
+	}
+	return h
+}
+
+// One person gives nothing unasked: another has to come with the same list, under the same policy.
+func TestUnaskedFourEyes(t *testing.T) {
+	ctx := t.Context()
+	o := opened(t)
+	adopt(t, o, rules(1, ""))
+	given := func() (n int) {
+		t.Helper()
+		if err := o.Ledger.Each(ctx, "i", func(c claim.Claim) error {
+			n++
+			if c.Agent != "lee, kim" {
+				t.Errorf("given by %q", c.Agent)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for _, by := range []string{"lee", " LEE "} { // the same person, however often
+		h, err := o.Unasked(ctx, "i", accounts(10, 5_000), by, nil)
+		if err != nil || h.ApprovedBy != "" || h.Approved != 10 || h.Amount != 50_000 || given() != 0 {
+			t.Fatalf("%+v, %v, %d given", h, err, given())
+		}
+	}
+	if h := unasked(t, o, accounts(10, 5_001), "kim"); h.ApprovedBy != "" || h.By != "kim" || given() != 0 {
+		t.Errorf("another list: %+v", h)
+	}
+	adopt(t, o, rules(2, ""))
+	if h := unasked(t, o, accounts(10, 5_000), "kim"); h.ApprovedBy != "" || given() != 0 {
+		t.Errorf("another policy: %+v", h)
+	}
+	handOver := unasked(t, o, accounts(11, 5_000), "lee")
+	h := unasked(t, o, accounts(11, 5_000), "kim")
+	if h.By != "lee" || h.ApprovedBy != "kim" || h.Digest != handOver.Digest || h.Approved != 11 || given() != 11 {
+		t.Errorf("%+v, %d given", h, given())
+	}
+	if h := unasked(t, o, accounts(11, 5_000), "lee"); h.Skipped != 11 || h.Decided != 0 || given() != 11 {
+		t.Errorf("once more: %+v, %d given", h, given())
+	}
+}
+
 // Two who run the same list at once give once.
 func TestUnaskedRace(t *testing.T) {
 	s := kv.NewMemory()
 	adopt(t, newOffice(t, s), rules(1, ""))
+	handIn(t, newOffice(t, s), accounts(90, 5_000))
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	given := 0
@@ -765,16 +827,30 @@ func TestUnaskedLimits(t *testing.T) {
 	if _, err := o.DecideAll(ctx, "i", "kim", nil); err != nil {
 		t.Fatal(err)
 	}
-	tally, err := o.Unasked(ctx, "i", accounts(10, 5_000), "kim", nil)
-	if !errors.Is(err, claim.ErrBudget) || tally.Approved != 3 || tally.Skipped != 1 || !strings.Contains(err.Error(), "account 5 of the list") {
-		t.Errorf("%+v, %v", tally, err)
+	h, err := o.Unasked(ctx, "i", accounts(10, 5_000), "kim", nil)
+	if !errors.Is(err, claim.ErrBudget) || h.Decided != 0 || !strings.Contains(err.Error(), "account 5 of the list") {
+		t.Errorf("%+v, %v", h, err)
 	}
-	odd := func(yield func(policy.Account, error) bool) {
-		_ = yield(policy.Account{ID: "b1", Service: "kakao-t-pro", Fee: 7_000}, nil) && yield(policy.Account{ID: "b2", Service: "melon"}, nil) && yield(policy.Account{ID: "900101-1234568", Service: "kakao-t-pro"}, nil)
+	handIn(t, o, accounts(4, 5_000))
+	if h := unasked(t, o, accounts(4, 5_000), "kim"); h.Approved != 3 || h.Skipped != 1 {
+		t.Errorf("%+v", h)
 	}
-	tally, err = o.Unasked(ctx, "i", odd, "kim", nil)
-	if fields(err)["account"] != "form" || tally.Review != 1 || tally.Refused != 1 {
-		t.Errorf("%+v, %v", tally, err)
+	list := func(all ...policy.Account) iter.Seq2[policy.Account, error] {
+		return func(yield func(policy.Account, error) bool) {
+			for _, a := range all {
+				if !yield(a, nil) {
+					return
+				}
+			}
+		}
+	}
+	odd := []policy.Account{{ID: "b1", Service: "kakao-t-pro", Fee: 7_000}, {ID: "b2", Service: "melon"}}
+	handIn(t, o, list(odd...))
+	if h := unasked(t, o, list(odd...), "kim"); h.Review != 1 || h.Refused != 1 {
+		t.Errorf("%+v", h)
+	}
+	if _, err = o.Unasked(ctx, "i", list(policy.Account{ID: "900101-1234568", Service: "kakao-t-pro"}), "kim", nil); fields(err)["account"] != "form" {
+		t.Error(err)
 	}
 	broken := errors.New("the file broke off")
 	if _, err := o.Unasked(ctx, "i", func(yield func(policy.Account, error) bool) { yield(policy.Account{}, broken) }, "kim", nil); !errors.Is(err, broken) {
@@ -794,6 +870,7 @@ func TestUnaskedAndClaimed(t *testing.T) {
 	own := shop(1, 5_000)
 	own.Claim.Account, own.Claim.Report.Service, own.Claim.Report.Use = "a1", "kakao-t-pro", "paid"
 	id := filed(t, o, own).ID
+	handIn(t, o, accounts(3, 5_000))
 	if tally, err := o.Unasked(ctx, "i", accounts(3, 5_000), "kim", nil); err != nil || tally.Approved != 3 {
 		t.Fatal(tally, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -12,6 +13,7 @@ import (
 
 	"bongsu/claim/paper"
 	"bongsu/claim/policy"
+	"bongsu/internal/kv"
 )
 
 // ErrBudget says that the money of a policy is used up.
@@ -20,42 +22,73 @@ var ErrBudget = errors.New("the budget of the policy is used up")
 // mostUnasked is how many accounts are given something in one commit.
 const mostUnasked = 500
 
+// handoutPrefix + incident/digest: lists that were handed in.
+const handoutPrefix = "claim/u/"
+
+// A Handout is a list of accounts that are given something unasked, and what became of it.
+type Handout struct {
+	Tally // of what was given now; of a list that waits, of what it would come to
+
+	Digest     string    `json:"digest"` // of the list and the policy
+	By         string    `json:"by"`     // who handed it in
+	At         time.Time `json:"at"`
+	ApprovedBy string    `json:"approvedBy,omitempty"` // empty: it waits for another person, and nothing was given
+	ApprovedAt time.Time `json:"approvedAt,omitzero"`
+}
+
+type storedHandout struct {
+	By         string    `json:"by"`
+	At         time.Time `json:"at"`
+	ApprovedBy string    `json:"approvedBy,omitempty"`
+	ApprovedAt time.Time `json:"approvedAt,omitzero"`
+}
+
 // Unasked gives accounts what the active policy gives without a claim: each becomes a claim of
-// channel [Unasked], decided, once for each account and service, however often and by however many it is repeated. An account that
-// was given something at its own claim is left out. It stops with [ErrBudget] before more is given than the budget of the policy, and at the
-// first account that cannot be; what was given until then stays, and the same list can be run again.
-func (o *Office) Unasked(ctx context.Context, incident string, accounts iter.Seq2[policy.Account, error], by string, progress func(done int)) (Tally, error) {
+// channel [Unasked], decided, once for each account and service, however often and by however many it is repeated. An account that was
+// given something at its own claim is left out.
+//
+// Two people see to it: who comes first hands the list in, and is told what it would come to; when another comes with the same list under
+// the same policy, it is given, and from then on whoever repeats it. The list itself is not kept, so that the second has to have it, and accounts has
+// to give it each time that it is gone through. A list with something that cannot be, or that costs more than the budget of the policy has left
+// ([ErrBudget]), is refused as a whole, with the first account of it that cannot be.
+func (o *Office) Unasked(ctx context.Context, incident string, accounts iter.Seq2[policy.Account, error], by string, progress func(done int)) (Handout, error) {
 	if err := who(by); err != nil {
-		return Tally{}, err
+		return Handout{}, err
 	}
 	d, err := o.decider(ctx, incident, by)
 	if err != nil {
-		return Tally{}, err
+		return Handout{}, err
 	}
 	if !slices.ContainsFunc(d.Policy.Rules, func(r policy.Rule) bool { return r.On == "account" }) {
-		return Tally{}, fmt.Errorf("%w: %s has no rule on accounts, so nobody is given anything unasked", ErrPolicy, d.Policy.ID)
+		return Handout{}, fmt.Errorf("%w: %s has no rule on accounts, so nobody is given anything unasked", ErrPolicy, d.Policy.ID)
 	}
-	g := giving{o: o, d: d, incident: incident, by: by, progress: progress, done: map[[2]string]bool{}}
-	if err := o.Ledger.Each(ctx, incident, func(c Claim) error {
-		g.spent += c.spends()
-		if c.Account != "" && (c.Channel == Unasked || slices.Contains([]State{Approved, Paying, Paid, Returned}, c.State)) {
-			g.done[[2]string{c.Account, c.Report.Service}] = true
-		}
-		return nil
-	}); err != nil {
-		return Tally{}, err
+	sum := sha256.New()
+	sum.Write([]byte(d.Policy.ID + "\x00" + d.Policy.Digest + "\n"))
+	would := giving{o: o, d: d, incident: incident, dry: true}
+	line := json.NewEncoder(sum)
+	if err := would.all(ctx, accounts, func(a *policy.Account) error { return line.Encode(a) }); err != nil {
+		return Handout{}, err
 	}
-	n := 0
-	for a, err := range accounts {
-		n++
-		if err == nil {
-			err = g.give(ctx, a)
+	digest := hex.EncodeToString(sum.Sum(nil)[:16])
+	h, err := update(ctx, o.Store, handoutPrefix+incident+"/"+digest, func(h *storedHandout, exists bool) (kv.Txn, error) {
+		switch {
+		case !exists:
+			h.By, h.At = by, d.Now
+		case h.ApprovedBy == "" && !same(h.By, by):
+			h.ApprovedBy, h.ApprovedAt = by, d.Now
+		default:
+			return kv.Txn{}, errSame
 		}
-		if err != nil {
-			return g.tally, errors.Join(fmt.Errorf("account %d of the list: %w", n, err), g.flush(ctx))
-		}
+		return kv.Txn{}, nil
+	})
+	out := Handout{Tally: would.tally, Digest: digest, By: h.By, At: h.At, ApprovedBy: h.ApprovedBy, ApprovedAt: h.ApprovedAt}
+	if err != nil || h.ApprovedBy == "" {
+		return out, err
 	}
-	return g.tally, g.flush(ctx)
+	g := giving{o: o, d: d, incident: incident, by: h.By + ", " + h.ApprovedBy, progress: progress}
+	err = g.all(ctx, accounts, nil)
+	out.Tally = g.tally
+	return out, err
 }
 
 // A giving is a run of [Office.Unasked].
@@ -63,12 +96,41 @@ type giving struct {
 	o        *Office
 	d        *Decider
 	incident string
-	by       string
+	by       string // who handed it in, and who approved
+	dry      bool   // nothing is filed
 	progress func(done int)
 	done     map[[2]string]bool // by account and service
 	spent    int64
 	reports  []Report
 	tally    Tally
+}
+
+// all gives what is left to be given of a list, after visit, if any, has seen each account.
+func (g *giving) all(ctx context.Context, accounts iter.Seq2[policy.Account, error], visit func(*policy.Account) error) error {
+	g.done = map[[2]string]bool{}
+	if err := g.o.Ledger.Each(ctx, g.incident, func(c Claim) error {
+		g.spent += c.spends()
+		if c.Account != "" && (c.Channel == Unasked || slices.Contains([]State{Approved, Paying, Paid, Returned}, c.State)) {
+			g.done[[2]string{c.Account, c.Report.Service}] = true
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	n := 0
+	for a, err := range accounts {
+		n++
+		if err == nil && visit != nil {
+			err = visit(&a)
+		}
+		if err == nil {
+			err = g.give(ctx, a)
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("account %d of the list: %w", n, err), g.flush(ctx))
+		}
+	}
+	return g.flush(ctx)
 }
 
 func (g *giving) give(ctx context.Context, a policy.Account) error {
@@ -100,7 +162,7 @@ func (g *giving) give(ctx context.Context, a policy.Account) error {
 	case got.Outcome == policy.Pay && g.d.wantsSecond(&got):
 		toPerson(&got, fmt.Sprintf("%d is more than %d, which a second person has to see", max(got.Amount, got.Cost), g.d.Policy.FourEyes))
 	case got.Outcome == policy.Pay && g.d.Policy.Budget > 0 && got.Cost > g.d.Policy.Budget-g.spent:
-		return fmt.Errorf("%w: %d of %d are given, and this would be %d more; with another version of the policy, run the same list again", ErrBudget, g.spent, g.d.Policy.Budget, got.Cost)
+		return fmt.Errorf("%w: %d of %d are given, and this would be %d more; let the body decide on another version of the policy", ErrBudget, g.spent, g.d.Policy.Budget, got.Cost)
 	}
 	if got.Outcome == policy.Human {
 		c.State, c.Appeal, c.NextAt = Review, time.Time{}, now.Add(ReviewTime)
@@ -120,6 +182,13 @@ func (g *giving) give(ctx context.Context, a policy.Account) error {
 // flush files what was given.
 func (g *giving) flush(ctx context.Context) error {
 	if len(g.reports) == 0 {
+		return nil
+	}
+	if g.dry {
+		for i := range g.reports {
+			g.tally.count(&g.reports[i].Claim)
+		}
+		g.reports = g.reports[:0]
 		return nil
 	}
 	reports := g.reports

@@ -10,8 +10,11 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/google/go-cmp/cmp"
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
@@ -678,7 +681,8 @@ func FuzzReadResults(f *testing.F) {
 	})
 }
 
-// Statistics count everybody once and tell nobody apart; a merged duplicate is its original.
+// Statistics count everybody once and tell nobody apart; a merged duplicate is its original. They are those of the day, on whichever
+// node, and the next day no claim that came alone shows.
 func TestStatistics(t *testing.T) {
 	o := newOffice(t, 30, nil)
 	for i := range 12 {
@@ -688,6 +692,31 @@ func TestStatistics(t *testing.T) {
 	s, err := o.Statistics(t.Context(), "i")
 	if err != nil || s.Claims != 29 || s.Amount != 12_000 {
 		t.Fatalf("%+v, %v", s, err)
+	}
+	at := o.Cashier.now()
+	tell := func(later time.Duration) Statistics {
+		t.Helper()
+		node := *o.Cashier // another one, or the same that began anew
+		node.Now = func() time.Time { return at.Add(later) }
+		s, err := node.Statistics(t.Context(), "i")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for i := range 9 {
+		o.decide(12+i, money(7_777))
+	}
+	if diff := cmp.Diff(s, tell(0)); diff != "" {
+		t.Errorf("the same day:\n%s", diff)
+	}
+	next := tell(24 * time.Hour)
+	if s.Day, next.Day = "", ""; cmp.Diff(s, next) != "" {
+		t.Errorf("nine were decided:\n%s", cmp.Diff(s, next))
+	}
+	o.decide(21, money(7_777))
+	if s := tell(48 * time.Hour); s.Amount != 12_000+10*7_777 {
+		t.Errorf("ten were decided: %+v", s)
 	}
 	if s, err := o.Statistics(t.Context(), "j"); err != nil || s.Claims != 0 {
 		t.Errorf("nothing: %+v, %v", s, err)

@@ -109,22 +109,21 @@ func NewProofFile(p Proof, decision []byte) ProofFile {
 	return ProofFile{1, "decision-proof", string(decision), p}
 }
 
-// Statistics of an incident, no group smaller than [Smallest]. Duplicates that were merged into another claim
-// count once, as that claim. It goes over every claim: callers keep it for the day.
+// toldPrefix + incident: what everybody was told last.
+const toldPrefix = "settle/told/"
+
+// Statistics of an incident, of the day: the first who asks counts for everybody, see [claim.Tell]. No group is smaller than
+// [claim.Smallest], and none changes by fewer. Duplicates that were merged into another claim count once, as that claim.
 func (c *Cashier) Statistics(ctx context.Context, incident string) (Statistics, error) {
-	var facts []Fact
-	if err := c.Ledger.Each(ctx, incident, func(x claim.Claim) error {
-		if x.State == claim.Merged {
+	told, err := claim.Tell(ctx, c.Store, toldPrefix+incident, c.now(), func() ([]claim.Group, error) {
+		var facts []claim.Group
+		err := c.Ledger.Each(ctx, incident, func(x claim.Claim) error {
+			if x.State != claim.Merged {
+				facts = append(facts, fact(&x))
+			}
 			return nil
-		}
-		f := Fact{Service: x.Report.Service, Use: x.Report.Use, Kind: x.Report.Kind, State: string(x.State)}
-		if final(&x) && x.Decision.Outcome == policy.Pay {
-			f.Amount = x.Decision.Amount
-		}
-		facts = append(facts, f)
-		return nil
-	}); err != nil {
-		return Statistics{}, err
-	}
-	return Count(facts), nil
+		})
+		return facts, err
+	})
+	return statistics(told), err
 }

@@ -4,21 +4,15 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"bongsu/claim"
+	"bongsu/claim/policy"
 )
-
-// Smallest is the smallest group that the public is told of: of fewer, somebody who
-// knows one of them learns about the others.
-const Smallest = 10
-
-// A Fact is what one claim adds to the statistics.
-type Fact struct {
-	Service, Use, Kind, State string
-	Amount                    int64 // paid or granted
-}
 
 // Statistics are told to everybody, every day.
 type Statistics struct {
-	Claims int     `json:"claims"` // 0 also for fewer than Smallest
+	Day    string  `json:"day"`    // on which they were counted, UTC
+	Claims int     `json:"claims"` // 0 also for fewer than [claim.Smallest]
 	Amount int64   `json:"amount"`
 	Tables []Table `json:"tables"`
 }
@@ -39,56 +33,52 @@ type Row struct {
 // Other is the row of groups too small to be told.
 const Other = "other"
 
-// Count makes statistics in which no group is smaller than [Smallest], neither as a row
-// nor as what is left when the other rows are taken from the total.
-func Count(facts []Fact) Statistics {
-	s := Statistics{Tables: []Table{}}
-	if len(facts) < Smallest {
+// factColumns are what the statistics split claims by, in the order in which they are given up where too few claims share them.
+func factColumns() []string { return []string{"state", "kind", "use", "service"} }
+
+// fact is what a claim adds to the statistics.
+func fact(x *claim.Claim) claim.Group {
+	g := claim.Group{Of: []string{string(x.State), x.Report.Kind, x.Report.Use, x.Report.Service}, Claims: 1}
+	if final(x) && x.Decision.Outcome == policy.Pay {
+		g.Given, g.Amount = 1, x.Decision.Amount
+	}
+	return g
+}
+
+// statistics adds groups up. All tables and the total are sums of the same groups: no figure
+// can be held against another to learn of a smaller one.
+func statistics(t claim.Told) Statistics {
+	s := Statistics{Day: t.Day, Tables: []Table{}}
+	for _, g := range t.Groups {
+		s.Claims += g.Claims
+		s.Amount += g.Amount
+	}
+	if s.Claims == 0 {
 		return s
 	}
-	s.Claims = len(facts)
-	for _, f := range facts {
-		s.Amount += f.Amount
-	}
-	for _, by := range []struct {
-		name string
-		of   func(*Fact) string
-	}{
-		{"service", func(f *Fact) string { return f.Service }},
-		{"use", func(f *Fact) string { return f.Use }},
-		{"kind", func(f *Fact) string { return f.Kind }},
-		{"state", func(f *Fact) string { return f.State }},
-	} {
-		s.Tables = append(s.Tables, Table{by.name, rows(facts, by.of)})
+	for column, by := range slices.Backward(factColumns()) {
+		s.Tables = append(s.Tables, Table{by, rows(t.Groups, column)})
 	}
 	return s
 }
 
-func rows(facts []Fact, of func(*Fact) string) []Row {
-	groups := map[string]Row{}
-	for i := range facts {
-		name := of(&facts[i])
-		r := groups[name]
-		r.Name = name
-		r.Claims++
-		r.Amount += facts[i].Amount
-		groups[name] = r
+func rows(groups []claim.Group, column int) []Row {
+	sums := map[string]Row{}
+	for _, g := range groups {
+		name := g.Of[column]
+		if name == claim.Anything {
+			name = Other
+		}
+		r := sums[name]
+		sums[name] = Row{name, r.Claims + g.Claims, r.Amount + g.Amount}
 	}
-	all := make([]Row, 0, len(groups))
-	for _, name := range slices.Sorted(maps.Keys(groups)) {
-		all = append(all, groups[name])
-	}
-	slices.SortStableFunc(all, func(a, b Row) int { return cmp.Compare(b.Claims, a.Claims) })
-	other := Row{Name: Other}
-	// Too small groups go together; when they are still too few, the next one joins them.
-	for len(all) > 0 && (all[len(all)-1].Claims < Smallest || other.Claims > 0 && other.Claims < Smallest) {
-		last := all[len(all)-1]
-		other.Claims += last.Claims
-		other.Amount += last.Amount
-		all = all[:len(all)-1]
-	}
-	if other.Claims > 0 {
-		all = append(all, other)
-	}
-	return all
+	return slices.SortedFunc(maps.Values(sums), func(a, b Row) int {
+		switch Other {
+		case a.Name:
+			return 1
+		case b.Name:
+			return -1
+		}
+		return cmp.Or(cmp.Compare(b.Claims, a.Claims), cmp.Compare(a.Name, b.Name))
+	})
 }

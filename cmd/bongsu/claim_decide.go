@@ -283,23 +283,33 @@ func claimUnaskedCommand(a *app) *cobra.Command {
 		Short: "Give subscribers what they need not ask for",
 		Long: `Give the subscribers of a table what the policy in force gives without a report:
 CSV (UTF-8 or EUC-KR) with a header of account (a pseudonym), service, plan, fee (a
-month) and since. Each is given it once, however often it is run. A table with a
-row that cannot be read is refused as a whole, and its first such rows are told.`,
+month) and since. Two people have to agree: the first who runs it hands the table
+in, and is shown what it would come to; nothing is given until another person runs
+it with the same table, under the same policy. Each account is given it once,
+however often it is run. A table with a row that cannot be read, or that costs more
+than the budget has left, is refused as a whole.`,
 		Example: "  bongsu claim unasked subscribers.csv --incident 20221015-pangyo --yes",
 		Args:    exactly("FILE"),
 	}
 	id := incidentFlag(cmd)
-	return deskCommand(a, cmd, deskDo[claim.Tally]{
-		json: "{decided, approved, refused, asked, review,\namount, skipped}",
+	return deskCommand(a, cmd, deskDo[claim.Handout]{
+		json: "{decided, approved, refused, asked, review,\namount, skipped, digest, by, at, approvedBy, approvedAt}",
 		ask:  func(args []string) string { return "give what the policy says to the accounts of " + args[0] }, what: "giving",
-		do: func(ctx context.Context, c *deskapi.Client, args []string) (claim.Tally, error) {
+		do: func(ctx context.Context, c *deskapi.Client, args []string) (claim.Handout, error) {
 			data, err := readInput(args[0])
 			if err != nil {
-				return claim.Tally{}, err
+				return claim.Handout{}, err
 			}
 			return c.Unasked(ctx, *id, bytes.NewReader(data), nil)
 		},
-		show: a.showTally,
+		show: func(h claim.Handout) {
+			if h.ApprovedBy == "" {
+				fmt.Fprintf(a.out, "handed in by %s, digest %s: nothing is given yet\nAnother person runs the same with the same table. It would come to:\n", h.By, h.Digest)
+			} else {
+				fmt.Fprintf(a.out, "handed in by %s, approved by %s, digest %s\n", h.By, h.ApprovedBy, h.Digest)
+			}
+			a.showTally(h.Tally)
+		},
 	})
 }
 

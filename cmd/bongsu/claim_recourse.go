@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bongsu/claim"
 	"bongsu/internal/lang"
 	"bongsu/settle"
 	"bongsu/web/deskapi"
@@ -182,17 +183,17 @@ func claimStatsCommand(a *app) *cobra.Command {
 	return deskCommand(a, &cobra.Command{
 		Use:     "stats INCIDENT",
 		Short:   "Show what the public is told",
-		Long:    "Count the reports about INCIDENT by service, use, kind and state. No group smaller\nthan ten is told, neither as a row nor as what is left of the total.",
+		Long:    "Count the reports about INCIDENT by service, use, kind and state. No group smaller\nthan ten is told, and none changes by fewer. They are counted once a day.",
 		Example: "  bongsu claim stats 20221015-pangyo",
 		Args:    exactly("INCIDENT"),
 	}, deskDo[settle.Statistics]{
-		json: "{claims, amount, tables: [{by, rows:\n[{name, claims, amount}]}]}", what: "counting",
+		json: "{day, claims, amount, tables: [{by, rows:\n[{name, claims, amount}]}]}", what: "counting",
 		do: func(ctx context.Context, c *deskapi.Client, args []string) (settle.Statistics, error) {
 			return c.Statistics(ctx, args[0])
 		},
 		show: func(s settle.Statistics) {
 			if s.Claims == 0 {
-				fmt.Fprintf(a.out, "fewer than %d reports\n", settle.Smallest)
+				fmt.Fprintf(a.out, "fewer than %d reports\n", claim.Smallest)
 				return
 			}
 			fmt.Fprintf(a.out, "%s, %s in all\n", counted(s.Claims, "report", "reports"), lang.Number(s.Amount))

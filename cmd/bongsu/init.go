@@ -66,7 +66,7 @@ DIR/ca is to be kept away from the nodes.`,
 		for _, name := range slices.Sorted(maps.Keys(r.Tokens)) {
 			fmt.Fprintf(a.out, "  %-14s %s\n", name, r.Tokens[name])
 		}
-		fmt.Fprintln(a.out, "\nTokens of bongsu claim, at the desk (two, for what two people have to agree to):")
+		fmt.Fprintln(a.out, "\nTokens of bongsu claim, at the desk (of editor and decider, for what two people have to agree to):")
 		for _, file := range r.DeskTokens {
 			fmt.Fprintf(a.out, "  %s\n", file)
 		}

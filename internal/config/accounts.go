@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -64,6 +65,7 @@ type account struct {
 
 type token struct {
 	name   string
+	person string // the account of who holds it; empty: nobody says
 	role   AccountRole
 	claims []ClaimDuty
 	sum    [sha256.Size]byte
@@ -84,10 +86,11 @@ type accountEntry struct {
 }
 
 type tokenEntry struct {
-	Name   string      `yaml:"name"`
-	Role   AccountRole `yaml:"role,omitempty"`
-	Claims []ClaimDuty `yaml:"claims,omitempty"`
-	SHA256 string      `yaml:"sha256"`
+	Name    string      `yaml:"name"`
+	Account string      `yaml:"account,omitempty"` // of the person who holds it, who is one person with it wherever two have to agree
+	Role    AccountRole `yaml:"role,omitempty"`
+	Claims  []ClaimDuty `yaml:"claims,omitempty"`
+	SHA256  string      `yaml:"sha256"`
 }
 
 // atOnce is how many passwords are verified at a time: each takes 19 MiB.
@@ -162,7 +165,10 @@ func ParseAccounts(file string, text []byte) (*Accounts, error) {
 			bad(path+".sha256", "is no SHA-256 in hex")
 			continue
 		}
-		a.tokens = append(a.tokens, token{e.Name, e.Role, e.Claims, [sha256.Size]byte(sum)})
+		if _, ok := a.accounts[e.Account]; e.Account != "" && !ok {
+			bad(path+".account", "is %q, which is no account of this file: name that of the person who holds the token", e.Account)
+		}
+		a.tokens = append(a.tokens, token{e.Name, e.Account, e.Role, e.Claims, [sha256.Size]byte(sum)})
 	}
 	if a.nobody, err = newHash(NewSecret(rand.Text())); err != nil {
 		errs = append(errs, err)
@@ -211,25 +217,46 @@ func (a *Accounts) Claims(name string) (duties []ClaimDuty, version string) {
 	return acc.claims, acc.version
 }
 
-// Token returns whose API token this is. Tokens are long and random, so one round of
-// SHA-256 keeps them.
+// Token returns whose API token this is: the account that it names, so that a person who has both is one; or, where
+// it names none, its own name. Tokens are long and random, so one round of SHA-256 keeps them.
 func (a *Accounts) Token(text string) (name string, role AccountRole, ok bool) {
 	sum := sha256.Sum256([]byte(text))
 	for _, t := range a.tokens { // all of them, so that the time says nothing
 		if subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1 {
-			name, role, ok = t.name, t.role, true
+			name, role, ok = cmp.Or(t.person, t.name), t.role, true
 		}
 	}
 	return name, role, ok
 }
 
-// TokenClaims returns the duties that an API token has; that of no account has none.
+// TokenClaims returns the duties that an API token has; what is none has none. One that names no account has none of
+// those in which persons are counted: whoever holds it may have an account too, and would be two.
 func (a *Accounts) TokenClaims(text string) (duties []ClaimDuty) {
-	name, _, ok := a.Token(text)
-	if i := slices.IndexFunc(a.tokens, func(t token) bool { return t.name == name }); ok && i >= 0 {
-		return a.tokens[i].claims
+	sum := sha256.Sum256([]byte(text))
+	i := slices.IndexFunc(a.tokens, func(t token) bool { return subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1 })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	for _, d := range a.tokens[i].claims {
+		if a.tokens[i].person != "" || !counts(d) {
+			duties = append(duties, d)
+		}
+	}
+	return duties
+}
+
+// counts says whether persons are counted in a duty: two have to agree, or each has one vote.
+func counts(d ClaimDuty) bool { return d == Decider || d == Payer || d == Body }
+
+// Bare returns the names of tokens that have a duty which they may not use, as they name no account.
+func (a *Accounts) Bare() []string {
+	var out []string
+	for _, t := range a.tokens {
+		if t.person == "" && slices.ContainsFunc(t.claims, counts) {
+			out = append(out, t.name)
+		}
+	}
+	return out
 }
 
 // hash is an argon2id hash in the PHC format.

@@ -126,10 +126,11 @@ func (p *publicSide) makeAgents(part, dir string, r *InitResult) error {
 		f.Accounts = append(f.Accounts, accountEntry{Name: a.Name, Role: a.Role, Claims: a.Claims, Password: h.String()})
 		r.Agents = append(r.Agents, a)
 	}
-	for _, name := range []string{"claims-1", "claims-2"} { // two, since one alone agrees to nothing
+	for i, person := range []string{"editor", "decider"} { // two, since one alone agrees to nothing
+		name := fmt.Sprintf("claims-%d", i+1)
 		text := rand.Text() + rand.Text()
 		sum := sha256.Sum256([]byte(text))
-		f.Tokens = append(f.Tokens, tokenEntry{Name: name, Claims: []ClaimDuty{Agent, Decider, Payer, Privacy}, SHA256: hex.EncodeToString(sum[:])})
+		f.Tokens = append(f.Tokens, tokenEntry{Name: name, Account: person, Claims: []ClaimDuty{Agent, Decider, Payer, Privacy}, SHA256: hex.EncodeToString(sum[:])})
 		if err := os.WriteFile(filepath.Join(part, name+".token"), []byte(text+"\n"), 0o600); err != nil {
 			return err
 		}

@@ -1,8 +1,10 @@
 package config_test
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -272,6 +274,7 @@ func TestAccounts(t *testing.T) {
 		{"tokens: [{name: a, role: viewer, sum: xx}]\n", `unknown field "sum"`},
 		{"tokens: [{name: a, sha256: xx}]\n", "has no role"},
 		{"version: 3\n", "version is 3"},
+		{"tokens: [{name: a, account: kim, role: viewer, sha256: " + strings.Repeat("00", 32) + "}]\n", `tokens[0].account is "kim", which is no account of this file`},
 		{"tokens: [{name: policy, role: viewer, sha256: xx}]\n", `tokens[0] has the name "policy", which the record keeps`},
 		{"accounts: [{name: Bank, role: viewer, password: xx}]\n", `accounts[0] has the name "Bank", which the record keeps`},
 		{"tokens: [{name: claimant, role: viewer, sha256: xx}]\n", "which the record keeps"},
@@ -282,5 +285,35 @@ func TestAccounts(t *testing.T) {
 		if _, err := config.ParseAccounts("f", []byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", c.text, err, c.want)
 		}
+	}
+}
+
+// A token acts as the account that it names; one that names none has no duty in which persons are counted.
+func TestTokensOfPersons(t *testing.T) {
+	entry := func(name, text, more string) string {
+		return fmt.Sprintf("- {name: %s, claims: [agent, decider, payer, body, privacy], sha256: %x%s}\n", name, sha256.Sum256([]byte(text)), more)
+	}
+	const kim = "- {name: kim, claims: [decider], password: '$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'}\n"
+	a, err := config.ParseAccounts("f", []byte("accounts:\n"+kim+"tokens:\n"+entry("laptop", "one", ", account: kim")+entry("robot", "two", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who, _, ok := a.Token("one"); !ok || who != "kim" {
+		t.Errorf("the token of kim is %q's (%v)", who, ok)
+	}
+	if got := a.TokenClaims("one"); len(got) != 5 {
+		t.Errorf("the token of kim may %v", got)
+	}
+	if who, _, ok := a.Token("two"); !ok || who != "robot" {
+		t.Errorf("the token of nobody is %q's (%v)", who, ok)
+	}
+	if got := a.TokenClaims("two"); !slices.Equal(got, []config.ClaimDuty{config.Agent, config.Privacy}) {
+		t.Errorf("the token of nobody may %v", got)
+	}
+	if got := a.TokenClaims("three"); got != nil {
+		t.Errorf("what is no token may %v", got)
+	}
+	if got := a.Bare(); !slices.Equal(got, []string{"robot"}) {
+		t.Errorf("bare are %v", got)
 	}
 }

@@ -94,8 +94,17 @@ func newDeskAccounts(file string, log *slog.Logger) (*deskAccounts, error) {
 		a.stamp, a.size = info.ModTime(), info.Size()
 	}
 	var err error
-	a.list, err = config.LoadAccounts(file)
+	if a.list, err = config.LoadAccounts(file); err == nil {
+		a.complain()
+	}
 	return a, err
+}
+
+// complain says which tokens can do less than their file says.
+func (a *deskAccounts) complain() {
+	if bare := a.list.Bare(); len(bare) > 0 {
+		a.log.Warn("tokens that do not say whose they are decide, pay and vote on nothing: name an account beside each", "tokens", bare, "file", a.file)
+	}
 }
 
 // now are the accounts as the file has them. A file that cannot be read leaves the
@@ -120,6 +129,7 @@ func (a *deskAccounts) now() *config.Accounts {
 		return a.list
 	}
 	a.list, a.stamp, a.size = next, info.ModTime(), info.Size()
+	a.complain()
 	return a.list
 }
 

@@ -39,6 +39,15 @@ func TestDeskAccounts(t *testing.T) {
 	if _, ok := a.Password(t.Context(), agent.Name, "wrong"); ok {
 		t.Error("a wrong password came in")
 	}
+	for i, person := range []string{"editor", "decider"} {
+		token, err := os.ReadFile(r.DeskTokens[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if who, duties, ok := a.Token(strings.TrimSpace(string(token))); !ok || who != person || len(duties) != 4 {
+			t.Errorf("token %d is %q's, with %v", i, who, duties)
+		}
+	}
 	write := func(text string, at time.Time) {
 		if err := os.WriteFile(c.Desk.Accounts, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -149,7 +149,7 @@ func (c *call) decide() (any, error) {
 // mostWrong is how many rows of a table are complained of at once.
 const mostWrong = 20
 
-// unasked gives the accounts of a table what the policy gives without a claim.
+// unasked gives the accounts of a table what the policy gives without a claim, when two people came with it.
 func (c *call) unasked() (any, error) {
 	id, err := c.query("incident")
 	if err != nil {
@@ -159,9 +159,10 @@ func (c *call) unasked() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	accounts := func(yield func(policy.Account, error) bool) { claim.ReadAccounts(bytes.NewReader(data))(yield) }
 	// All of it is read before anybody is given anything.
 	var wrong []error
-	for _, err := range claim.ReadAccounts(bytes.NewReader(data)) {
+	for _, err := range accounts {
 		if err != nil && len(wrong) < mostWrong {
 			wrong = append(wrong, err)
 		}
@@ -169,7 +170,6 @@ func (c *call) unasked() (any, error) {
 	if len(wrong) > 0 {
 		return nil, fmt.Errorf("%w: %w", errInput, errors.Join(wrong...))
 	}
-	accounts := claim.ReadAccounts(bytes.NewReader(data))
 	return c.long(func(progress func(int)) (any, error) {
 		return c.o.Office.Unasked(c.ctx, id, accounts, c.who, progress)
 	})

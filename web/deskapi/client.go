@@ -193,9 +193,9 @@ func (c *Client) Decide(ctx context.Context, incident string, progress func(done
 	return out, c.long(ctx, "/claims/decide", "application/json", in, progress, &out)
 }
 
-// Unasked gives the accounts of a CSV table what the policy gives without a claim.
-func (c *Client) Unasked(ctx context.Context, incident string, table io.Reader, progress func(done int)) (claim.Tally, error) {
-	var out claim.Tally
+// Unasked gives the accounts of a CSV table what the policy gives without a claim, once two people came with the same table.
+func (c *Client) Unasked(ctx context.Context, incident string, table io.Reader, progress func(done int)) (claim.Handout, error) {
+	var out claim.Handout
 	return out, c.long(ctx, "/claims/unasked?incident="+url.QueryEscape(incident), "text/csv", table, progress, &out)
 }
 

@@ -30,7 +30,7 @@ func problem(err error) *web.Error {
 		hint   string
 	}{
 		{errToken, http.StatusUnauthorized, "not-signed-in", "the accounts of the desk, and their tokens, stand in the node's configuration"},
-		{errDuty, http.StatusForbidden, "role", "ask somebody whose duty it is"},
+		{errDuty, http.StatusForbidden, "role", "ask somebody whose duty it is; a token is a decider, payer or member of the body only if it says whose it is: account: NAME beside it in the file of accounts"},
 		{errNoAddress, http.StatusNotFound, "not-found", "check the address; is the program older than the node?"},
 		{errAbsent, http.StatusNotImplemented, "absent", "the node's configuration says what it does"},
 		{errInput, http.StatusUnprocessableEntity, "bad-input", "correct it and send it again; nothing was changed"},

@@ -17,7 +17,8 @@ import (
 	"bongsu/web"
 )
 
-// Accounts knows whose a token is, and its duties with claims: agent, decider, payer, body, privacy.
+// Accounts knows whose a token is, and its duties with claims: agent, decider, payer, body, privacy. Two tokens, or a token
+// and an account, of one person have one name: where two have to agree, names are persons.
 type Accounts interface {
 	Token(token string) (name string, duties []string, ok bool)
 }
