@@ -3,7 +3,6 @@ package settle
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,23 +16,24 @@ type Answered struct {
 	Paid     int      `json:"paid"`
 	Returned int      `json:"returned"` // back at the desk
 	Same     int      `json:"same"`     // answered so before: nothing was done
+	Waiting  int      `json:"waiting"`  // on their way: the bank has not said yet
 	Odd      []string `json:"odd"`      // answers that fit nothing
 }
 
 // ReadResults reads the bank's answer: pain.002 or the result CSV, told apart by themselves; in UTF-8, with a mark or
-// without, UTF-16 with a mark, or EUC-KR. idsOf finds the payments of a message that was rejected as a whole.
-func ReadResults(data []byte, idsOf func(message string) []string) ([]Result, error) {
+// without, UTF-16 with a mark, or EUC-KR. idsOf is as [ReadPain002] has it.
+func ReadResults(data []byte, idsOf func(reference string) ([]string, error)) (Answers, error) {
 	switch {
 	case len(data) > mostAnswer:
-		return nil, fmt.Errorf("%w: it is larger than %d bytes", errFile, mostAnswer)
+		return Answers{}, fmt.Errorf("%w: it is larger than %d bytes", errFile, mostAnswer)
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
-		return nil, fmt.Errorf("%w: it is an archive or a workbook: save the sheet as CSV", errFile)
+		return Answers{}, fmt.Errorf("%w: it is an archive or a workbook: save the sheet as CSV", errFile)
 	case bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))), []byte("<")):
 		return ReadPain002(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))), idsOf) // it says itself how it is encoded
 	}
 	text, err := paper.Decode(data)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w: save it as CSV UTF-8", errFile, err)
+		return Answers{}, fmt.Errorf("%w: %w: save it as CSV UTF-8", errFile, err)
 	}
 	if text = strings.TrimPrefix(text, "\ufeff"); strings.HasPrefix(strings.TrimSpace(text), "<") { // UTF-16
 		return ReadPain002(strings.NewReader(text), idsOf)
@@ -45,16 +45,12 @@ func ReadResults(data []byte, idsOf func(message string) []string) ([]Result, er
 // is answered twice, differently, in one file is left as it is and told. It may be repeated.
 func (c *Cashier) Results(ctx context.Context, data []byte, by string) (Answered, error) {
 	done := Answered{Odd: []string{}}
-	var lookup error
-	results, err := ReadResults(data, func(message string) []string {
-		ids, err := c.payout().Message(ctx, message)
-		lookup = errors.Join(lookup, err)
-		return ids
-	})
-	if err := errors.Join(err, lookup); err != nil {
+	answers, err := ReadResults(data, func(reference string) ([]string, error) { return c.payout().Message(ctx, reference) })
+	if err != nil {
 		return done, err
 	}
-	results, odd := once(results)
+	done.Waiting, done.Odd = answers.Waiting, append(done.Odd, answers.Odd...)
+	results, odd := once(answers.Results)
 	done.Odd = append(done.Odd, odd...)
 	_, odd, err = c.payout().Apply(ctx, results, c.now())
 	done.Odd = append(done.Odd, odd...)

@@ -100,7 +100,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(form, func(t *testing.T) {
 			p, b, items := sent(t)
 			ctx := t.Context()
-			var results []Result
+			var results Answers
 			var err error
 			if form == "csv" {
 				results, err = ReadCSV(strings.NewReader("\ufeff거래번호,처리결과,오류코드,오류내용\r\n" +
@@ -117,10 +117,10 @@ func TestAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := []Result{{ID: items[0].ID, Done: true}, {ID: items[1].ID, Code: "NM01", Detail: "예금주명 불일치"}}
-			if diff := cmp.Diff(want, results); diff != "" {
+			if diff := cmp.Diff(want, results.Results); diff != "" {
 				t.Fatal(diff)
 			}
-			changed, odd, err := p.Apply(ctx, results, day(4))
+			changed, odd, err := p.Apply(ctx, results.Results, day(4))
 			if len(changed) != 2 || len(odd) > 0 || err != nil {
 				t.Fatal(changed, odd, err)
 			}
@@ -136,20 +136,92 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// A message that is rejected as a whole rejects each of its payments.
-func TestWholeMessageRejected(t *testing.T) {
-	p, _, items := sent(t)
-	ids := func(m string) []string {
-		out, err := p.Message(t.Context(), m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
+// What is said of a message, or of a payment information, holds for each payment in it of which nothing is said.
+func TestWholeMessage(t *testing.T) {
+	const group = `<OrgnlGrpInfAndSts><OrgnlMsgId>MESSAGE</OrgnlMsgId><GrpSts>%s</GrpSts></OrgnlGrpInfAndSts>`
+	const info = `<OrgnlPmtInfAndSts><OrgnlPmtInfId>INFO</OrgnlPmtInfId><PmtInfSts>%s</PmtInfSts>`
+	const end = `</OrgnlPmtInfAndSts>`
+	const first = `<TxInfAndSts><OrgnlEndToEndId>FIRST</OrgnlEndToEndId><TxSts>%s</TxSts></TxInfAndSts>`
+	const why = `<StsRsnInf><Rsn><Cd>AM04</Cd></Rsn><AddtlInf>잔액 부족</AddtlInf></StsRsnInf>`
+	say := func(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+	for _, tt := range []struct {
+		name, report        string
+		paid, back, waiting int
+		code, says          string
+	}{
+		{"rejected", say(group, "RJCT"), 0, 3, 0, "RJCT", ""},
+		{"cancelled", say(group, "CANC"), 0, 3, 0, "CANC", ""},
+		{"rejected for a reason", strings.Replace(say(group, "RJCT"), "</GrpSts>", "</GrpSts>"+why, 1), 0, 3, 0, "AM04", ""},
+		{"settled", say(group, "ACSC"), 3, 0, 0, "", ""},
+		{"credited", say(group, " ACCC\n"), 3, 0, 0, "", ""},
+		{"accepted", say(group, "ACCP"), 0, 0, 3, "", ""},
+		{"being settled", say(group, "ACSP"), 0, 0, 3, "", ""},
+		{"pending", say(group, "PDNG"), 0, 0, 3, "", ""},
+		{"received", say(group, "RCVD"), 0, 0, 3, "", ""},
+		{"information rejected", say(group, "PART") + say(info, "RJCT") + end, 0, 3, 0, "RJCT", ""},
+		{"information settled", say(info, "ACSC") + end, 3, 0, 0, "", ""},
+		{"information says more than the message", say(group, "ACCP") + say(info, "ACSC") + end, 3, 0, 0, "", ""},
+		{"one is named, the others are settled", say(group, "ACSC") + say(info, "PART") + say(first, "PDNG") + end, 2, 0, 1, "", ""},
+		{"one is named, the others are rejected", say(group, "RJCT") + say(info, "") + say(first, "RJCT") + end, 0, 3, 0, "RJCT", ""},
+		{"some, and which is not said", say(group, "PART") + say(info, "PART") + say(first, "RJCT") + end, 0, 1, 0, "", ""},
+		{"nothing", "", 0, 0, 0, "", "of no payment"},
+		{"nobody is named", say(group, "PART"), 0, 0, 0, "", "of no payment"},
+		{"unknown", say(group, "OKAY"), 0, 0, 0, "", `message MESSAGE has the status "OKAY"`},
+		{"unknown information", say(info, "NOPE") + end, 0, 0, 0, "", `status "NOPE"`},
+		{"against itself", say(group, "RJCT") + say(info, "") + say(first, "ACSC") + end, 0, 0, 0, "", "said to be otherwise: ask the bank"},
+		{"against itself, lower", say(info, "ACSC") + say(first, "RJCT") + end, 0, 0, 0, "", "said to be otherwise: ask the bank"},
+		{"not ours", strings.ReplaceAll(say(group, "RJCT"), "MESSAGE", "OTHER"), 0, 0, 0, "", "no batch of ours went out as"},
+		{"not ours, on its way", strings.ReplaceAll(say(group, "RCVD"), "MESSAGE", "OTHER"), 0, 0, 0, "", "no batch of ours went out as"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, _, items := sent(t)
+			text := `<Document><CstmrPmtStsRpt>` + strings.NewReplacer("MESSAGE", digest35("bongsu message", "b"), "INFO", digest35("bongsu information", "b"),
+				"FIRST", items[0].ID).Replace(tt.report) + `</CstmrPmtStsRpt></Document>`
+			got, err := ReadPain002(strings.NewReader(text), func(r string) ([]string, error) { return p.Message(t.Context(), r) })
+			says := strings.Replace(tt.says, "MESSAGE", digest35("bongsu message", "b"), 1)
+			if tt.says != "" {
+				if !errors.Is(err, errFile) || !strings.Contains(err.Error(), says) || len(got.Results) > 0 {
+					t.Fatalf("%+v, %v", got, err)
+				}
+				return
+			}
+			if err != nil || got.Waiting != tt.waiting {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			changed, odd, err := p.Apply(t.Context(), got.Results, day(4))
+			if err != nil || len(odd) > 0 || len(changed) != tt.paid+tt.back {
+				t.Fatalf("%+v, %v, %v", changed, odd, err)
+			}
+			for _, it := range changed {
+				if want := map[bool]ItemState{true: Posted, false: Voided}[tt.paid > 0]; it.State != want || it.Code != tt.code && it.ID != items[0].ID {
+					t.Errorf("%+v", it)
+				}
+			}
+		})
 	}
-	got, err := ReadPain002(strings.NewReader(`<Document><CstmrPmtStsRpt><OrgnlGrpInfAndSts><OrgnlMsgId>`+digest35("bongsu message", "b")+
-		`</OrgnlMsgId><GrpSts>RJCT</GrpSts></OrgnlGrpInfAndSts></CstmrPmtStsRpt></Document>`), ids)
-	if err != nil || len(got) != len(items) || got[0].Done {
-		t.Errorf("%+v, %v", got, err)
+}
+
+// A message that is none of ours is told, when the payments that it names are; one that is rejected when it was paid
+// takes nothing back by itself.
+func TestWholeMessageOdd(t *testing.T) {
+	p, _, items := sent(t)
+	idsOf := func(r string) ([]string, error) { return p.Message(t.Context(), r) }
+	got, err := ReadPain002(strings.NewReader(`<Document><CstmrPmtStsRpt><OrgnlGrpInfAndSts><OrgnlMsgId>X</OrgnlMsgId><GrpSts>ACSC</GrpSts></OrgnlGrpInfAndSts>
+		<OrgnlPmtInfAndSts><TxInfAndSts><OrgnlEndToEndId>`+items[0].ID+`</OrgnlEndToEndId><TxSts>ACSC</TxSts></TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>`), idsOf)
+	if err != nil || len(got.Results) != 1 || len(got.Odd) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if _, _, err := p.Apply(t.Context(), got.Results, day(4)); err != nil {
+		t.Fatal(err)
+	}
+	got, err = ReadPain002(strings.NewReader(`<Document><CstmrPmtStsRpt><OrgnlGrpInfAndSts><OrgnlMsgId>`+digest35("bongsu message", "b")+
+		`</OrgnlMsgId><GrpSts>RJCT</GrpSts></OrgnlGrpInfAndSts></CstmrPmtStsRpt></Document>`), idsOf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed, odd, err := p.Apply(t.Context(), got.Results, day(5))
+	if len(changed) != 2 || len(odd) != 1 || err != nil {
+		t.Errorf("%+v, %v, %v", changed, odd, err)
 	}
 }
 
@@ -249,8 +321,8 @@ func FuzzReadCSV(f *testing.F) {
 		}
 		s := kv.NewMemory()
 		p := &Payout{Store: s, Book: NewBook(s)}
-		changed, odd, err := p.Apply(t.Context(), results, day(1))
-		if len(changed) > 0 || err != nil || len(odd) != len(results) {
+		changed, odd, err := p.Apply(t.Context(), results.Results, day(1))
+		if len(changed) > 0 || err != nil || len(odd) != len(results.Results) {
 			t.Fatal(changed, odd, err)
 		}
 	})
@@ -259,7 +331,7 @@ func FuzzReadCSV(f *testing.F) {
 func FuzzReadPain002(f *testing.F) {
 	f.Add([]byte(`<Document><CstmrPmtStsRpt><OrgnlPmtInfAndSts><TxInfAndSts><OrgnlEndToEndId>X</OrgnlEndToEndId><TxSts>RJCT</TxSts></TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, err := ReadPain002(bytes.NewReader(data), func(string) []string { return nil }); err != nil && !errors.Is(err, errFile) {
+		if _, err := ReadPain002(bytes.NewReader(data), func(string) ([]string, error) { return nil, nil }); err != nil && !errors.Is(err, errFile) {
 			t.Fatal(err)
 		}
 	})

@@ -76,7 +76,7 @@ func writeRows(w io.Writer, b Batch, items []Item, head []string, row func(*Item
 // ReadCSV reads the answer of a bank: a header with id and result, and code and detail
 // where the bank says why, in any order, in English or Korean. Every line that cannot be
 // read is an error of its own; none is then applied.
-func ReadCSV(r io.Reader) ([]Result, error) {
+func ReadCSV(r io.Reader) (Answers, error) {
 	in := bufio.NewReader(io.LimitReader(r, mostAnswer))
 	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" {
 		_, _ = in.Discard(3) // was peeked at
@@ -87,7 +87,7 @@ func ReadCSV(r io.Reader) ([]Result, error) {
 	c.LazyQuotes = true
 	head, err := c.Read()
 	if err != nil {
-		return nil, fmt.Errorf("%w: no header: %w", errFile, err)
+		return Answers{}, fmt.Errorf("%w: no header: %w", errFile, err)
 	}
 	at := map[string]int{}
 	for i, h := range head {
@@ -99,10 +99,10 @@ func ReadCSV(r io.Reader) ([]Result, error) {
 	}
 	for _, name := range []string{"id", "result"} {
 		if _, ok := at[name]; !ok {
-			return nil, fmt.Errorf("%w: no column %s (or %s) in %s", errFile, name, strings.Join(columns()[name][1:], ", "), strings.Join(head, ", "))
+			return Answers{}, fmt.Errorf("%w: no column %s (or %s) in %s", errFile, name, strings.Join(columns()[name][1:], ", "), strings.Join(head, ", "))
 		}
 	}
-	out := []Result{}
+	out := Answers{}
 	var wrong []error
 	for {
 		row, err := c.Read()
@@ -110,7 +110,7 @@ func ReadCSV(r io.Reader) ([]Result, error) {
 			return out, errors.Join(wrong...)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errFile, err)
+			return Answers{}, fmt.Errorf("%w: %w", errFile, err)
 		}
 		line, _ := c.FieldPos(0)
 		cell := func(name string) string {
@@ -125,6 +125,7 @@ func ReadCSV(r io.Reader) ([]Result, error) {
 			res.Done = true
 		case slices.Contains([]string{"fail", "failed", "rejected", "returned", "오류", "실패", "반려", "불능"}, word):
 		case slices.Contains([]string{"pending", "처리중", "대기"}, word):
+			out.Waiting++
 			continue
 		default:
 			wrong = append(wrong, fmt.Errorf("%w: line %d: result %q: expected ok, fail or pending (정상, 오류, 처리중)", errFile, line, clip(word, 20)))
@@ -134,7 +135,7 @@ func ReadCSV(r io.Reader) ([]Result, error) {
 			wrong = append(wrong, fmt.Errorf("%w: line %d: no id", errFile, line))
 			continue
 		}
-		out = append(out, res)
+		out.Results = append(out.Results, res)
 	}
 }
 

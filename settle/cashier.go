@@ -7,6 +7,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/incident"
 	"bongsu/internal/kv"
 )
 
@@ -39,7 +40,7 @@ type Cashier struct {
 	Ledger  claim.Ledger // which is a [Vault] too
 	Book    Book
 	Log     *Log                                                      // of commitments; nil: none is kept
-	Domain  func(incident string) string                              // the domain that failed, for recourse; nil or empty: not known
+	Faults  func(incident string) []incident.Fault                    // the domains that failed, and who operates them, for recourse; nil or none: not known
 	Outages func(incident string) (claim.Outages, bool)               // as of [claim.Office], for the hours of ledger lines; nil: they have none
 	Budget  func(ctx context.Context, incident string) (int64, error) // of the active policy, at cost; nil or 0: none
 	Debtor  func(bank string) (Debtor, bool)                          // the company's own accounts, for pain.001

@@ -18,6 +18,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/incident"
 	"bongsu/internal/kv"
 	"bongsu/internal/kv/kvtest"
 )
@@ -64,7 +65,7 @@ func cashier(tb testing.TB, s kv.Store, key note.Signer) (*Cashier, error) {
 		return nil, err
 	}
 	c := &Cashier{
-		Store: s, Ledger: k, Book: NewBook(s), Domain: func(string) string { return "pangyo" },
+		Store: s, Ledger: k, Book: NewBook(s), Faults: func(string) []incident.Fault { return []incident.Fault{{Domain: "pangyo", Operator: "SK C&C"}} },
 		Coupons: bytes.Repeat([]byte{9}, 32),
 		Debtor:  func(bank string) (Debtor, bool) { return Debtor{"봉수", "004", "1-2-3"}, bank == "main" },
 	}
@@ -482,6 +483,66 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// A coupon is known to the claim once the system that redeems it has it; its code is told to who says why, which is
+// written down.
+func TestIssued(t *testing.T) {
+	ctx := t.Context()
+	o := newOffice(t, 2, nil)
+	o.decide(0, policy.Decision{Outcome: policy.Pay, Form: policy.Coupon, Amount: 3_000})
+	o.decide(1, policy.Decision{Outcome: policy.Pay, Form: policy.Coupon, Amount: 3_000})
+	o.grant()
+	if _, err := o.Draft(ctx, "i", policy.Coupon, "", "b", "kim", 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Approve(ctx, "b", "lee"); err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if _, err := o.File(ctx, "b", "", "kim", &file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Sent(ctx, "b", "kim"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := o.Issued(ctx, o.ids[0]); err != nil || len(got) != 0 {
+		t.Errorf("nobody has said that it is there: %+v, %v", got, err)
+	}
+	_, items, err := o.Batch(ctx, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.answer(items, map[string]string{items[1].Claim: "MS03"})
+	paid, back := items[0].Claim, items[1].Claim
+	if got, err := o.Issued(ctx, back); err != nil || len(got) != 0 {
+		t.Errorf("it came back: %+v, %v", got, err)
+	}
+	before, err := o.Ledger.History(ctx, paid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden, err := o.Issued(ctx, paid)
+	if err != nil || len(hidden) != 1 || !hidden[0].Hidden || hidden[0].Amount != 3_000 {
+		t.Fatalf("%+v, %v", hidden, err)
+	}
+	if after, err := o.Ledger.History(ctx, paid); err != nil || len(after) != len(before) {
+		t.Errorf("that there is one is no look: %v", err)
+	}
+	if _, err := o.Codes(ctx, paid, "kim", ""); !errors.Is(err, claim.ErrNobody) {
+		t.Errorf("a look without a reason: %v", err)
+	}
+	shown, err := o.Codes(ctx, paid, "kim", "the claimant lost it")
+	if err != nil || len(shown) != 1 || shown[0].Hidden || !strings.Contains(file.String(), ","+shown[0].Code+",") {
+		t.Fatalf("%+v, %v: not the code of the file\n%s", shown, err, file.String())
+	}
+	if !strings.HasSuffix(hidden[0].Code, shown[0].Code[15:]) || strings.Contains(hidden[0].Code, shown[0].Code[:4]) {
+		t.Errorf("%q hides %q", hidden[0].Code, shown[0].Code)
+	}
+	looks, err := o.Ledger.Looks(ctx, day(0), 10)
+	if err != nil || len(looks) != 1 || looks[0].Who != "kim" || looks[0].Claim != paid || looks[0].Why != "the claimant lost it" {
+		t.Errorf("%+v, %v", looks, err)
+	}
+}
+
 func TestCoupons(t *testing.T) {
 	c := &Cashier{Coupons: bytes.Repeat([]byte{9}, 32)}
 	seen := map[string]bool{}
@@ -593,13 +654,13 @@ func TestResultsEncodings(t *testing.T) {
 		"semicolons": []byte(strings.ReplaceAll(plain, ",", ";")), "euc-kr": euckr(t, plain), "utf-16": utf16(plain),
 	} {
 		got, err := ReadResults(data, nil)
-		if err != nil || len(got) != 2 || !got[0].Done || got[1].Done || got[1].Code != "AC04" || got[1].Detail != "해지계좌" {
+		if err != nil || len(got.Results) != 2 || !got.Results[0].Done || got.Results[1].Done || got.Results[1].Code != "AC04" || got.Results[1].Detail != "해지계좌" {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 	xml := `<?xml version="1.0" encoding="EUC-KR"?><Document><CstmrPmtStsRpt><OrgnlPmtInfAndSts><TxInfAndSts><OrgnlEndToEndId>X</OrgnlEndToEndId><TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>BE01</Cd></Rsn><AddtlInf>예금주 불일치</AddtlInf></StsRsnInf></TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>`
 	got, err := ReadResults(euckr(t, xml), nil)
-	if err != nil || len(got) != 1 || got[0].Detail != "예금주 불일치" {
+	if err != nil || len(got.Results) != 1 || got.Results[0].Detail != "예금주 불일치" {
 		t.Errorf("pain.002 in EUC-KR: %+v, %v", got, err)
 	}
 }
@@ -610,11 +671,11 @@ func FuzzReadResults(f *testing.F) {
 	f.Add(utf16("id;result\nX;fail\n"))
 	f.Add([]byte(`<Document><CstmrPmtStsRpt><OrgnlPmtInfAndSts><TxInfAndSts><OrgnlEndToEndId>X</OrgnlEndToEndId><TxSts>ACSC</TxSts></TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		results, err := ReadResults(data, func(string) []string { return nil })
+		results, err := ReadResults(data, func(string) ([]string, error) { return nil, nil })
 		if err != nil && !errors.Is(err, ErrAnswer) {
 			t.Fatal(err)
 		}
-		if _, odd := once(results); len(odd) > len(results) {
+		if _, odd := once(results.Results); len(odd) > len(results.Results) {
 			t.Fatal(odd)
 		}
 	})

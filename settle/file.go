@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"io"
@@ -82,7 +79,7 @@ func (c *Cashier) File(ctx context.Context, batch, format, who string, w io.Writ
 		}
 		err = WritePain001(ctx, &out, b, items, from, c.payees(&b, items, who), memo)
 	case FileCoupon:
-		err = c.coupons(&out, b, items)
+		err = c.codes(&out, b, items)
 	case FileExtension:
 		err = c.extensions(ctx, &out, b, items)
 	default:
@@ -142,20 +139,8 @@ func (c *Cashier) payees(b *Batch, items []Item, who string) Payees {
 	}
 }
 
-// Coupon is the code of a payment in coupons: the same whenever it is asked for, unique,
-// and not to be guessed without the key, at 80 bits.
-func (c *Cashier) Coupon(it *Item) (string, error) {
-	if len(c.Coupons) < 16 {
-		return "", fmt.Errorf("%w: no key of coupon codes is configured, or it is shorter than 16 bytes", ErrFormat)
-	}
-	h := hmac.New(sha256.New, c.Coupons)
-	h.Write([]byte("bongsu coupon\x00" + it.ID))
-	s := base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").EncodeToString(h.Sum(nil)[:10])
-	return s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:], nil
-}
-
-// coupons writes the codes for the system that redeems them.
-func (c *Cashier) coupons(w io.Writer, b Batch, items []Item) error {
+// codes writes the codes for the system that redeems them.
+func (c *Cashier) codes(w io.Writer, b Batch, items []Item) error {
 	return writeRows(w, b, items, []string{"id", "code", "amount", "currency", "rule"}, func(it *Item) ([]string, error) {
 		code, err := c.Coupon(it)
 		return []string{it.ID, code, strconv.FormatInt(it.Amount, 10), b.Currency, it.About.Rule}, err

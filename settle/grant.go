@@ -177,9 +177,10 @@ func (c *Cashier) grantAll(ctx context.Context, incident, by string, done *Grant
 		return err
 	}
 	now := c.now()
+	say := posting{by, now, c.setting(incident)}
 	var first, again []granting
 	if err := c.Ledger.Each(ctx, incident, func(x claim.Claim) error {
-		g, err := c.granting(&x, have[x.ID], by, now)
+		g, err := say.granting(&x, have[x.ID])
 		switch {
 		case err != nil || g == nil:
 			return err
@@ -245,8 +246,15 @@ func (c *Cashier) resume(ctx context.Context, incident string, have map[string]*
 	return nil
 }
 
+// A posting is who grants, when, and what the book says of why.
+type posting struct {
+	by  string
+	now time.Time
+	setting
+}
+
 // granting is what is to be done about one claim; nil: nothing. It decides by what it is given alone.
-func (c *Cashier) granting(x *claim.Claim, have *kept, by string, now time.Time) (*granting, error) {
+func (p *posting) granting(x *claim.Claim, have *kept) (*granting, error) {
 	live := have != nil && !have.Undone
 	g := &granting{claim: *x, have: have}
 	switch {
@@ -261,7 +269,7 @@ func (c *Cashier) granting(x *claim.Claim, have *kept, by string, now time.Time)
 		if have != nil {
 			g.want.N = have.N + 1
 		}
-		if e, ok := c.entry(x, &g.want, by, now); ok {
+		if e, ok := p.entry(x, &g.want); ok {
 			g.want.Entry, g.want.Amount, g.want.Pending = e.ID, x.Decision.Amount, []Entry{e}
 		}
 		return g, nil
@@ -274,7 +282,7 @@ func (c *Cashier) granting(x *claim.Claim, have *kept, by string, now time.Time)
 }
 
 // entry is what a decision is posted as; none for what neither gives nor costs money.
-func (c *Cashier) entry(x *claim.Claim, g *grant, by string, now time.Time) (Entry, bool) {
+func (p *posting) entry(x *claim.Claim, g *grant) (Entry, bool) {
 	d := x.Decision
 	amount, to := d.Amount, Claimant(x.ID)
 	if d.Form == policy.Extension {
@@ -284,15 +292,31 @@ func (c *Cashier) entry(x *claim.Claim, g *grant, by string, now time.Time) (Ent
 		return Entry{}, false
 	}
 	return Entry{
-		ID: fmt.Sprintf("grant.%s.%s.%d", x.ID, g.Digest, g.N), At: now, By: by, Currency: currencyOf(x),
+		ID: fmt.Sprintf("grant.%s.%s.%d", x.ID, g.Digest, g.N), At: p.now, By: p.by, Currency: currencyOf(x),
 		Why:   strings.TrimSpace("decided by " + cmp.Or(x.Decider, d.Policy) + " " + d.Rule),
 		Lines: []Line{{Expense(x.Incident, cmp.Or(d.Ground, policy.Goodwill)), amount}, {to, -amount}},
-		About: c.about(x),
+		About: p.about(x),
 	}, true
 }
 
+// A setting is what is recorded of an incident, for its ledger lines.
+type setting struct {
+	domain  string
+	outages *claim.Outages // nil: not known
+}
+
+func (c *Cashier) setting(incident string) setting {
+	s := setting{domain: domains(c.faults(incident))}
+	if c.Outages != nil {
+		if all, ok := c.Outages(incident); ok {
+			s.outages = &all
+		}
+	}
+	return s
+}
+
 // about says what recourse asks of a ledger line.
-func (c *Cashier) about(x *claim.Claim) About {
+func (s *setting) about(x *claim.Claim) About {
 	d := x.Decision
 	a := About{
 		Incident: x.Incident, Claim: x.ID, Service: x.Report.Service, Ground: cmp.Or(d.Ground, policy.Goodwill), Policy: d.Policy, Rule: d.Rule,
@@ -301,14 +325,10 @@ func (c *Cashier) about(x *claim.Claim) About {
 	if d.Form == policy.Extension {
 		a.Face = 0
 	}
-	if c.Domain != nil {
-		a.Domain = c.Domain(x.Incident)
-	}
-	if c.Outages != nil {
-		if all, ok := c.Outages(x.Incident); ok {
-			o := all.Of(x.Report.Service, x.Report.Part)
-			a.Hours = (o.Minutes + 59) / 60
-		}
+	a.Domain = s.domain
+	if s.outages != nil {
+		o := s.outages.Of(x.Report.Service, x.Report.Part)
+		a.Hours = (o.Minutes + 59) / 60
 	}
 	return a
 }

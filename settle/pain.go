@@ -167,71 +167,167 @@ func clip(s string, most int) string {
 	return s
 }
 
+// A statusReason says why a status is what it is.
+type statusReason struct {
+	Code        string   `xml:"Rsn>Cd"`
+	Proprietary string   `xml:"Rsn>Prtry"`
+	Info        []string `xml:"AddtlInf"`
+}
+
 // pain002 is what is read of a payment status report, of any version of the schema.
 type pain002 struct {
 	XMLName xml.Name `xml:"Document"`
 	Report  *struct {
 		Group struct {
-			Message string `xml:"OrgnlMsgId"`
-			Status  string `xml:"GrpSts"`
+			Message string         `xml:"OrgnlMsgId"`
+			Status  string         `xml:"GrpSts"`
+			Reasons []statusReason `xml:"StsRsnInf"`
 		} `xml:"OrgnlGrpInfAndSts"`
 		Payments []struct {
+			ID           string         `xml:"OrgnlPmtInfId"`
+			Status       string         `xml:"PmtInfSts"`
+			Reasons      []statusReason `xml:"StsRsnInf"`
 			Transactions []struct {
-				EndToEnd string `xml:"OrgnlEndToEndId"`
-				Status   string `xml:"TxSts"`
-				Reasons  []struct {
-					Code        string   `xml:"Rsn>Cd"`
-					Proprietary string   `xml:"Rsn>Prtry"`
-					Info        []string `xml:"AddtlInf"`
-				} `xml:"StsRsnInf"`
+				EndToEnd string         `xml:"OrgnlEndToEndId"`
+				Status   string         `xml:"TxSts"`
+				Reasons  []statusReason `xml:"StsRsnInf"`
 			} `xml:"TxInfAndSts"`
 		} `xml:"OrgnlPmtInfAndSts"`
 	} `xml:"CstmrPmtStsRpt"`
 }
 
-// ReadPain002 reads an ISO 20022 payment status report. Payments that are on their way
-// (accepted, pending) are no result yet. A report that rejects a whole message without
-// naming payments gives rejects all of ids, which the caller finds by the message.
-func ReadPain002(r io.Reader, idsOf func(message string) []string) ([]Result, error) {
+// An outcome is what a status means for a payment.
+type outcome int
+
+const (
+	silent  outcome = iota // it says nothing of a single payment
+	waiting                // accepted, pending, received: on its way
+	paid
+	unpaid
+)
+
+// outcomeOf reads a status of ISO 20022, of a message, of its payment information or of one payment.
+func outcomeOf(status, of string) (outcome, error) {
+	switch status = strings.TrimSpace(status); status {
+	case "ACSC", "ACCC": // settled at the debtor's, or the creditor's, bank
+		return paid, nil
+	case "RJCT", "CANC":
+		return unpaid, nil
+	case "ACTC", "ACCP", "ACSP", "ACWC", "ACWP", "PDNG", "RCVD", "ACFC", "ACIS", "ACPD", "PATC", "PRES", "BLCK", "CPUC":
+		return waiting, nil
+	case "PART", "": // some are accepted and some not: which, their own statuses say
+		return silent, nil
+	}
+	return silent, fmt.Errorf("%w: %s has the status %q, which ISO 20022 does not know", errFile, of, clip(status, 20))
+}
+
+// because writes down why, as the bank says it last.
+func (r *Result) because(reasons []statusReason) {
+	for _, x := range reasons {
+		r.Code = clip(x.Code+x.Proprietary, 35)
+		r.Detail = clip(strings.Join(x.Info, " "), 210)
+	}
+}
+
+// A reading is a report as far as it was read.
+type reading struct {
+	idsOf func(reference string) ([]string, error)
+	out   Answers
+	said  map[string]bool // payments of which something was said
+	spoke bool            // there was a status that says something
+}
+
+// one takes what is said of one payment.
+func (g *reading) one(r Result, o outcome) {
+	if o == silent {
+		return
+	}
+	g.spoke, g.said[r.ID] = true, true
+	if o == waiting {
+		g.out.Waiting++
+		return
+	}
+	r.Done = o == paid
+	g.out.Results = append(g.out.Results, r)
+}
+
+// whole takes what is said of all payments of a message of ours: it holds for those of which nothing is said by
+// itself. inside are the results of single payments in it.
+func (g *reading) whole(reference, status, of string, reasons []statusReason, inside []Result) error {
+	o, err := outcomeOf(status, of)
+	if err != nil || o == silent {
+		return err
+	}
+	g.spoke = true
+	for _, r := range inside {
+		if o != waiting && r.Done != (o == paid) {
+			return fmt.Errorf("%w: %s is %s as a whole, and payment %s in it is said to be otherwise: ask the bank", errFile, of, status, clip(r.ID, 40))
+		}
+	}
+	if g.idsOf == nil {
+		return nil
+	}
+	ids, err := g.idsOf(strings.TrimSpace(reference))
+	if errors.Is(err, errFile) && len(g.said) > 0 {
+		if o != waiting {
+			g.out.Odd = append(g.out.Odd, fmt.Sprintf("%s is %s as a whole, and is none of ours: only the payments that it names were taken", of, status))
+		}
+		return nil
+	}
+	for _, id := range ids {
+		r := Result{ID: id, Whole: true}
+		if o == unpaid {
+			r.Code = strings.TrimSpace(status)
+			r.because(reasons)
+		}
+		if !g.said[id] {
+			g.one(r, o)
+		}
+	}
+	return err
+}
+
+// ReadPain002 reads an ISO 20022 payment status report. Payments that are on their way (accepted, pending) are no
+// result yet. The status of a whole message, or of a payment information, is that of each payment in it
+// of which nothing is said by itself; idsOf finds them by the reference that our file had.
+func ReadPain002(r io.Reader, idsOf func(reference string) ([]string, error)) (Answers, error) {
 	var doc pain002
 	limited := &io.LimitedReader{R: r, N: mostAnswer}
 	d := xml.NewDecoder(limited)
 	d.CharsetReader = charset
 	if err := d.Decode(&doc); err != nil {
 		if limited.N == 0 {
-			return nil, fmt.Errorf("%w: it is larger than %d bytes", errFile, mostAnswer)
+			return Answers{}, fmt.Errorf("%w: it is larger than %d bytes", errFile, mostAnswer)
 		}
-		return nil, fmt.Errorf("%w: %w", errFile, err)
+		return Answers{}, fmt.Errorf("%w: %w", errFile, err)
 	}
 	if doc.Report == nil {
-		return nil, fmt.Errorf("%w: it has no CstmrPmtStsRpt: expected a pain.002", errFile)
+		return Answers{}, fmt.Errorf("%w: it has no CstmrPmtStsRpt: expected a pain.002", errFile)
 	}
-	out := []Result{}
+	g := reading{idsOf: idsOf, said: map[string]bool{}}
 	for _, p := range doc.Report.Payments {
+		from := len(g.out.Results)
 		for _, t := range p.Transactions {
 			res := Result{ID: strings.TrimSpace(t.EndToEnd)}
-			for _, x := range t.Reasons {
-				res.Code = clip(x.Code+x.Proprietary, 35)
-				res.Detail = clip(strings.Join(x.Info, " "), 210)
+			o, err := outcomeOf(t.Status, "payment "+clip(res.ID, 40))
+			if err != nil {
+				return Answers{}, err
 			}
-			switch t.Status {
-			case "ACSC", "ACCC": // settled at the debtor's, or the creditor's, bank
-				res.Done = true
-			case "RJCT", "CANC":
-			case "ACTC", "ACCP", "ACSP", "ACWC", "ACWP", "PDNG", "RCVD", "PART", "ACFC":
-				continue
-			default:
-				return nil, fmt.Errorf("%w: payment %s has the status %q, which ISO 20022 does not know", errFile, res.ID, clip(t.Status, 20))
-			}
-			out = append(out, res)
+			res.because(t.Reasons)
+			g.one(res, o)
+		}
+		if err := g.whole(p.ID, p.Status, "payment information "+clip(p.ID, 40), p.Reasons, g.out.Results[from:]); err != nil {
+			return Answers{}, err
 		}
 	}
-	if g := doc.Report.Group; len(out) == 0 && g.Status == "RJCT" {
-		for _, id := range idsOf(strings.TrimSpace(g.Message)) {
-			out = append(out, Result{ID: id, Code: "RJCT", Detail: "the whole message was rejected"})
-		}
+	m := &doc.Report.Group
+	if err := g.whole(m.Message, m.Status, "message "+clip(m.Message, 40), m.Reasons, g.out.Results); err != nil {
+		return Answers{}, err
 	}
-	return out, nil
+	if !g.spoke {
+		return Answers{}, fmt.Errorf("%w: it says of no payment what became of it (no GrpSts, PmtInfSts or TxSts but PART)", errFile)
+	}
+	return g.out, nil
 }
 
 // charset decodes what banks declare: EUC-KR among others. Entities and external files are
@@ -247,24 +343,25 @@ func charset(name string, r io.Reader) (io.Reader, error) {
 	return e.NewDecoder().Reader(r), nil
 }
 
-// Message finds the payments of the batch that a message of ours carried.
-func (p *Payout) Message(ctx context.Context, message string) ([]string, error) {
+// Message finds the payments of the batch that a message of ours, or a payment information in it, carried.
+func (p *Payout) Message(ctx context.Context, reference string) ([]string, error) {
 	all, err := p.Batches(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
 	for _, b := range all {
-		if digest35("bongsu message", b.ID) != message {
+		if reference != digest35("bongsu message", b.ID) && reference != digest35("bongsu information", b.ID) {
 			continue
 		}
 		items, err := p.Items(ctx, b.ID)
 		if err != nil {
 			return nil, err
 		}
-		for _, it := range items {
-			ids = append(ids, it.ID)
+		ids := make([]string, len(items))
+		for i := range items {
+			ids[i] = items[i].ID
 		}
+		return ids, nil
 	}
-	return ids, nil
+	return nil, fmt.Errorf("%w: no batch of ours went out as %q: its file is not from here, or not pain.001", errFile, clip(reference, 40))
 }

@@ -32,7 +32,7 @@ func (c *Cashier) due(ctx context.Context, incident string, form policy.Form, ba
 	if err != nil {
 		return nil, err
 	}
-	out := map[string][]due{}
+	out, in := map[string][]due{}, c.setting(incident)
 	if err := c.Ledger.Each(ctx, incident, func(x claim.Claim) error {
 		holder := holders[x.ID]
 		mine := x.State == claim.Approved || x.State == claim.Paying && holder != "" && holder == batch
@@ -55,7 +55,7 @@ func (c *Cashier) due(ctx context.Context, incident string, form policy.Form, ba
 				return nil // on its way, or given already
 			}
 		}
-		y := due{claim: x, item: Item{Claim: x.ID, About: c.about(&x)}}
+		y := due{claim: x, item: Item{Claim: x.ID, About: in.about(&x)}}
 		if form == policy.Extension {
 			y.item.Hours = x.Decision.Hours
 		}

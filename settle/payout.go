@@ -94,6 +94,14 @@ type Result struct {
 	Done   bool
 	Code   string // why not: the code of pain.002, or the bank's own
 	Detail string
+	Whole  bool // said of the whole message: a payment that was done is not undone by it
+}
+
+// Answers are what a file of a bank says.
+type Answers struct {
+	Results []Result
+	Waiting int      // payments that are on their way
+	Odd     []string // what fits nothing
 }
 
 // Keys of payouts.
@@ -622,6 +630,9 @@ func (p *Payout) answer(ctx context.Context, b *Batch, held []string, results []
 	for i := range moves {
 		m, r := &moves[i], &results[i]
 		next, err := m.it.on(r.Done)
+		if r.Whole && next == Returning {
+			err = errOdd
+		}
 		if err != nil {
 			m.odd = fmt.Errorf("%w: payment %s of claim %s is %s (%s), and is now said to be otherwise: look at it", err, r.ID, m.it.Claim, m.it.State, m.it.Code)
 		}

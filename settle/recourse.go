@@ -27,8 +27,8 @@ import (
 // A Pack is what a counterparty is asked for, with all that the demand rests on.
 type Pack struct {
 	Incident     string    `json:"incident"`
-	Counterparty string    `json:"counterparty"` // the operator of the failed domain
-	Domain       string    `json:"domain,omitempty"`
+	Counterparty string    `json:"counterparty"`     // the operator of the failed domain
+	Domain       string    `json:"domain,omitempty"` // several are joined by +
 	Currency     string    `json:"currency,omitempty"`
 	Made         time.Time `json:"made,omitzero"`
 	Recovery     []Cost    `json:"recovery,omitempty"`    // what bringing the services back cost
@@ -183,7 +183,7 @@ func (p *Pack) reckon(ctx context.Context, b Book) (Summary, []byte, error) {
 	at := map[Position]*Position{}
 	err := b.Each(ctx, Account("expense/"+p.Incident+"/"), func(e Entry) error {
 		a := e.About
-		if e.Currency != p.Currency || a.Domain != "" && p.Domain != "" && a.Domain != p.Domain {
+		if e.Currency != p.Currency || !blames(a.Domain, p.Domain) {
 			return nil
 		}
 		var amount int64

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"bongsu/claim/policy"
+	"bongsu/incident"
 	"bongsu/internal/kv"
 	"bongsu/verify"
 )
@@ -153,4 +155,51 @@ func repack(t *testing.T, pack []byte, file, old, changed string) []byte {
 		t.Fatal(err)
 	}
 	return out.Bytes()
+}
+
+// Whom it is claimed from, and for what, stands in the record of the incident; where more than one party was at fault, it is
+// asked.
+func TestBlame(t *testing.T) {
+	one := []incident.Fault{{Domain: "pangyo", Operator: "SK C&C"}}
+	two := []incident.Fault{{Domain: "hall", Operator: "KT"}, {Domain: "pangyo", Operator: "SK C&C"}, {Domain: "power", Operator: "SK C&C"}}
+	for _, tt := range []struct {
+		name                 string
+		faults               []incident.Fault
+		counterparty, domain string
+		who, what, says      string
+	}{
+		{"one", one, "", "", "SK C&C", "pangyo", ""},
+		{"one, by its full name", one, "SK주식회사 C&C", "", "SK주식회사 C&C", "pangyo", ""},
+		{"one operator of two", two[1:], "", "", "SK C&C", "pangyo+power", ""},
+		{"two, and which is said", two, "SK C&C", "", "SK C&C", "pangyo+power", ""},
+		{"two, and a domain is said", two, "", "hall", "KT", "hall", ""},
+		{"two, and another name", two, "KT Corp", "hall", "KT Corp", "hall", ""},
+		{"two", two, "", "", "", "", "hall (KT), pangyo (SK C&C), power (SK C&C)"},
+		{"two, and neither is said", two, "KT Corp", "", "", "", "name the counterparty as it stands here"},
+		{"no such domain", one, "", "pangio", "", "", `"pangio" did not fail in i: expected pangyo`},
+		{"operator not known", []incident.Fault{{Domain: "pangyo"}}, "", "", "", "", "bongsu incident fault"},
+		{"operator said", []incident.Fault{{Domain: "pangyo"}}, "SK C&C", "", "SK C&C", "pangyo", ""},
+		{"nothing known", nil, "SK C&C", "pangyo", "SK C&C", "pangyo", ""},
+		{"nothing known, nothing said", nil, "", "", "", "", "whom it is claimed from is missing"},
+	} {
+		p := Pack{Incident: "i", Counterparty: tt.counterparty, Domain: tt.domain}
+		err := p.blame(tt.faults)
+		if tt.says != "" {
+			if !errors.Is(err, ErrPack) || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			continue
+		}
+		if err != nil || p.Counterparty != tt.who || p.Domain != tt.what {
+			t.Errorf("%s: %q for %q, %v", tt.name, p.Counterparty, p.Domain, err)
+		}
+	}
+	for _, tt := range []struct {
+		line, of string
+		want     bool
+	}{{"", "a", true}, {"a", "", true}, {"a", "a", true}, {"a+b", "b", true}, {"a", "a+b", true}, {"ab", "a", false}, {"a+b", "c", false}} {
+		if blames(tt.line, tt.of) != tt.want {
+			t.Errorf("a line of %q for %q: %v", tt.line, tt.of, !tt.want)
+		}
+	}
 }

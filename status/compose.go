@@ -185,6 +185,13 @@ func (c *composer) incident(r *incident.Record) (Incident, bool) {
 	}
 	i.Progress = progress(r, i.Board, all)
 	i.Updates = c.updates(r, sent)
+	for _, name := range r.Lost {
+		f := incident.Fault{Domain: name}
+		if n := slices.IndexFunc(r.Faults, func(o incident.Fault) bool { return o.Domain == name }); n >= 0 {
+			f = r.Faults[n]
+		}
+		i.Faults = append(i.Faults, f)
+	}
 	return i, true
 }
 

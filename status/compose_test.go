@@ -3,6 +3,7 @@ package status_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,7 @@ func TestComposeTellsHowFarItIs(t *testing.T) {
 			{Service: "shop", Part: "photos", Level: status.Restoring, Since: lost, Percent: 25, NextAt: noon.Add(30 * time.Minute)},
 			{Service: "mail", Level: status.Operational, Since: lost.Add(time.Hour), Percent: 100},
 		},
+		Faults: []incident.Fault{{Domain: "north"}},
 		Intervals: []status.Interval{
 			{Service: "mail", Level: status.Down, From: lost, To: lost.Add(time.Hour)},
 			{Service: "shop", Level: status.Down, From: lost},
@@ -138,6 +140,17 @@ func TestComposeTellsHowFarItIs(t *testing.T) {
 }
 
 // Neither drafts, nor drills, nor hidden services, nor proposals ever leave.
+// Those who claim back at the public side know what failed, and who operates it.
+func TestComposeTellsWhatFailed(t *testing.T) {
+	in := input(t)
+	in.Records[0].Lost = []string{"hall", "north"}
+	in.Records[0].Faults = []incident.Fault{{Domain: "gone", Operator: "x"}, {Domain: "north", Operator: "운영사"}}
+	want := []incident.Fault{{Domain: "hall"}, {Domain: "north", Operator: "운영사"}}
+	if got := told(t, in).Incidents[0].Faults; !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 func TestComposeKeepsToItselfWhatIsNotPublic(t *testing.T) {
 	in := input(t)
 	docs, err := status.Compose(in)

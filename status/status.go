@@ -1,6 +1,10 @@
 package status
 
-import "time"
+import (
+	"time"
+
+	"bongsu/incident"
+)
 
 // A Level is how a service, or a part of one, is for its users.
 type Level string
@@ -88,6 +92,9 @@ type Incident struct {
 	Board     []Line     `json:"board"`     // recovery board: every affected service and part, worst and most users first
 	Intervals []Interval `json:"intervals"` // who was down when; what compensation is computed from
 	Updates   []Update   `json:"updates"`   // newest first
+	// Faults are the lost domains, and who operates each: whom it is claimed back from. They are for those who pay
+	// at the public side and stand on no page.
+	Faults []incident.Fault `json:"faults,omitempty"`
 }
 
 // Progress names its base.

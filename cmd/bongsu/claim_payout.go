@@ -266,7 +266,8 @@ func payoutResults(a *app) *cobra.Command {
 		Short: "Take the bank's answer in",
 		Long: `Take the bank's answer in: ISO 20022 pain.002, or CSV with id and result (and code
 and detail) in UTF-8, UTF-16 or EUC-KR. Payments that are done are paid, those that
-came back go to the desk with the bank's reason. The same file may be read again.
+came back go to the desk with the bank's reason. What pain.002 says of the whole
+message holds for its payments. The same file may be read again.
 
 --check only reads FILE here and says what is in it; no desk is asked.
 
@@ -276,7 +277,7 @@ Exit code 3: there are answers that fit nothing.`,
 	}
 	check := cmd.Flags().Bool("check", false, "only say what is in the file")
 	deskCommand(a, cmd, deskDo[settle.Answered]{
-		json: "{paid, returned, same, odd}; with --check:\n{answers, done, failed, codes}",
+		json: "{paid, returned, same, waiting, odd}; with\n--check: {answers, done, failed, waiting, codes, whole}",
 		ask:  func(args []string) string { return "take in what " + args[0] + " says of payments" }, what: "reading the answer",
 		do: func(ctx context.Context, c *deskapi.Client, args []string) (settle.Answered, error) {
 			data, err := readInput(args[0])
@@ -287,6 +288,9 @@ Exit code 3: there are answers that fit nothing.`,
 		},
 		show: func(d settle.Answered) {
 			fmt.Fprintf(a.out, "%s paid, %s came back, %s answered before\n", lang.Number(int64(d.Paid)), lang.Number(int64(d.Returned)), lang.Number(int64(d.Same)))
+			if d.Waiting > 0 {
+				fmt.Fprintf(a.out, "%s on their way\n", lang.Number(int64(d.Waiting)))
+			}
 			a.sentences("to be looked at:", d.Odd)
 		},
 		found: func(d settle.Answered) bool { return len(d.Odd) > 0 },
@@ -308,7 +312,7 @@ func (a *app) checkResults(name string, asJSON bool) error {
 		return err
 	}
 	whole := ""
-	results, err := settle.ReadResults(data, func(message string) []string { whole = message; return nil })
+	answers, err := settle.ReadResults(data, func(reference string) ([]string, error) { whole = reference; return nil, nil })
 	if err != nil {
 		return usagef("ask the bank for pain.002 or a CSV with id and result", "%s: %w", name, err)
 	}
@@ -316,9 +320,11 @@ func (a *app) checkResults(name string, asJSON bool) error {
 		Answers int            `json:"answers"`
 		Done    int            `json:"done"`
 		Failed  int            `json:"failed"`
+		Waiting int            `json:"waiting"`
 		Codes   map[string]int `json:"codes"`
-	}{Codes: map[string]int{}}
-	for _, r := range results {
+		Whole   string         `json:"whole,omitempty"`
+	}{Codes: map[string]int{}, Waiting: answers.Waiting, Whole: whole}
+	for _, r := range answers.Results {
 		out.Answers++
 		if r.Done {
 			out.Done++
@@ -331,8 +337,11 @@ func (a *app) checkResults(name string, asJSON bool) error {
 		return a.printJSON(out)
 	}
 	fmt.Fprintf(a.out, "%s: %s done, %s not\n", counted(out.Answers, "answer", "answers"), lang.Number(int64(out.Done)), lang.Number(int64(out.Failed)))
+	if out.Waiting > 0 {
+		fmt.Fprintf(a.out, "%s on their way\n", lang.Number(int64(out.Waiting)))
+	}
 	if whole != "" {
-		fmt.Fprintf(a.out, "the whole message %s was rejected\n", whole)
+		fmt.Fprintf(a.out, "the message %s is answered as a whole: the desk knows its payments\n", whole)
 	}
 	for _, code := range sortedKeys(out.Codes) {
 		for i, line := range wrap(fmt.Sprintf("%s %s: %s (%s)", lang.Number(int64(out.Codes[code])), code, settle.Explain(code)["en"], settle.Explain(code)["ko"]), width-2) {

@@ -32,14 +32,14 @@ offline.
 
 --recovery is CSV with a header of what, amount and source; --assets is CSV with
 kind, name, title, in, from and to, and replaces the services that the record names.`,
-		Example: `  bongsu claim recourse 20221015-pangyo --counterparty "SK C&C" \
-    --record pangyo.json --recovery costs.csv --letter 2022-10-17.pdf`,
+		Example: `  bongsu claim recourse 20221015-pangyo --record pangyo.json \
+    --recovery costs.csv --letter 2022-10-17.pdf`,
 		Args: exactly("INCIDENT"),
 	}
 	f := cmd.Flags()
 	var p settle.Pack
-	f.StringVar(&p.Counterparty, "counterparty", "", "whom it is claimed from")
-	f.StringVar(&p.Domain, "domain", "", "the domain that failed; empty: that of the incident")
+	f.StringVar(&p.Counterparty, "counterparty", "", "whom it is claimed from; empty: who operates what failed, by the record")
+	f.StringVar(&p.Domain, "domain", "", "the domain that failed; empty: those that the counterparty operates, by the record")
 	f.StringVar(&p.Currency, "currency", "", "of the ledger lines; empty: that of most reports")
 	limit := f.String("limit", "", "the limit of the counterparty's insurer, with its source in --limit-source")
 	f.StringVar(&p.LimitSource, "limit-source", "", "where the limit is known from")
@@ -78,9 +78,6 @@ func fillPack(p *settle.Pack, limit, limitation, record, recovery, assets string
 	currency := p.Currency
 	if currency == "" {
 		currency = "KRW"
-	}
-	if strings.TrimSpace(p.Counterparty) == "" {
-		return usagef("name the operator of the failed domain", "--counterparty is missing")
 	}
 	var err error
 	if limit != "" {

@@ -20,6 +20,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/incident"
 	"bongsu/internal/kv"
 	"bongsu/settle"
 	"bongsu/status"
@@ -78,7 +79,7 @@ func startDesk(dir string) (url string, stop func(), err error) {
 		return "", cancel, err
 	}
 	cashier := &settle.Cashier{
-		Store: s, Ledger: k, Book: settle.NewBook(s), Log: &settle.Log{Store: s, Key: signer}, Outages: outages, Domain: func(string) string { return "pangyo" },
+		Store: s, Ledger: k, Book: settle.NewBook(s), Log: &settle.Log{Store: s, Key: signer}, Outages: outages, Faults: func(string) []incident.Fault { return []incident.Fault{{Domain: "pangyo", Operator: "SK C&C"}} },
 		Debtor: func(bank string) (settle.Debtor, bool) {
 			return settle.Debtor{Name: "Beacon", Bank: "004", Number: "1"}, bank == "main"
 		},

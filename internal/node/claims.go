@@ -14,6 +14,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/incident"
 	"bongsu/internal/kv"
 	"bongsu/internal/postgres"
 	"bongsu/settle"
@@ -91,7 +92,7 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 	}
 	log := &settle.Log{Store: p.store, Key: o.Log}
 	c.cashier = &settle.Cashier{
-		Store: p.store, Ledger: ledger, Book: book, Log: log, Outages: c.seen.of, Budget: c.budget, Coupons: coupons,
+		Store: p.store, Ledger: ledger, Book: book, Log: log, Outages: c.seen.of, Faults: c.seen.faults, Budget: c.budget, Coupons: coupons,
 		Debtor: func(bank string) (settle.Debtor, bool) {
 			d, ok := o.Banks[bank]
 			return d, ok
@@ -116,7 +117,7 @@ func (c *claims) budget(ctx context.Context, incident string) (int64, error) {
 // pages are what the public pages are made of.
 func (c *claims) pages() *public.Claims {
 	return &public.Claims{
-		Teller: c.told, Taker: c.office, Asker: c.office.Ledger, Giver: c.office, Ender: c.office, Prover: c.cashier, Surge: c.o.Calm, Burst: c.o.Burst,
+		Teller: c.told, Taker: c.office, Asker: c.office.Ledger, Giver: c.office, Ender: c.office, Prover: c.cashier, Issuer: c.cashier, Surge: c.o.Calm, Burst: c.o.Burst,
 	}
 }
 
@@ -351,6 +352,7 @@ type storedOutage struct {
 	V         int               `json:"v"`
 	Ended     bool              `json:"ended"`
 	Intervals []status.Interval `json:"intervals"`
+	Faults    []incident.Fault  `json:"faults,omitempty"`
 }
 
 // of returns what is recorded of an incident: what is told now, else what was kept.
@@ -364,23 +366,42 @@ func (o *outages) of(incident string) (claim.Outages, bool) {
 
 // intervals are what is recorded of an incident; nil: nothing is known of it.
 func (o *outages) intervals(incident string) []status.Interval {
+	s, ok := o.recorded(incident)
+	if !ok {
+		return nil
+	}
+	return append([]status.Interval{}, s.Intervals...)
+}
+
+// faults are the domains that failed in an incident, and who operates them.
+func (o *outages) faults(id string) []incident.Fault {
+	s, _ := o.recorded(id)
+	return slices.Clone(s.Faults)
+}
+
+// recorded is what control signed of an incident, now or before.
+func (o *outages) recorded(id string) (storedOutage, bool) {
 	state := o.board.State()
 	for i := range state.Incidents {
-		if state.Incidents[i].ID == incident {
-			return append([]status.Interval{}, state.Incidents[i].Intervals...)
+		if x := &state.Incidents[i]; x.ID == id {
+			return outageOf(x), true
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	e, ok, err := o.store.Get(ctx, outagePrefix+incident)
+	e, ok, err := o.store.Get(ctx, outagePrefix+id)
 	if err != nil || !ok {
-		return nil
+		return storedOutage{}, false
 	}
 	var s storedOutage
 	if json.Unmarshal(e.Value, &s) != nil || s.V != 1 {
-		return nil
+		return storedOutage{}, false
 	}
-	return s.Intervals
+	return s, true
+}
+
+func outageOf(i *status.Incident) storedOutage {
+	return storedOutage{1, !i.EndedAt.IsZero(), i.Intervals, i.Faults}
 }
 
 // keep writes down what is told.
@@ -391,7 +412,7 @@ func (o *outages) keep(ctx context.Context) error {
 		if len(inc.Intervals) == 0 {
 			continue
 		}
-		value, err := json.Marshal(storedOutage{1, !inc.EndedAt.IsZero(), inc.Intervals})
+		value, err := json.Marshal(outageOf(inc))
 		if err != nil {
 			return fmt.Errorf("keep the outages of %s: %w", inc.ID, err)
 		}

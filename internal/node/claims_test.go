@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/csv"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -299,8 +301,17 @@ func TestFromReportToPayment(t *testing.T) {
 		t.Errorf("claimants see %d paid and %d returned, want 5 and 1", paid, returned)
 	}
 	var pack bytes.Buffer
-	if _, err := one.Recourse(ctx, settle.Pack{Incident: "fire", Counterparty: "운영사"}, &pack); err != nil || pack.Len() == 0 {
-		t.Errorf("recourse: %v, %d bytes", err, pack.Len())
+	if _, err := one.Recourse(ctx, settle.Pack{Incident: "fire"}, &pack); err != nil {
+		t.Fatalf("recourse: %v", err)
+	}
+	zipped, err := zip.NewReader(bytes.NewReader(pack.Bytes()), int64(pack.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"summary.json": `"counterparty": "운영사",`, "ledger.csv": ",north-hall,", "assets.csv": ",north-hall,"} {
+		if text, err := fs.ReadFile(zipped, name); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s does not say what control said of the failure (%s): %v\n%s", name, want, err, text)
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ func (p *Public) deskOptions() desk.Options {
 	o := desk.Options{Accounts: p.o.Accounts, Key: p.o.SessionKey, Questions: p.desk, Log: p.log}
 	if c := p.claims; c != nil {
 		o.Office, o.Ledger, o.Cashier = c.office, c.office.Ledger, c.cashier
-		o.Intervals, o.Services, o.Template = c.seen.intervals, c.services, c.o.Template
+		o.Intervals, o.Faults, o.Services, o.Template = c.seen.intervals, c.seen.faults, c.services, c.o.Template
 		o.Recourse = func(ctx context.Context, pack settle.Pack, _ string) (string, []byte, error) {
 			var zip bytes.Buffer
 			_, err := c.cashier.Recourse(ctx, pack, nil, &zip)

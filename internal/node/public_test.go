@@ -26,6 +26,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"bongsu/incident"
 	"bongsu/internal/config"
 	"bongsu/internal/node"
 	"bongsu/status"
@@ -273,6 +274,7 @@ func (s *square) sign(updates int) []string {
 	i := status.Incident{
 		ID: "fire", Title: status.Text{"ko": "쇼핑 장애", "en": "Problem with shop"}, Phase: status.Investigating, Impact: "major", StartedAt: now.Add(-time.Hour),
 		UpdatedAt: now, Board: []status.Line{{Service: "shop", Level: status.Down, Since: now.Add(-time.Hour)}}, Intervals: []status.Interval{{Service: "shop", Level: status.Down, From: now.Add(-time.Hour)}}, Updates: []status.Update{},
+		Faults: []incident.Fault{{Domain: "north-hall", Operator: "운영사"}},
 	}
 	for n := updates; n > 0; n-- {
 		i.Updates = append(i.Updates, status.Update{ID: fmt.Sprintf("fire-%d", n), At: now, Phase: status.Investigating, Body: status.Text{"ko": fmt.Sprintf("안내 %d", n), "en": fmt.Sprintf("word %d", n)}})

@@ -34,6 +34,7 @@ type claimView struct {
 	ByPolicy  bool          // the policy may decide it again
 	Before    bool          // the reader decided it before an appeal
 	Personal  *claim.Personal
+	Coupons   []settle.Coupon // with their codes once a payer has said why
 	Evidence  []claim.Named
 	Forms     []policy.Form
 	Grounds   []policy.Ground
@@ -76,10 +77,10 @@ func over(s claim.State) bool {
 	return slices.Contains([]claim.State{claim.Paying, claim.Paid, claim.Withdrawn, claim.Merged}, s)
 }
 
-func (c *call) claimPage() error { return c.claimWith(nil) }
+func (c *call) claimPage() error { return c.claimWith(nil, nil) }
 
-// claimWith shows a claim, with what is personal when somebody has said why.
-func (c *call) claimWith(personal *claim.Personal) error {
+// claimWith shows a claim, with what is personal, or the codes of its coupons, when somebody has said why.
+func (c *call) claimWith(personal *claim.Personal, coupons []settle.Coupon) error {
 	ctx, o := c.r.Context(), &c.s.o
 	id := claim.NormalCode(c.r.PathValue("id"))
 	one, err := o.Ledger.Claim(ctx, id)
@@ -87,7 +88,7 @@ func (c *call) claimWith(personal *claim.Personal) error {
 		return err
 	}
 	now := o.Now()
-	v := claimView{row: rowsOf([]claim.Claim{one}, now)[0], Personal: personal, Forms: forms(), Grounds: grounds()}
+	v := claimView{row: rowsOf([]claim.Claim{one}, now)[0], Personal: personal, Coupons: coupons, Forms: forms(), Grounds: grounds()}
 	all, err := c.windows()
 	if err != nil {
 		return err
@@ -135,7 +136,11 @@ func (c *call) claimWith(personal *claim.Personal) error {
 	v.CanAppeal = slices.Contains([]claim.State{claim.Decided, claim.Approved}, one.State) && now.Before(one.Appeal)
 	v.Movable = !over(one.State)
 	v.Draft = v.draft()
-	c.alarm = personal != nil
+	if c.alarm = personal != nil || coupons != nil; coupons == nil && o.Cashier != nil && one.Decision != nil {
+		if v.Coupons, err = o.Cashier.Issued(ctx, one.ID); err != nil {
+			return err
+		}
+	}
 	return c.show("claim", v)
 }
 
@@ -421,7 +426,24 @@ func (c *call) look() error {
 	if err != nil {
 		return err
 	}
-	return c.claimWith(&p)
+	return c.claimWith(&p, nil)
+}
+
+// showCoupons shows the codes of a claim's coupons to who pays, after the look was written down.
+func (c *call) showCoupons() error {
+	one, err := c.claimOf()
+	if err != nil {
+		return err
+	}
+	why, err := c.why()
+	if err != nil {
+		return err
+	}
+	all, err := c.s.o.Cashier.Codes(c.r.Context(), one.ID, c.who, why)
+	if err != nil {
+		return err
+	}
+	return c.claimWith(nil, all)
 }
 
 // openPaper gives a paper to the browser to keep, after the look was written down.

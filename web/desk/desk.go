@@ -13,6 +13,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/paper"
+	"bongsu/incident"
 	"bongsu/internal/lang"
 	"bongsu/settle"
 	"bongsu/status"
@@ -33,6 +34,8 @@ type Options struct {
 	Template claim.Template // of windows that are opened here; zero: the one that is built in
 	// Intervals are what control signed of an incident, for the picture of its outage.
 	Intervals func(incident string) []status.Interval
+	// Faults are the domains that failed, and who operates them; nil: not known.
+	Faults func(id string) []incident.Fault
 	// Recourse writes the pack for a counterparty; nil: none is made here.
 	Recourse func(ctx context.Context, p settle.Pack, who string) (name string, data []byte, err error)
 	Zone     *time.Location   // nil: Seoul
@@ -155,7 +158,7 @@ func routes() []route {
 		{pattern: "POST /claims/find", may: seer, do: (*call).findPage, back: (*call).queuePage, has: office},
 		{pattern: "POST /claims/bulk", may: dec, do: (*call).bulkPage, back: (*call).queuePage, has: office},
 		{pattern: "POST /claims/bulk/do", may: dec, do: (*call).bulkDo, back: (*call).bulkPage, has: office},
-		{pattern: "GET /claims/{id}", may: seer, do: (*call).claimPage, has: office},
+		{pattern: "GET /claims/{id}", may: access{duties: Agent | Decider | Payer}, do: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/decide", may: dec, do: (*call).decide, back: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/confirm", may: dec, do: (*call).confirm, back: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/reject", may: dec, do: (*call).reject, back: (*call).claimPage, has: office},
@@ -164,6 +167,7 @@ func routes() []route {
 		{pattern: "POST /claims/{id}/figures", may: dec, do: (*call).figures, back: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/look", may: seer, do: (*call).look, back: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/paper", may: seer, do: (*call).openPaper, back: (*call).claimPage, has: office},
+		{pattern: "POST /claims/{id}/coupon", may: payer, do: (*call).showCoupons, back: (*call).claimPage, has: cashier},
 		{pattern: "POST /claims/{id}/amend", may: agent, do: (*call).amend, back: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/bank", may: agent, do: (*call).setBank, back: (*call).claimPage, has: office},
 		{pattern: "POST /claims/{id}/add", may: agent, do: (*call).addPaper, back: (*call).claimPage, most: mostPaper, has: office},

@@ -18,6 +18,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/incident"
 	"bongsu/internal/kv"
 	"bongsu/settle"
 	"bongsu/status"
@@ -113,7 +114,7 @@ func newBench(t testing.TB) *bench {
 		},
 	}
 	b.cashier = &settle.Cashier{
-		Store: b.store, Ledger: b.ledger, Book: settle.NewBook(b.store), Outages: b.office.Outages,
+		Store: b.store, Ledger: b.ledger, Book: settle.NewBook(b.store), Outages: b.office.Outages, Coupons: bytes.Repeat([]byte{4}, 32),
 		Debtor: func(string) (settle.Debtor, bool) { return settle.Debtor{}, false },
 	}
 	desk, err := status.NewDesk(b.store, bytes.Repeat([]byte{5}, 32), status.DefaultLimits(), nil)
@@ -123,6 +124,9 @@ func newBench(t testing.TB) *bench {
 	if b.s, err = New(Options{
 		Accounts: b.people, Key: bytes.Repeat([]byte{3}, 32), Questions: desk, Office: b.office, Ledger: b.ledger,
 		Intervals: b.intervals, Cashier: b.cashier,
+		Faults: func(string) []incident.Fault {
+			return []incident.Fault{{Domain: "pangyo", Operator: "Pangyo DC"}, {Domain: "pangyo-power"}}
+		},
 		Recourse: func(_ context.Context, p settle.Pack, _ string) (string, []byte, error) {
 			return p.Incident + ".zip", fmt.Appendf(nil, "PK %s %d %s", p.Counterparty, p.Limit, p.Limitation.Format(time.DateOnly)), nil
 		},

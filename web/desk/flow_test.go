@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"bongsu/claim"
+	"bongsu/claim/policy"
 )
 
 // pass lets time go by in a bubble.
@@ -661,10 +662,72 @@ func TestPayout(t *testing.T) {
 		if w := choi.post("/payout/recourse", asked); w.Code != http.StatusOK || w.Body.String() != "PK 운영사 7000000000 2025-10-15" {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
-		for _, wrong := range []url.Values{{"incident": {"fire"}}, {"incident": {"fire"}, "counterparty": {"x"}, "cover": {"NaN"}}, {"incident": {"fire"}, "counterparty": {"x"}, "limitation": {"soon"}}} {
+		for _, wrong := range []url.Values{{"incident": {"fire"}, "counterparty": {"x"}, "cover": {"NaN"}}, {"incident": {"fire"}, "counterparty": {"x"}, "limitation": {"soon"}}} {
 			if w := choi.post("/payout/recourse", wrong); w.Code != http.StatusUnprocessableEntity {
 				t.Errorf("%v: %d", wrong, w.Code)
 			}
+		}
+	})
+}
+
+// TestCoupon: a case shows that a coupon was issued; its code only to who pays and says why.
+func TestCoupon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
+		b := filled(t)
+		c, ctx := b.claimOf(0), t.Context()
+		b.as("lee").does("/claims/"+c.ID+"/decide", verdict(&c, url.Values{"form": {"coupon"}}))
+		if _, err := b.cashier.Grant(ctx, "fire", "choi", nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.cashier.Draft(ctx, "fire", policy.Coupon, "", "c1", "choi", 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.cashier.Approve(ctx, "c1", "jung"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.cashier.Sent(ctx, "c1", "jung"); err != nil {
+			t.Fatal(err)
+		}
+		_, items, err := b.cashier.Batch(ctx, "c1")
+		if err != nil || len(items) != 1 {
+			t.Fatal(items, err)
+		}
+		if _, err := b.cashier.Results(ctx, []byte("id,result\n"+items[0].ID+",ok\n"), "jung"); err != nil {
+			t.Fatal(err)
+		}
+		code, err := b.cashier.Coupon(&items[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := "/claims/" + c.ID
+		why := url.Values{"why": {"신고자가 잃어버렸습니다"}}
+		for _, name := range []string{"kim", "lee", "choi"} {
+			p := b.as(name)
+			html := p.page(path)
+			if strings.Contains(html, code[:4]) || !strings.Contains(html, code[15:]) || !strings.Contains(html, "쿠폰") {
+				t.Errorf("%s: the case does not show that a coupon was issued, or shows its code", name)
+			}
+			if may := strings.Contains(html, path+"/coupon"); may != (name == "choi") {
+				t.Errorf("%s may look at the code: %v", name, may)
+			}
+			if may := strings.Contains(html, path+"/look"); may == (name == "choi") {
+				t.Errorf("%s may look at personal data: %v", name, may)
+			}
+			if w := p.post(path+"/coupon", why); name != "choi" && (w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), code)) {
+				t.Errorf("%s: %d", name, w.Code)
+			}
+		}
+		choi := b.as("choi")
+		if w := choi.post(path+"/coupon", url.Values{}); w.Code != http.StatusUnprocessableEntity || strings.Contains(w.Body.String(), code) {
+			t.Errorf("without a reason: %d", w.Code)
+		}
+		if w := choi.post(path+"/coupon", why); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), code) {
+			t.Errorf("%d", w.Code)
+		}
+		looks, err := b.ledger.Looks(ctx, time.Time{}, 10)
+		if err != nil || len(looks) != 2 || looks[0].Who != "choi" || looks[0].Why != why.Get("why") {
+			t.Errorf("%+v, %v", looks, err)
 		}
 	})
 }

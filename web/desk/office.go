@@ -86,6 +86,8 @@ type Cashier interface {
 	Again(ctx context.Context, id, by, why string) (claim.Claim, error)
 	Mend(ctx context.Context, incident, by string) ([]string, error)
 	Reconcile(ctx context.Context, incident string) (settle.Reconciliation, error)
+	Issued(ctx context.Context, id string) ([]settle.Coupon, error)
+	Codes(ctx context.Context, id, who, why string) ([]settle.Coupon, error)
 }
 
 // Questions are those of readers, as [status.Desk] keeps them.

@@ -13,6 +13,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/incident"
 	"bongsu/settle"
 )
 
@@ -25,6 +26,7 @@ type payoutView struct {
 	Next     string // name of the next batch
 	Jobs     []jobRow
 	Recourse bool
+	Faults   []incident.Fault // what failed, by the record
 	Answered *settle.Answered
 }
 
@@ -52,6 +54,9 @@ func (c *call) payoutWith(answered *settle.Answered) error {
 	v := payoutView{
 		Window: w, Windows: all, Forms: forms(), Recourse: c.s.o.Recourse != nil, Answered: answered, Jobs: c.rowsOfJobs(w.Incident),
 		Next: c.s.o.Now().In(c.s.o.Zone).Format("20060102") + "-" + strconv.Itoa(len(batches)+1),
+	}
+	if c.s.o.Faults != nil {
+		v.Faults = c.s.o.Faults(w.Incident)
 	}
 	for _, b := range batches {
 		r := batchRow{Batch: b, Formats: settle.Files(b.Form), Mine: strings.EqualFold(b.DraftedBy, c.who)}
@@ -195,9 +200,6 @@ func (c *call) recourse() error {
 		return err
 	}
 	p := settle.Pack{Incident: w.Incident, Counterparty: c.form("counterparty"), Domain: c.form("domain"), LimitSource: c.form("limit-source")}
-	if p.Counterparty == "" {
-		return fmt.Errorf("%w: whom it is claimed from is missing", errInput)
-	}
 	if s := c.form("cover"); s != "" {
 		if p.Limit, err = strconv.ParseInt(strings.ReplaceAll(s, ",", ""), 10, 64); err != nil || p.Limit < 0 {
 			return fmt.Errorf("%w: the limit is %q, expected a whole number", errInput, s)

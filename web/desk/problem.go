@@ -80,6 +80,7 @@ func problemOf(err error) *problem {
 		{settle.ErrBudget, http.StatusConflict, "budget", true},
 		{settle.ErrPayee, http.StatusConflict, "payee", true},
 		{settle.ErrName, http.StatusUnprocessableEntity, "input", true},
+		{settle.ErrPack, http.StatusUnprocessableEntity, "input", true},
 		{settle.ErrFormat, http.StatusUnprocessableEntity, "input", true},
 		{settle.ErrAnswer, http.StatusUnprocessableEntity, "answer", true},
 		{settle.ErrReused, http.StatusConflict, "reused", true},

@@ -21,7 +21,7 @@ func allowed() map[string]string {
 		"GET /{$}": "known", "GET /login": "anyone", "POST /login": "anyone", "POST /logout": "known", "POST /language": "anyone",
 		"GET /questions": "viewer", "POST /answer": "operator", "POST /approve": "approver", "POST /drop": "operator",
 		"GET /claims": "agent decider", "POST /claims/find": "agent decider", "POST /claims/bulk": "decider", "POST /claims/bulk/do": "decider",
-		"GET /claims/{id}": "agent decider", "POST /claims/{id}/decide": "decider", "POST /claims/{id}/confirm": "decider",
+		"GET /claims/{id}": "agent decider payer", "POST /claims/{id}/coupon": "payer", "POST /claims/{id}/decide": "decider", "POST /claims/{id}/confirm": "decider",
 		"POST /claims/{id}/reject": "decider", "POST /claims/{id}/policy": "decider", "POST /claims/{id}/clear": "decider",
 		"POST /claims/{id}/figures": "decider", "POST /claims/{id}/look": "agent decider", "POST /claims/{id}/paper": "agent decider",
 		"POST /claims/{id}/amend": "agent", "POST /claims/{id}/bank": "agent", "POST /claims/{id}/add": "agent",

@@ -51,6 +51,12 @@ type Prover interface {
 	Prove(ctx context.Context, id string) (settle.Proof, []byte, error)
 }
 
+// An Issuer knows the coupons of claims; settle.Cashier is one.
+type Issuer interface {
+	Issued(ctx context.Context, id string) ([]settle.Coupon, error)
+	Codes(ctx context.Context, id, who, why string) ([]settle.Coupon, error)
+}
+
 // A Teller says what everybody may know of claims. Like a [Source] it never waits:
 // the same pointer until it changes. A [Gatherer] is one.
 type Teller interface {
@@ -83,6 +89,7 @@ type Claims struct {
 	Giver  Giver
 	Ender  Ender
 	Prover Prover // nil: no decision is proved
+	Issuer Issuer // nil: no coupons are given
 
 	// Limits of reports; zero values are the defaults.
 	Surge int           // reports a minute in all, from which on a proof of work is asked for; 0: 3,000; negative: never
@@ -222,7 +229,7 @@ func (s *Server) getClaims(w http.ResponseWriter, r *http.Request, o out) bool {
 // claimPost says whether a form or program about damage posts to a path.
 func claimPost(path string) bool {
 	switch path {
-	case "api/v1/claims", "claim", "claim/words", "claim/papers", "claim/bank", "claim/withdraw", "claim/appeal", "claim/shown", "claim/leave":
+	case "api/v1/claims", "claim", "claim/words", "claim/papers", "claim/bank", "claim/withdraw", "claim/appeal", "claim/shown", "claim/coupon", "claim/leave":
 		return true
 	}
 	return reportPath(path)

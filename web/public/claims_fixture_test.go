@@ -34,6 +34,7 @@ type house struct {
 	spent   map[string]bool
 	slow    chan struct{} // File waits for it
 	proof   *settle.Proof
+	coupon  *settle.Coupon
 	banks   []string
 	appeals []string
 	added   []string
@@ -203,8 +204,28 @@ func (h *house) Prove(context.Context, string) (settle.Proof, []byte, error) {
 	return *h.proof, []byte(`{"amount":30000}`), nil
 }
 
+// Issued has a coupon when the test gave one.
+func (h *house) Issued(context.Context, string) ([]settle.Coupon, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.coupon == nil {
+		return []settle.Coupon{}, nil
+	}
+	c := *h.coupon
+	c.Code, c.Hidden = "····-····-····-"+c.Code[15:], true
+	return []settle.Coupon{c}, nil
+}
+
+// Codes writes the look down.
+func (h *house) Codes(ctx context.Context, id, who, why string) ([]settle.Coupon, error) {
+	if _, err := h.Open(ctx, id, who, why); err != nil {
+		return nil, err
+	}
+	return []settle.Coupon{*h.coupon}, nil
+}
+
 func (h *house) claims() *public.Claims {
-	return &public.Claims{Teller: h, Taker: taker{h}, Asker: asker{h}, Giver: giver{h}, Ender: ender{h}, Prover: h}
+	return &public.Claims{Teller: h, Taker: taker{h}, Asker: asker{h}, Giver: giver{h}, Ender: ender{h}, Prover: h, Issuer: h}
 }
 
 // decide makes a claim what the desk would make of it.

@@ -45,6 +45,17 @@ func filed(v *visitor) string {
 	return code
 }
 
+// coupon gives a claim one.
+func coupon(v *visitor, h *house) string {
+	v.tb.Helper()
+	code := filed(v)
+	decided(v.tb, h, code, claim.Paid, func(c *claim.Claim) { c.Decision.Form = policy.Coupon })
+	h.mu.Lock()
+	h.coupon = &settle.Coupon{Batch: "b1", Code: "7F3K-Q2MX-9B4T-0XYZ", Amount: 30_000, Currency: "KRW", Issued: time.Now()}
+	h.mu.Unlock()
+	return code
+}
+
 // states are those in which every page about damage is looked at.
 func states() []state {
 	mine := func(name string, s claim.State, change ...func(*claim.Claim)) state {
@@ -114,6 +125,15 @@ func states() []state {
 			filed(v)
 			v.get("/" + v.lang + "/claim.html")
 			v.send("claim/shown", nil)
+		}},
+		{"mine-coupon", func(v *visitor, h *house) {
+			coupon(v, h)
+			v.get("/" + v.lang + "/claim.html")
+		}},
+		{"mine-coupon-shown", func(v *visitor, h *house) {
+			coupon(v, h)
+			v.get("/" + v.lang + "/claim.html")
+			v.send("claim/coupon", nil)
 		}},
 		{"mine-wrong", func(v *visitor, _ *house) {
 			filed(v)

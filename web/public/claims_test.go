@@ -611,6 +611,26 @@ type broken struct{}
 // Read breaks.
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
+// TestCoupon: the code of a coupon is shown to who holds receipt and secret, and asks for it, which is written down.
+func TestCoupon(t *testing.T) {
+	server, h := claimSite(t)
+	v := visit(t, server, "en")
+	code := coupon(v, h)
+	v.get("/en/claim.html")
+	v.wants(200, "Coupon", "0XYZ", "Show the code")
+	v.lacks("7F3K-Q2MX")
+	v.send("claim/coupon", nil)
+	v.wants(200, "7F3K-Q2MX-9B4T-0XYZ", "personal data were looked at")
+	if looks, err := h.Looks(t.Context(), time.Time{}, 10); err != nil || len(looks) != 1 || looks[0].Who != claim.Claimant || looks[0].Claim != code {
+		t.Errorf("%+v, %v", looks, err)
+	}
+	v.get("/en/claim.html")
+	v.lacks("7F3K-Q2MX")
+	v.send("claim/leave", nil)
+	v.get("/en/claim.html")
+	v.lacks("7F3K-Q2MX", "0XYZ")
+}
+
 // TestMine: everything that a claimant can do, in order, and what each leaves behind.
 func TestMine(t *testing.T) {
 	server, h := claimSite(t)

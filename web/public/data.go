@@ -156,8 +156,9 @@ func (r *renderer) word(l lang.Lang, key string, args ...any) string {
 	return s
 }
 
-// whole is an incident without null lists.
+// whole is an incident without null lists, and without what is told to those who pay alone.
 func whole(i status.Incident) status.Incident {
+	i.Faults = nil
 	i.Board = append([]status.Line{}, i.Board...)
 	i.Intervals = append([]status.Interval{}, i.Intervals...)
 	i.Updates = append([]status.Update{}, i.Updates...)

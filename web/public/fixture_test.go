@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"bongsu/incident"
 	"bongsu/status"
 	"bongsu/web/public"
 )
@@ -96,7 +97,7 @@ func services() []status.Service {
 func fire() status.Incident {
 	return status.Incident{
 		ID: "20221015-pangyo", Title: both("데이터 센터 화재로 여러 서비스가 멈췄습니다", "A fire in a data centre stopped several services"), Phase: status.Identified, Impact: "critical",
-		StartedAt: at(15, 19), UpdatedAt: at(18, 30), NextAt: at(19, 30), Progress: &status.Progress{Back: 2, Of: 5, Was: 4},
+		Faults: []incident.Fault{{Domain: "hidden-hall", Operator: "숨은 운영사"}}, StartedAt: at(15, 19), UpdatedAt: at(18, 30), NextAt: at(19, 30), Progress: &status.Progress{Back: 2, Of: 5, Was: 4},
 		Board: []status.Line{
 			{Service: "mail", Level: status.Restoring, Since: at(15, 19), Percent: 62, Expected: at(20, 10), NextAt: at(19, 30)},
 			{Service: "webtoon", Level: status.Down, Since: at(15, 19), NextAt: at(19, 30)},

@@ -26,6 +26,7 @@ type mine struct {
 	history []claim.Event
 	said    *claim.Personal // shown when it is asked for: every look is written down
 	proof   *settle.Proof
+	coupons []settle.Coupon // with their codes when they were asked for, which is written down too
 }
 
 // signForm asks for a receipt.
@@ -86,6 +87,7 @@ type minePage struct {
 	Files        []fileLine
 	History      []historyLine
 	Said         *saidLine
+	Coupons      []couponLine
 	Proof        *settle.Proof
 	ProofFile    string
 	Done         string
@@ -105,6 +107,13 @@ type fileLine struct {
 	Kind words
 	Size string
 	At   moment
+}
+
+// A couponLine is one coupon.
+type couponLine struct {
+	Code, Amount string
+	Hidden       bool
+	At           moment
 }
 
 type historyLine struct {
@@ -191,6 +200,9 @@ func (v *view) mine(t *typed) *minePage {
 		p.Said = v.said(m.said)
 	}
 	p.Proof = m.proof
+	for _, x := range m.coupons {
+		p.Coupons = append(p.Coupons, couponLine{x.Code, v.money(x.Amount, x.Currency), x.Hidden, v.day(x.Issued)})
+	}
 	open := c.Erased.IsZero() && !slices.Contains([]claim.State{claim.Paying, claim.Paid, claim.Withdrawn, claim.Merged}, c.State)
 	p.MayAdd, p.MayPaper, p.MayWithdraw, p.MayBank = !ended(c) && c.Erased.IsZero(), open, open, open && c.Report.Use != "none"
 	p.MayAppeal = c.Erased.IsZero() && c.Decision != nil && slices.Contains([]claim.State{claim.Decided, claim.Approved, claim.Paid}, c.State) &&
@@ -353,6 +365,12 @@ func (s *Server) showMine(w http.ResponseWriter, r *http.Request, o out, t *type
 		return
 	}
 	t.mine.proof = s.proved(r.Context(), c.ID)
+	if s.claims.Issuer != nil && t.mine.coupons == nil && c.Decision != nil {
+		if t.mine.coupons, err = s.claims.Issuer.Issued(r.Context(), c.ID); err != nil {
+			s.mineDown(w, r, o, t, err)
+			return
+		}
+	}
 	t.token = s.tokens.make("claim", time.Now())
 	if t.sealed == "" && keepsCookies(r) {
 		s.begin(w, x)
@@ -530,7 +548,7 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, path string, l lang
 	switch {
 	case !t.ok():
 		s.showMine(w, r, o, t, http.StatusUnprocessableEntity)
-	case err == nil && what == "shown":
+	case err == nil && (what == "shown" || what == "coupon"):
 		s.showMine(w, r, o, t, http.StatusOK)
 	case err == nil && keepsCookies(r):
 		s.begin(w, x)
@@ -618,6 +636,11 @@ func (s *Server) does(ctx context.Context, what string, f *sent, x *session) err
 		var p claim.Personal
 		if p, err = s.claims.Asker.Open(ctx, x.ID, "claimant", "the claimant looks at the own claim"); err == nil {
 			t.mine = &mine{said: &p}
+		}
+	case "coupon":
+		if s.claims.Issuer != nil {
+			t.mine = &mine{}
+			t.mine.coupons, err = s.claims.Issuer.Codes(ctx, x.ID, claim.Claimant, "the claimant looks at the own coupon")
 		}
 	}
 	return err

@@ -134,7 +134,11 @@ func newSite(s *status.State, claims *Compensation, now time.Time) *site {
 		x.overall = status.Unknown
 	}
 	x.hash = sync.OnceValue(func() string {
-		told := []any{s.Catalog, s.Incidents, s.Maintenances, s.Notices, x.stale}
+		incidents := make([]status.Incident, len(s.Incidents))
+		for n := range incidents {
+			incidents[n] = whole(s.Incidents[n])
+		}
+		told := []any{s.Catalog, incidents, s.Maintenances, s.Notices, x.stale}
 		if claims != nil {
 			for _, w := range claims.taking(now) { // pages lead to the form while it is open
 				told = append(told, w.Incident, w.Closes, w.At(now))
