@@ -194,6 +194,37 @@ func againstBruteForce(t *testing.T, seeds int) {
 	}
 }
 
+// What goes where it is best for itself may leave no room for what comes after it, though
+// there is room for both.
+func TestRoomForBoth(t *testing.T) {
+	s := parse(t, `
+{kind: Domain, name: a, type: site}
+---
+{kind: Domain, name: b, type: site, capacity: {room: 7}}
+---
+{kind: Domain, name: c, type: site, capacity: {room: 8}}
+---
+kind: Component
+name: small
+replicas: [{in: a, uses: {room: 4}}]
+actions: [{name: start, does: start, at: [b, c], takes: 7m}]
+---
+kind: Component
+name: large
+replicas: [{in: a, uses: {room: 6}}]
+actions: [{name: start, does: start, at: [c], needs: [small], takes: 1m}]
+---
+{kind: Service, name: s, users: 10, needs: [large]}
+`)
+	p, err := Make(s, []string{"a"}, Options{Horizon: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Steps) != 2 || p.Steps[0].ID != "small/start@b" || p.Steps[1].Finish != 8*time.Minute {
+		t.Errorf("%+v", p.Steps)
+	}
+}
+
 // The checker that all these tests lean on refuses plans that are wrong.
 func TestCheckerRefusesWrongPlans(t *testing.T) {
 	text := `
