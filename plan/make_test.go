@@ -200,19 +200,25 @@ func TestRoomForBoth(t *testing.T) {
 	s := parse(t, `
 {kind: Domain, name: a, type: site}
 ---
-{kind: Domain, name: b, type: site, capacity: {room: 7}}
+{kind: Domain, name: b, type: site, capacity: {room: 9}}
 ---
-{kind: Domain, name: c, type: site, capacity: {room: 8}}
+{kind: Domain, name: b-hall, type: hall, needs: [b], capacity: {room: 5}}
+---
+{kind: Domain, name: c, type: site, capacity: {room: 7}}
+---
+{kind: Domain, name: c-hall, type: hall, needs: [c], capacity: {room: 5}}
 ---
 kind: Component
 name: small
-replicas: [{in: a, uses: {room: 4}}]
-actions: [{name: start, does: start, at: [b, c], takes: 7m}]
+atLeast: 2
+replicas: [{in: a, count: 2, uses: {room: 2}}, {in: b-hall, uses: {room: 2}}]
+actions: [{name: rebuild, does: rebuild, at: [c-hall, b], adds: {count: 2}, takes: 7m}]
 ---
 kind: Component
 name: large
-replicas: [{in: a, uses: {room: 6}}]
-actions: [{name: start, does: start, at: [c], needs: [small], takes: 1m}]
+atLeast: 2
+replicas: [{in: a, count: 2, uses: {room: 2}}, {in: b-hall, uses: {room: 2}}]
+actions: [{name: start, does: start, at: [b-hall, c], needs: [small], adds: {count: 3}, takes: 1m}]
 ---
 {kind: Service, name: s, users: 10, needs: [large]}
 `)
@@ -220,7 +226,7 @@ actions: [{name: start, does: start, at: [c], needs: [small], takes: 1m}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Steps) != 2 || p.Steps[0].ID != "small/start@b" || p.Steps[1].Finish != 8*time.Minute {
+	if len(p.Steps) != 2 || p.Steps[0].ID != "small/rebuild@b" || p.Steps[1].Finish != 8*time.Minute {
 		t.Errorf("%+v", p.Steps)
 	}
 }
