@@ -25,6 +25,8 @@ type attempt struct {
 	past   int   // and with a quarter of the limit
 	steps  int64 // that the last try took
 	gains  bool  // it got further than the one before, and both were large
+	room   int   // nodes that there may be at most
+	effort int64 // and steps
 	root   node
 	passed bool
 }
@@ -106,7 +108,10 @@ func (a *attempt) finish(d *diagram, roots [3][]node) {
 	f := roots[barOf][0]
 	weak, strict := d.subtract, d.subtractParts
 	if a.how != byFamily {
-		f = d.minimal(f)
+		// What the function took tells what its solutions will, so that it is not made again for them with more room.
+		d.maxNodes = max(d.maxNodes, min(a.room, 8*len(d.nodes)))
+		d.maxSteps = max(d.maxSteps, min(a.effort, d.steps+24*int64(len(d.nodes))))
+		f = d.minimal(f, a.bound)
 		weak, strict = d.without, d.withoutParts
 	}
 	for _, bar := range roots[barWeak] {
@@ -150,7 +155,7 @@ func (b *builder) union() node {
 	slices.SortFunc(f, func(x, y node) int {
 		return cmp.Or(cmp.Compare(b.d.nodes[y].level, b.d.nodes[x].level), cmp.Compare(x, y))
 	})
-	return b.d.thin(fold(f, b.d.minimal, b.d.unite))
+	return b.d.thin(fold(f, func(x node) node { return b.d.minimal(x, b.a.bound) }, b.d.unite))
 }
 
 // fold combines values by halves: one large operand taken up with many small ones,

@@ -282,19 +282,26 @@ func (d *diagram) split(f, under, g, beneath node) (l int32, f0, f1, g0, g1 node
 // minimal turns a monotone function into the family of its minimal solutions
 // (Rauzy 1993, "New algorithms for fault trees analysis", section 5): those
 // without the variable, and with it those of the high branch that do not already
-// satisfy the low one.
-func (d *diagram) minimal(f node) node {
-	if f <= one || d.burst {
+// satisfy the low one. Those heavier than k are left out.
+func (d *diagram) minimal(f node, k int32) node {
+	x := d.nodes[f]
+	switch {
+	case d.burst || x.least > k:
+		return zero
+	case f <= one:
 		return f
 	}
-	r, c := d.look(f, 0, opMinimal)
+	r, c := d.look(f, 0, opMinimal|k<<8)
 	if c == nil {
 		return r
 	}
-	lo := d.nodes[f].lo
-	r0 := d.minimal(lo)
-	r1 := d.without(d.minimal(d.nodes[f].hi), lo)
-	return d.store(f, 0, opMinimal, d.zeroSuppressed(d.nodes[f].level, r0, r1))
+	under := k
+	if k < unbounded {
+		under -= d.weight[x.level]
+	}
+	r0 := d.minimal(x.lo, k)
+	r1 := d.without(d.minimal(x.hi, under), x.lo)
+	return d.store(f, 0, opMinimal|k<<8, d.zeroSuppressed(x.level, r0, r1))
 }
 
 // without drops from a family the sets that satisfy the monotone function f.

@@ -623,12 +623,10 @@ func (s *solver) newRace(p *part, k int) *race {
 		}
 	}
 	orders := p.orders()
-	if k == unbounded {
-		enter(fieldFunction, byFunction, orders)
-		enter(fieldFlipped, byFunction, flipped(orders))
-	}
+	enter(fieldFunction, byFunction, orders)
+	enter(fieldFlipped, byFunction, flipped(orders))
 	enter(fieldFamily, byFamily, orders)
-	if k == unbounded && !p.knotted() {
+	if !p.knotted() {
 		enter(fieldSweep, bySweep, append(p.orders(), flipped(p.orders())...))
 		enter(fieldNarrow, bySweep, p.narrow())
 	}
@@ -795,6 +793,7 @@ func (s *solver) round(p *part, d *diagram, field [][]*attempt, limit int, each 
 				}
 				room, steps = min(ahead*limit, s.o.NodeBudget), ahead*steps
 			}
+			a.room, a.effort = s.o.NodeBudget, s.effort
 			a.run(p, d, room, min(steps, s.effort))
 			a.past = gates
 			a.gains = a.gates > gates && limit >= 1<<20
