@@ -53,12 +53,14 @@ func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
 		}
 	}
 	b := builder{a: a, p: p, d: d, value: value}
+	rooms := p.rooms(a.bound)
 	a.gates, a.passed = 0, false
 	threshold := compactFrom
 	for u, unit := range p.units {
 		if p.gates[unit[0]].kind == kindBarred {
 			break // the last
 		}
+		b.room = rooms[unit[0]]
 		if len(unit) == 1 {
 			value[n+int(unit[0])] = b.gate(&p.gates[unit[0]])
 		} else {
@@ -128,6 +130,7 @@ type builder struct {
 	p     *part
 	d     *diagram
 	value []node
+	room  int32 // up to which weight the solutions of the gate at hand matter
 }
 
 // alive returns the values that gates after unit u still read.
@@ -173,7 +176,7 @@ func (b *builder) and(f, g node) node {
 	if b.a.how == byFunction {
 		return b.d.and(f, g)
 	}
-	return b.d.meet(f, g, b.a.bound)
+	return b.d.meet(f, g, b.room)
 }
 
 func (b *builder) or(f, g node) node {
@@ -226,7 +229,7 @@ func (b *builder) gate(g *partGate) node {
 	case kindOr:
 		if b.a.how == byFamily {
 			// Made minimal once at the end: to do so at every step costs more than what is dropped early saves.
-			return b.d.thin(fold(in, func(x input) node { return x.f }, b.d.unite))
+			return b.d.thin(b.d.trim(fold(in, func(x input) node { return x.f }, b.d.unite), b.room))
 		}
 		return fold(in, func(x input) node { return x.f }, b.d.or)
 	case kindAnd:

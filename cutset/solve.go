@@ -415,7 +415,7 @@ func (s *solver) remembered(f *forest, p *part, d *diagram, k int) (node, bool) 
 // module solves a module that is more than one gate.
 func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
 	if k <= listBound {
-		if root, ok := s.enlist(f, p, k, 1<<18+512*(len(p.names)+len(p.gates))); ok {
+		if root, ok := s.enlist(f, p, k, 1<<18+4096*(len(p.names)+len(p.gates))); ok {
 			return root, true
 		}
 	}
