@@ -27,7 +27,7 @@ type attempt struct {
 	gains  bool  // it got further than the one before, and both were large
 	room   int   // nodes that there may be at most
 	effort int64 // and steps
-	root   node
+	roots  []node // of families that have no set in common
 	passed bool
 }
 
@@ -54,22 +54,26 @@ func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
 	}
 	b := builder{a: a, p: p, d: d, value: value}
 	rooms := p.rooms(a.bound)
-	a.gates, a.passed = 0, false
+	a.gates, a.roots, a.passed = 0, nil, false
 	threshold := compactFrom
 	for u, unit := range p.units {
 		if p.gates[unit[0]].kind == kindBarred {
 			break // the last
 		}
 		b.room = rooms[unit[0]]
+		apart := u == len(p.units)-1 && len(unit) == 1 && p.gates[unit[0]].kind == kindOr
+		if apart && a.how == byFamily && len(d.nodes) > compactFrom {
+			b.pieces()
+			return
+		}
 		if len(unit) == 1 {
 			value[n+int(unit[0])] = b.gate(&p.gates[unit[0]])
 		} else {
 			b.knot(unit)
 		}
-		if d.burst && a.how == byFunction && unit[0] == p.root && p.gates[p.root].kind == kindOr && len(unit) == 1 {
+		if d.burst && apart && a.how == byFunction {
 			d.revive(b.alive(u - 1))
-			a.root = b.union()
-			a.passed = !d.burst
+			b.pieces()
 			return
 		}
 		if d.burst {
@@ -98,6 +102,48 @@ func (b *builder) roots() [3][]node {
 	return roots
 }
 
+// pieces leaves an or on top apart: the sets of each input that those before it do not have, and of which
+// those after it have no proper part. To unite them, and to compare all with all, would cost more than the rest.
+func (b *builder) pieces() {
+	a, d := b.a, b.d
+	var f []node
+	for _, c := range b.p.gates[b.p.root].in {
+		f = append(f, b.value[c])
+	}
+	slices.SortFunc(f, func(x, y node) int { return cmp.Compare(y, x) })
+	f = slices.Compact(f)
+	d.maxNodes = max(d.maxNodes, min(a.room, 8*len(d.nodes)))
+	d.maxSteps = max(d.maxSteps, min(a.effort, d.steps+128*int64(len(d.nodes))))
+	for i := 0; i < len(f) && !d.burst; i++ {
+		keep := make([]*node, 0, 2*len(f))
+		for j := range f {
+			keep = append(keep, &f[j])
+		}
+		for j := range a.roots {
+			keep = append(keep, &a.roots[j])
+		}
+		d.compact(keep)
+		a.roots = append(a.roots, b.own(f, i))
+	}
+	a.passed = !d.burst
+}
+
+// own returns the sets of the i-th of several values that those before do not have, and of which those after
+// have no proper part.
+func (b *builder) own(f []node, i int) node {
+	if b.a.how == byFamily {
+		in := b.d.support(f[i])
+		g := slices.Clone(f)
+		for j := range g {
+			if j != i {
+				g[j] = b.d.within(g[j], in)
+			}
+		}
+		f = g
+	}
+	return b.a.sets(b.d, f[i], f[:i], f[i+1:])
+}
+
 // finish takes the sets of the attempt from the values of the root.
 func (a *attempt) finish(d *diagram, roots [3][]node) {
 	var keep []*node
@@ -107,7 +153,12 @@ func (a *attempt) finish(d *diagram, roots [3][]node) {
 		}
 	}
 	d.compact(keep)
-	f := roots[barOf][0]
+	a.roots = []node{a.sets(d, roots[barOf][0], roots[barWeak], roots[barStrict])}
+	a.passed = !d.burst
+}
+
+// sets returns the sets of a value that others do not bar.
+func (a *attempt) sets(d *diagram, f node, barWeak, barStrict []node) node {
 	weak, strict := d.subtract, d.subtractParts
 	if a.how != byFamily {
 		// What the function took tells what its solutions will, so that it is not made again for them with more room.
@@ -116,13 +167,13 @@ func (a *attempt) finish(d *diagram, roots [3][]node) {
 		f = d.minimal(f, a.bound)
 		weak, strict = d.without, d.withoutParts
 	}
-	for _, bar := range roots[barWeak] {
+	for _, bar := range barWeak {
 		f = weak(f, bar)
 	}
-	for _, bar := range roots[barStrict] {
+	for _, bar := range barStrict {
 		f = strict(f, bar)
 	}
-	a.root, a.passed = f, !d.burst
+	return f
 }
 
 type builder struct {
@@ -145,20 +196,6 @@ func (b *builder) alive(u int) []*node {
 		}
 	}
 	return roots
-}
-
-// union is the way out where the inputs of an or on top fit but their
-// disjunction does not: the minimal solutions of the inputs one by one, joined as families.
-func (b *builder) union() node {
-	in := b.p.gates[b.p.root].in
-	f := make([]node, len(in))
-	for i, c := range in {
-		f[i] = b.value[c]
-	}
-	slices.SortFunc(f, func(x, y node) int {
-		return cmp.Or(cmp.Compare(b.d.nodes[y].level, b.d.nodes[x].level), cmp.Compare(x, y))
-	})
-	return b.d.thin(fold(f, func(x node) node { return b.d.minimal(x, b.a.bound) }, b.d.unite))
 }
 
 // fold combines values by halves: one large operand taken up with many small ones,

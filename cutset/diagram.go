@@ -547,6 +547,47 @@ func (d *diagram) subtractParts(a, b node) node {
 	return d.store(a, b, opSubtractParts, d.zeroSuppressed(l, r0, r1))
 }
 
+// support tells by level which variables a family or function has.
+func (d *diagram) support(f node) []bool {
+	in := make([]bool, len(d.weight))
+	seen := map[node]bool{zero: true, one: true}
+	var visit func(n node)
+	visit = func(n node) {
+		if seen[n] {
+			return
+		}
+		seen[n] = true
+		x := d.nodes[n]
+		in[x.level] = true
+		visit(x.lo)
+		visit(x.hi)
+	}
+	visit(f)
+	return in
+}
+
+// within drops the sets with members that are not in.
+func (d *diagram) within(a node, in []bool) node {
+	known := map[node]node{zero: zero, one: one}
+	var walk func(a node) node
+	walk = func(a node) node {
+		r, ok := known[a]
+		if ok {
+			return r
+		}
+		d.step()
+		x := d.nodes[a]
+		r = walk(x.lo)
+		if in[x.level] {
+			hi := walk(x.hi)
+			r = d.zeroSuppressed(x.level, r, hi)
+		}
+		known[a] = r
+		return r
+	}
+	return walk(a)
+}
+
 // trim drops the sets heavier than k.
 func (d *diagram) trim(a node, k int32) node {
 	switch {

@@ -570,20 +570,51 @@ func (s *solver) chain(f *forest, p *part) (node, bool) {
 	return row[k], true
 }
 
-// copy moves the family that an attempt found from the diagram to the forest.
+// copy moves the families that an attempt found from the diagram to the forest.
 func (f *forest) copy(p *part, d *diagram, a *attempt) node {
-	root := a.root
-	d.compact([]*node{&root})
 	at := make([]int32, len(p.names)) // variable of a level
 	for v, l := range a.level {
 		at[l] = narrow(v)
 	}
-	moved := make([]node, len(d.nodes))
-	moved[one] = one
-	for n := 2; n < len(d.nodes); n++ {
-		moved[n] = f.variable(p.names[at[d.nodes[n].level]], moved[d.nodes[n].lo], moved[d.nodes[n].hi])
+	piece := func(root node) (node, span) {
+		moved := map[node]node{zero: zero, one: one}
+		from := narrow(len(f.leaf))
+		var move func(n node) node
+		move = func(n node) node {
+			m, ok := moved[n]
+			if !ok {
+				x := d.nodes[n]
+				lo, hi := move(x.lo), move(x.hi)
+				m = f.variable(p.names[at[x.level]], lo, hi)
+				moved[n] = m
+			}
+			return m
+		}
+		m := move(root)
+		return m, span{from, narrow(len(f.leaf)), m}
 	}
-	return moved[root]
+	if len(a.roots) == 1 {
+		root, _ := piece(a.roots[0])
+		return root
+	}
+	var roots []node
+	for _, r := range a.roots {
+		if m, s := piece(r); m != zero {
+			roots, f.bounds = append(roots, m), append(f.bounds, s)
+		}
+	}
+	return f.either(roots)
+}
+
+// either is the family of the sets of families that have none in common.
+func (f *forest) either(roots []node) node {
+	from := narrow(len(f.leaf))
+	r := zero
+	for _, root := range roots {
+		r = f.node(-1, root, r, one)
+	}
+	f.bounds = append(f.bounds, span{from, narrow(len(f.leaf)), r})
+	return r
 }
 
 // The fields of a race: attempts that are compared with each other, how far they got. Across
