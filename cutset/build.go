@@ -131,15 +131,16 @@ func (b *builder) pieces() {
 // own returns the sets of the i-th of several values that those before do not have, and of which those after
 // have no proper part.
 func (b *builder) own(f []node, i int) node {
+	reduced := b.d.binary
 	if b.a.how == byFamily {
-		in := b.d.support(f[i])
-		g := slices.Clone(f)
-		for j := range g {
-			if j != i {
-				g[j] = b.d.within(g[j], in)
-			}
+		reduced = b.d.zeroSuppressed
+	}
+	in := b.d.support(f[i])
+	f = slices.Clone(f)
+	for j := range f {
+		if j != i {
+			f[j] = b.d.within(f[j], in, reduced)
 		}
-		f = g
 	}
 	return b.a.sets(b.d, f[i], f[:i], f[i+1:])
 }

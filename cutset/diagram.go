@@ -1,6 +1,9 @@
 package cutset
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // node is an index into a diagram's table. The two terminals are shared by both
 // readings of the table: as a binary decision diagram 0 and 1 are the constants,
@@ -58,6 +61,7 @@ type diagram struct {
 	cache  []cached
 
 	maxNodes int
+	stride   int64 // what a step counts
 	steps    int64
 	maxSteps int64
 	burst    bool
@@ -81,7 +85,7 @@ func (d *diagram) reset(weight []int32, limit int, maxSteps int64) {
 		clear(d.slots)
 		clear(d.cache)
 	}
-	d.maxNodes, d.maxSteps, d.steps, d.burst = limit, maxSteps, 0, false
+	d.maxNodes, d.maxSteps, d.steps, d.stride, d.burst = limit, maxSteps, 0, 1, false
 }
 
 func mix(a, b, c int32) uint64 {
@@ -156,8 +160,14 @@ func (d *diagram) grow() {
 	}
 }
 
+// wide is the size of tables that processors' caches no longer hold: a step then takes twice as long.
+const wide = 1 << 19
+
 func (d *diagram) rehash(size int) {
-	d.slots = make([]int32, size)
+	d.slots, d.stride = make([]int32, size), 1
+	if size >= wide {
+		d.stride = 2
+	}
 	bits := mask(d.slots)
 	for n := 2; n < len(d.nodes); n++ {
 		x := &d.nodes[n]
@@ -179,7 +189,7 @@ func (d *diagram) look(a, b, op int32) (node, *cached) {
 }
 
 func (d *diagram) step() {
-	if d.steps++; d.steps > d.maxSteps {
+	if d.steps += d.stride; d.steps > d.maxSteps {
 		d.burst = true
 	}
 }
@@ -221,8 +231,14 @@ func (d *diagram) compact(roots []*node) {
 	for _, r := range roots {
 		*r = keep[*r]
 	}
-	clear(d.cache)
-	d.rehash(len(d.slots))
+	// What is left is to lie close together.
+	size := min(len(d.slots), 1<<bits.Len(uint(4*len(d.nodes)))) //nolint:gosec // a length
+	if size < len(d.cache) {
+		d.cache = make([]cached, size)
+	} else {
+		clear(d.cache)
+	}
+	d.rehash(size)
 }
 
 // revive takes up after a burst with what the roots reach, and half of the steps.
@@ -566,8 +582,8 @@ func (d *diagram) support(f node) []bool {
 	return in
 }
 
-// within drops the sets with members that are not in.
-func (d *diagram) within(a node, in []bool) node {
+// within drops the sets with members that are not in; of a function, it takes these as not failed.
+func (d *diagram) within(a node, in []bool, reduced func(level int32, lo, hi node) node) node {
 	known := map[node]node{zero: zero, one: one}
 	var walk func(a node) node
 	walk = func(a node) node {
@@ -580,7 +596,7 @@ func (d *diagram) within(a node, in []bool) node {
 		r = walk(x.lo)
 		if in[x.level] {
 			hi := walk(x.hi)
-			r = d.zeroSuppressed(x.level, r, hi)
+			r = reduced(x.level, r, hi)
 		}
 		known[a] = r
 		return r

@@ -50,7 +50,7 @@ const (
 // Steps that all tries together may take, for each node of the budget: the
 // nodes bound the memory, these the time.
 const (
-	wholeEffort   = 6
+	wholeEffort   = 3
 	boundedEffort = 1
 )
 
@@ -455,7 +455,7 @@ const limitFirst = 1 << 16
 
 // pieces divides a part, with a quota of effort.
 func (s *solver) pieces(f *forest, p *part, d *diagram, k int) (node, bool) {
-	quota := int64(s.o.NodeBudget) * 3 / 2
+	quota := int64(s.o.NodeBudget)
 	if k < unbounded {
 		quota /= 6
 	}
@@ -505,15 +505,14 @@ func (c *race) won(a *attempt) {
 
 // enlist solves a part by lists of small sets, if that takes little effort.
 func (s *solver) enlist(f *forest, p *part, k, effort int) (node, bool) {
-	const most = 40_000_000
-	effort = min(effort, most)
+	effort = min(effort, s.o.NodeBudget, int(s.effort))
 	l := lister{p: p, bound: narrow(k), effort: effort, limit: s.o.NodeBudget / 2}
 	sets, ok := l.run()
 	s.st.Attempts++
-	if s.depth > 0 {
-		s.effort -= int64(effort - max(l.effort, 0))
-	}
-	s.st.Steps += int64(effort - max(l.effort, 0))
+	used := int64(effort - max(l.effort, 0))
+	s.effort -= used
+	s.st.Steps += used
+	s.slack = min(s.slack, s.effort)
 	if !ok {
 		return zero, false
 	}
