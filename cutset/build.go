@@ -27,6 +27,9 @@ type attempt struct {
 	gains  bool  // it got further than the one before, and both were large
 	room   int   // nodes that there may be at most
 	effort int64 // and steps
+	d      *diagram
+	stuck  *builder // at the gate where it burst
+	unit   int
 	roots  []node // of families that have no set in common
 	passed bool
 }
@@ -34,58 +37,90 @@ type attempt struct {
 // compactFrom is the size below which dead nodes are not worth collecting.
 const compactFrom = 1 << 15
 
-// run builds the part's family in the diagram, or bursts.
+// ownFrom is the limit from which on an attempt keeps what it has when it bursts, and goes on from there.
+const ownFrom = 1 << 18
+
+// run builds the part's family in a diagram, or bursts: in d, or in one of its own.
 func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
-	if a.how == bySweep {
+	a.roots, a.passed = nil, false
+	switch {
+	case a.how == bySweep:
+		a.d = d
 		a.sweep(p, d, limit, steps)
 		return
+	case a.stuck != nil:
+		a.d.resume(limit, steps)
+	default:
+		if limit >= ownFrom {
+			d = newDiagram()
+		}
+		a.d, a.gates, a.unit = d, 0, 0
+		a.stuck = newBuilder(a, p, d, limit, steps)
 	}
-	n := len(p.names)
-	weight := make([]int32, n)
+	b := a.stuck
+	a.stuck = nil
+	if b.build() {
+		return
+	}
+	if limit >= ownFrom { // stuck at a gate
+		a.d.burst = false
+		a.d.compact(b.alive(a.unit - 1))
+		a.stuck = b
+	}
+}
+
+func newBuilder(a *attempt, p *part, d *diagram, limit int, steps int64) *builder {
+	weight := make([]int32, len(p.names))
 	for i, l := range a.level {
 		weight[l] = min(p.weight[i], heavy)
 	}
 	d.reset(weight, limit, steps)
-	value := make([]node, n+len(p.gates))
+	value := make([]node, len(p.names)+len(p.gates))
 	for i, l := range a.level {
 		if a.how == byFunction || p.weight[i] <= a.bound {
 			value[i] = d.make(l, zero, one)
 		}
 	}
-	b := builder{a: a, p: p, d: d, value: value}
-	rooms := p.rooms(a.bound)
-	a.gates, a.roots, a.passed = 0, nil, false
-	threshold := compactFrom
-	for u, unit := range p.units {
+	return &builder{a: a, p: p, d: d, value: value, rooms: p.rooms(a.bound)}
+}
+
+// build goes on to the root, and reports whether it got beyond the gates.
+func (b *builder) build() bool {
+	a, p, d := b.a, b.p, b.d
+	n := len(p.names)
+	threshold := max(compactFrom, 2*len(d.nodes))
+	for ; a.unit < len(p.units); a.unit++ {
+		unit := p.units[a.unit]
 		if p.gates[unit[0]].kind == kindBarred {
 			break // the last
 		}
-		b.room = rooms[unit[0]]
-		apart := u == len(p.units)-1 && len(unit) == 1 && p.gates[unit[0]].kind == kindOr
+		b.room = b.rooms[unit[0]]
+		apart := a.unit == len(p.units)-1 && len(unit) == 1 && p.gates[unit[0]].kind == kindOr
 		if apart && a.how == byFamily && len(d.nodes) > compactFrom {
 			b.pieces()
-			return
+			return true
 		}
 		if len(unit) == 1 {
-			value[n+int(unit[0])] = b.gate(&p.gates[unit[0]])
+			b.value[n+int(unit[0])] = b.gate(&p.gates[unit[0]])
 		} else {
 			b.knot(unit)
 		}
 		if d.burst && apart && a.how == byFunction {
-			d.revive(b.alive(u - 1))
+			d.revive(b.alive(a.unit - 1))
 			b.pieces()
-			return
+			return true
 		}
 		if d.burst {
-			return
+			return false
 		}
 		a.gates += len(unit)
 		if len(d.nodes) > threshold {
-			d.compact(b.alive(u))
+			d.compact(b.alive(a.unit))
 			threshold = max(compactFrom, 2*len(d.nodes))
 		}
 	}
 	a.finish(d, b.roots())
+	return true
 }
 
 // roots returns the values of the root, and of what bars sets of it.
@@ -182,6 +217,7 @@ type builder struct {
 	p     *part
 	d     *diagram
 	value []node
+	rooms []int32
 	room  int32 // up to which weight the solutions of the gate at hand matter
 }
 

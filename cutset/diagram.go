@@ -241,6 +241,11 @@ func (d *diagram) compact(roots []*node) {
 	d.rehash(size)
 }
 
+// resume goes on after a burst under new limits.
+func (d *diagram) resume(limit int, maxSteps int64) {
+	d.maxNodes, d.maxSteps, d.steps, d.burst = limit, maxSteps, 0, false
+}
+
 // revive takes up after a burst with what the roots reach, and half of the steps.
 func (d *diagram) revive(roots []*node) {
 	d.burst = false

@@ -50,7 +50,7 @@ const (
 // Steps that all tries together may take, for each node of the budget: the
 // nodes bound the memory, these the time.
 const (
-	wholeEffort   = 3
+	wholeEffort   = 4
 	boundedEffort = 1
 )
 
@@ -422,14 +422,14 @@ func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
 	c := s.newRace(p, k)
 	if s.depth >= s.o.divide {
 		if a := c.hinted(d); a != nil {
-			return f.copy(p, d, a), true
+			return f.copy(p, a), true
 		}
 		limit := limitFirst
 		if s.depth > 0 {
 			limit = 16 * limitFirst
 		}
 		if a := c.run(d, limit); a != nil {
-			return f.copy(p, d, a), true
+			return f.copy(p, a), true
 		}
 	}
 	if s.depth > 0 {
@@ -437,7 +437,7 @@ func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
 	}
 	if k < unbounded {
 		if a := c.run(d, 16*limitFirst); a != nil {
-			return f.copy(p, d, a), true
+			return f.copy(p, a), true
 		}
 	}
 	if len(p.divisors()) > 2 && !p.knotted() {
@@ -446,7 +446,7 @@ func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
 		}
 	}
 	if a := c.run(d, math.MaxInt); a != nil {
-		return f.copy(p, d, a), true
+		return f.copy(p, a), true
 	}
 	return zero, false
 }
@@ -570,7 +570,7 @@ func (s *solver) chain(f *forest, p *part) (node, bool) {
 }
 
 // copy moves the families that an attempt found from the diagram to the forest.
-func (f *forest) copy(p *part, d *diagram, a *attempt) node {
+func (f *forest) copy(p *part, a *attempt) node {
 	at := make([]int32, len(p.names)) // variable of a level
 	for v, l := range a.level {
 		at[l] = narrow(v)
@@ -582,7 +582,7 @@ func (f *forest) copy(p *part, d *diagram, a *attempt) node {
 		move = func(n node) node {
 			m, ok := moved[n]
 			if !ok {
-				x := d.nodes[n]
+				x := a.d.nodes[n]
 				lo, hi := move(x.lo), move(x.hi)
 				m = f.variable(p.names[at[x.level]], lo, hi)
 				moved[n] = m
@@ -669,8 +669,8 @@ func (s *solver) newRace(p *part, k int) *race {
 		{1 << 11, [fields]int{all, all, all, 2 * all, 4}},
 		{1 << 14, [fields]int{all, all, 6, 6, 4}},
 		{1 << 16, [fields]int{5, 5, 3, 3, 2}},
-		{1 << 18, [fields]int{3, 3, 2, 2, 2}},
-		{1 << 20, [fields]int{2, 1, 1, 1, 1}},
+		{1 << 18, [fields]int{2, 2, 2, 2, 2}},
+		{1 << 20, [fields]int{1, 1, 1, 1, 1}},
 		{1 << 22, [fields]int{1, 1, 1, 1, 1}},
 		{1 << 30, [fields]int{1, 1, 1, 1, 1}},
 	}
@@ -807,10 +807,12 @@ func (s *solver) round(p *part, d *diagram, field [][]*attempt, limit int, each 
 			if a.level = a.order.level; a.level == nil {
 				continue
 			}
-			if s.effort <= 2*a.steps {
-				return nil // what is left adds too little to what did not suffice
+			if a.stuck == nil {
+				if s.effort <= 2*a.steps {
+					return nil // what is left adds too little to what did not suffice
+				}
+				s.slack = min(s.slack, s.effort-2*a.steps-1)
 			}
-			s.slack = min(s.slack, s.effort-2*a.steps-1)
 			steps := int64(limit) * effort
 			if f == fieldFamily && a.gains {
 				steps *= 2 // families are small for what it takes to make them
@@ -827,9 +829,9 @@ func (s *solver) round(p *part, d *diagram, field [][]*attempt, limit int, each 
 			a.run(p, d, room, min(steps, s.effort))
 			a.past = gates
 			a.gains = a.gates > gates && limit >= 1<<20
-			a.steps = d.steps
-			s.st.Steps += d.steps
-			s.effort -= d.steps
+			a.steps = a.d.steps
+			s.st.Steps += a.steps
+			s.effort -= a.steps
 			if a.passed {
 				return a
 			}
