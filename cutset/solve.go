@@ -224,6 +224,7 @@ func (s *solver) nothing() {
 	top := s.g.find(s.g.top)
 	s.keep(newForest(), boolNode(top == 1), 0, !s.g.isGate(top) && top <= 1)
 	s.effort = boundedEffort * int64(s.o.NodeBudget)
+	s.hint = hint{}
 }
 
 // upTo solves orders up to k at once if it can, else up to 1, 2, 3, … as far as it gets.
@@ -390,12 +391,13 @@ func (s *solver) remembered(f *forest, p *part, d *diagram, k int) (node, bool) 
 	if s.o.Cache == nil || s.depth > 0 {
 		return s.module(f, p, d, k)
 	}
-	key := p.content(k, s.o.NodeBudget)
+	key := p.content(k, s.o.NodeBudget, s.hint)
 	if known := s.o.Cache.find(key); known != nil {
 		if known.need > s.effort {
 			return zero, false
 		}
 		s.effort -= known.effort
+		s.hint = known.after
 		s.st.Steps += known.steps
 		s.st.Attempts += known.attempts
 		return f.replay(p, known), true
@@ -407,6 +409,7 @@ func (s *solver) remembered(f *forest, p *part, d *diagram, k int) (node, bool) 
 		known := f.record(p, from, root)
 		known.need = effort - min(s.slack, s.effort)
 		known.effort, known.steps, known.attempts = effort-s.effort, s.st.Steps-before.Steps, s.st.Attempts-before.Attempts
+		known.after = s.hint
 		s.o.Cache.keep(key, known)
 	}
 	return root, ok
@@ -415,7 +418,11 @@ func (s *solver) remembered(f *forest, p *part, d *diagram, k int) (node, bool) 
 // module solves a module that is more than one gate.
 func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
 	if k <= listBound {
-		if root, ok := s.enlist(f, p, k, 1<<18+4096*(len(p.names)+len(p.gates))); ok {
+		each := 512
+		if k <= 3 {
+			each = 4096 // what people ask for first
+		}
+		if root, ok := s.enlist(f, p, k, 1<<18+each*(len(p.names)+len(p.gates))); ok {
 			return root, true
 		}
 	}
@@ -463,12 +470,12 @@ func (s *solver) pieces(f *forest, p *part, d *diagram, k int) (node, bool) {
 		return zero, false
 	}
 	s.slack = min(s.slack, s.effort-quota-1)
-	m, rest := f.mark(), s.effort-quota
+	m, rest, before := f.mark(), s.effort-quota, s.hint
 	s.effort, s.allowed = quota, quota
 	s.hint, s.share, s.done = hint{}, 1, 0
 	slack := s.slack
 	root, ok := s.divide(f, p, d, k)
-	s.slack = slack
+	s.slack, s.hint = slack, before
 	s.effort += rest
 	if !ok {
 		f.back(m)
@@ -480,25 +487,40 @@ func (s *solver) pieces(f *forest, p *part, d *diagram, k int) (node, bool) {
 type hint struct {
 	known     bool
 	field, at int
+	gates     int // of the piece
 }
 
-// hinted tries what won the last race for a piece. Pieces of one part are alike.
+// hinted tries what won the last race for a piece. Pieces of one part are alike, and so are a
+// module up to one order and up to the next.
 func (c *race) hinted(d *diagram) *attempt {
 	h := c.s.hint
-	if c.s.depth == 0 || !h.known || h.at >= len(c.all[h.field]) {
+	if !h.known || h.at >= len(c.all[h.field]) {
 		return nil
 	}
-	a := c.all[h.field][h.at]
+	most := 4 * limitFirst
+	if c.s.depth == 0 {
+		if most *= 16; 2*len(c.p.gates) < h.gates {
+			return nil
+		}
+	}
 	field := make([][]*attempt, fields)
-	field[h.field] = []*attempt{a}
-	return c.s.round(c.p, d, field, min(4*limitFirst, c.s.o.NodeBudget), []int{1, 1, 1, 1, 1})
+	field[h.field] = []*attempt{c.all[h.field][h.at]}
+	for limit := 4 * limitFirst; limit <= most; limit *= 4 {
+		if a := c.s.round(c.p, d, field, min(limit, c.s.o.NodeBudget), []int{1, 1, 1, 1, 1}); a != nil {
+			return a
+		}
+	}
+	return nil
 }
 
 // won notes the winner of a race.
 func (c *race) won(a *attempt) {
+	if c.s.depth == 0 && (a.bound == unbounded || len(c.p.gates) < c.s.hint.gates/2) {
+		return
+	}
 	for f := range c.all {
 		if i := slices.Index(c.all[f], a); i >= 0 {
-			c.s.hint = hint{true, f, i}
+			c.s.hint = hint{true, f, i, len(c.p.gates)}
 		}
 	}
 }
