@@ -118,14 +118,19 @@ func (l *lister) gate(g *partGate, value [][]smallSet) []smallSet {
 	return from(goal{0, g.k})
 }
 
-// meet unites each set of a with each of b, where that is light enough: with all those of b that are
-// light enough beside it, and of the others with those that share a member.
+// meet unites each set of a with each of b, where that is light enough. Sets of the full weight stay if they contain one
+// of the other family. Of the others, each meets all that are light enough beside it, and those that share a member with it.
 func (l *lister) meet(a, b []smallSet) []smallSet {
-	l.effort -= len(a) + len(b)
+	if l.effort -= len(a) + len(b); l.effort < 0 {
+		return nil
+	}
+	out := l.full(nil, a, b)
+	out = l.full(out, b, a)
+	heavy := func(s smallSet) bool { return l.weigh(&s) >= l.bound }
+	a, b = slices.DeleteFunc(slices.Clone(a), heavy), slices.DeleteFunc(slices.Clone(b), heavy)
+	slices.SortStableFunc(b, func(x, y smallSet) int { return cmp.Compare(l.weigh(&x), l.weigh(&y)) })
 	upTo := make([]int, l.bound+1) // how many of b weigh at most so much
 	holders := map[int32][]int32{}
-	b = slices.DeleteFunc(slices.Clone(b), func(s smallSet) bool { return l.weigh(&s) > l.bound })
-	slices.SortStableFunc(b, func(x, y smallSet) int { return cmp.Compare(l.weigh(&x), l.weigh(&y)) })
 	for j := range b {
 		for w := l.weigh(&b[j]); w <= l.bound; w++ {
 			upTo[w]++
@@ -134,7 +139,6 @@ func (l *lister) meet(a, b []smallSet) []smallSet {
 			holders[v] = append(holders[v], narrow(j))
 		}
 	}
-	var out []smallSet
 	try := func(x, y *smallSet) {
 		l.effort--
 		if s, ok := l.unite(x, y); ok {
@@ -146,11 +150,7 @@ func (l *lister) meet(a, b []smallSet) []smallSet {
 			l.effort = -1
 			return nil
 		}
-		spare := l.bound - l.weigh(&a[i])
-		if spare < 0 {
-			continue
-		}
-		light := upTo[spare]
+		light := upTo[l.bound-l.weigh(&a[i])]
 		for j := range b[:light] {
 			try(&a[i], &b[j])
 		}
@@ -163,6 +163,22 @@ func (l *lister) meet(a, b []smallSet) []smallSet {
 		}
 	}
 	return l.minimal(out)
+}
+
+// full appends the sets of a that weigh as much as may be and contain one of b.
+func (l *lister) full(out, a, b []smallSet) []smallSet {
+	l.index.reset(len(b))
+	smallest := listBound
+	for i := range b {
+		l.index.add(&b[i])
+		smallest = min(smallest, b[i].size())
+	}
+	for i := range a {
+		if s := &a[i]; l.weigh(s) == l.bound && (smallest == 0 || l.index.has(s) || l.covered(s, smallest)) {
+			out = append(out, *s)
+		}
+	}
+	return out
 }
 
 func (l *lister) weigh(s *smallSet) int32 {
