@@ -2,6 +2,7 @@ package impact
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -97,33 +98,93 @@ func (s *state) blocking(n node, candidates, ban []node) []node {
 	var set []node
 	end := len(candidates)
 	for {
-		s.begin()
+		t := supposition{s: s}
 		for _, x := range set {
-			s.force(x)
-			s.drain()
+			t.force(x)
 		}
-		if s.val[n] {
-			s.undo()
+		if t.up(n) {
+			t.end()
 			slices.Sort(set)
 			return set
 		}
 		last := -1
-		for i := 0; i < end && !s.val[n]; i++ {
+		for i := 0; i < end && !t.up(n); i++ {
 			x := candidates[i]
-			if s.val[x] || slices.Contains(ban, x) {
+			if t.up(x) || slices.Contains(ban, x) {
 				continue
 			}
-			s.force(x)
-			s.drain()
+			t.force(x)
 			last = i
 		}
-		back := s.val[n]
-		s.undo()
+		back := t.up(n)
+		t.end()
 		if !back {
 			return nil
 		}
 		set = append(set, candidates[last])
 		end = last
+	}
+}
+
+// A supposition takes some nodes as up, one after another. Things that are down
+// for the same reason suppose the same, so what follows from the first few is kept
+// for as long as the state is what it is: that the root of everything were up is
+// thought through once, and not for everything.
+type supposition struct {
+	s      *state
+	forced []node
+	key    []byte
+	known  bits // what else is up with all of forced
+	played bool // the state is as supposed; else known says it, if anything is forced
+}
+
+// So much is kept: of so many suppositions, each of so few nodes.
+const (
+	mostSupposed = 1 << 11
+	mostForced   = 16
+)
+
+// A bits is a set of nodes.
+type bits []uint64
+
+func (b bits) has(n node) bool { return b != nil && b[n/64]>>(n%64)&1 != 0 }
+
+func (t *supposition) up(n node) bool { return t.s.val[n] || t.known.has(n) }
+
+func (t *supposition) force(x node) {
+	s := t.s
+	t.forced = append(t.forced, x)
+	t.key = binary.LittleEndian.AppendUint32(t.key, uint32(x))
+	if !t.played {
+		if known, ok := s.supposed[string(t.key)]; ok {
+			t.known = known
+			return
+		}
+		t.played, t.known = true, nil
+		s.begin()
+		for _, y := range t.forced[:len(t.forced)-1] {
+			s.force(y)
+			s.drain()
+		}
+	}
+	s.force(x)
+	s.drain()
+	if len(t.forced) <= mostForced && len(s.supposed) < mostSupposed {
+		known := make(bits, (s.m.nodes+63)/64)
+		for _, n := range s.log.rose {
+			known[n/64] |= 1 << (n % 64)
+		}
+		if s.supposed == nil {
+			s.supposed = map[string]bits{}
+		}
+		s.supposed[string(t.key)] = known
+	}
+}
+
+// end leaves the state as it was.
+func (t *supposition) end() {
+	if t.played {
+		t.s.undo()
 	}
 }
 
