@@ -134,14 +134,17 @@ type supposition struct {
 	s      *state
 	forced []node
 	key    []byte
-	known  bits // what else is up with all of forced
-	played bool // the state is as supposed; else known says it, if anything is forced
+	known  bits  // what else is up with all of forced
+	played bool  // the state is as supposed; else known says it, if anything is forced
+	risen  []int // how many nodes are up with each of forced and those before, once played
 }
 
-// So much is kept: of so many suppositions, each of so few nodes.
+// So much is kept: so many suppositions of so few nodes, of questions in which so much
+// came back. Others are soon thought through again.
 const (
 	mostSupposed = 1 << 11
 	mostForced   = 16
+	leastRisen   = 1 << 8
 )
 
 // A bits is a set of nodes.
@@ -154,38 +157,54 @@ func (t *supposition) up(n node) bool { return t.s.val[n] || t.known.has(n) }
 func (t *supposition) force(x node) {
 	s := t.s
 	t.forced = append(t.forced, x)
-	t.key = binary.LittleEndian.AppendUint32(t.key, uint32(x))
 	if !t.played {
-		if known, ok := s.supposed[string(t.key)]; ok {
+		t.key = binary.LittleEndian.AppendUint32(t.key, uint32(x))
+		if known := s.supposed[string(t.key)]; known != nil {
 			t.known = known
 			return
 		}
 		t.played, t.known = true, nil
 		s.begin()
 		for _, y := range t.forced[:len(t.forced)-1] {
-			s.force(y)
-			s.drain()
+			t.play(y)
 		}
 	}
-	s.force(x)
-	s.drain()
-	if len(t.forced) <= mostForced && len(s.supposed) < mostSupposed {
-		known := make(bits, (s.m.nodes+63)/64)
-		for _, n := range s.log.rose {
-			known[n/64] |= 1 << (n % 64)
-		}
+	t.play(x)
+}
+
+func (t *supposition) play(x node) {
+	t.s.force(x)
+	t.s.drain()
+	t.risen = append(t.risen, len(t.s.log.rose))
+}
+
+// end leaves the state as it was, and keeps what took long and was asked before.
+func (t *supposition) end() {
+	s := t.s
+	if !t.played {
+		return
+	}
+	if len(s.log.rose) >= leastRisen {
 		if s.supposed == nil {
 			s.supposed = map[string]bits{}
 		}
-		s.supposed[string(t.key)] = known
+		var key []byte
+		for i, x := range t.forced[:min(len(t.forced), mostForced)] {
+			key = binary.LittleEndian.AppendUint32(key, uint32(x))
+			switch known, twice := s.supposed[string(key)]; {
+			case known != nil || !twice && len(s.supposed) >= mostSupposed:
+			case !twice:
+				s.supposed[string(key)] = nil // most things are supposed once
+			default:
+				known = make(bits, (s.m.nodes+63)/64)
+				for _, n := range s.log.rose[:t.risen[i]] {
+					known[n/64] |= 1 << (n % 64)
+				}
+				s.supposed[string(key)] = known
+			}
+		}
 	}
-}
-
-// end leaves the state as it was.
-func (t *supposition) end() {
-	if t.played {
-		t.s.undo()
-	}
+	s.undo()
 }
 
 // suspects returns the components and crews, other than n itself, that n waits

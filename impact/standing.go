@@ -25,7 +25,7 @@ type Standing struct {
 	idle  []node // gates out of use
 	seeds []node // where a change begins
 	wants bool   // a document that changed wants something, or did
-	moved bool   // the nodes have other numbers than before
+	moved bool   // the nodes have other numbers than before, or are otherwise with nothing lost
 	ties  ties
 }
 
@@ -222,6 +222,9 @@ func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted [
 	}
 	st.ties = m.tied()
 	st.again(st.base)
+	for i, n := range st.base.area.nodes { // a delta leaves out what is missed with nothing lost
+		st.moved = st.moved || st.base.area.was[i] != st.base.now(n)
+	}
 	m.note()
 	st.each(st.again)
 	return true
