@@ -123,20 +123,36 @@ func shiftOf(from []int32, before int) *shift {
 	return v
 }
 
-// shifted returns a list in its new order.
+// shifted returns a list in its new order, in place where there is room. Runs that
+// go up are moved from the last on, and then those that go down from the first on,
+// so none is written over before it is read.
 func shifted[T any](v *shift, list []T, blank T) []T {
-	out := make([]T, v.size, v.size+v.size/16)
+	out := list
+	if cap(list) < v.size {
+		out = make([]T, v.size, v.size+v.size/16)
+	}
+	out = out[:max(len(list), v.size)]
+	for _, r := range slices.Backward(v.runs) {
+		if r.at >= r.from {
+			copy(out[r.at:r.at+r.n], list[r.from:r.from+r.n])
+		}
+	}
+	for _, r := range v.runs {
+		if r.at < r.from {
+			copy(out[r.at:r.at+r.n], list[r.from:r.from+r.n])
+		}
+	}
 	at := 0
 	for _, r := range v.runs {
 		for ; at < r.at; at++ {
 			out[at] = blank
 		}
-		at += copy(out[at:], list[r.from:r.from+r.n])
+		at += r.n
 	}
-	for ; at < v.size; at++ {
+	for ; at < len(out); at++ { // what is left behind is let go
 		out[at] = blank
 	}
-	return out
+	return out[:v.size]
 }
 
 // renumber gives every node, and everything that is counted, the number that it has
@@ -264,7 +280,8 @@ func (m *model) renumber(was *model, all *shift, by map[estate.Kind]*shift) {
 		}
 		return int32(comps.size) + svcs.to[int(w)-len(was.total)]
 	}
-	m.want = append(shifted(comps, was.want[:len(was.total)], none), shifted(svcs, was.want[len(was.total):], none)...)
+	split := len(was.total)
+	m.want = slices.Concat(shifted(comps, was.want[:split:split], none), shifted(svcs, slices.Clone(was.want[split:]), none))
 	for i, n := range m.want {
 		if n != none {
 			m.want[i] = all.to[n]
