@@ -640,15 +640,21 @@ func (o *Office) Compare(ctx context.Context, incident string, drafts []*policy.
 		return policy.Comparison{}, fmt.Errorf("compare drafts for %s: %w", incident, ErrNoRecord)
 	}
 	d.Outages = all
-	cases := []policy.Case{}
+	var parts [][]policy.Case // a slice that grows would be copied again and again
 	if err := o.Ledger.Each(ctx, incident, func(c Claim) error {
 		if c.State != Withdrawn && c.State != Merged && c.Channel != Unasked {
-			cases = append(cases, d.Case(&c))
+			n := len(parts) - 1
+			if n < 0 || len(parts[n]) == cap(parts[n]) {
+				n++
+				parts = append(parts, make([]policy.Case, 0, 4096))
+			}
+			parts[n] = append(parts[n], d.Case(&c))
 		}
 		return nil
 	}); err != nil {
 		return policy.Comparison{}, err
 	}
+	cases := slices.Concat(parts...)
 	out := policy.Compare(cases, drafts)
 	out.Borders(cases, drafts, -10, 10)
 	return out, nil
