@@ -137,6 +137,9 @@ type Report struct {
 	Key      string   // Idempotency-Key or form token; empty: none
 	Marks    []string // what duplicates are found by: kind:value, kept only as keyed hashes
 	Row      int      // of the table that it came in; 0: it came in none
+	// RecordedFrom and RecordedTo say that nobody wrote these times of the claim: they are what was recorded when it came. When the same comes
+	// again, and more is recorded since, it is still the same.
+	RecordedFrom, RecordedTo bool
 }
 
 // A Receipt is what a claimant is given at once.
