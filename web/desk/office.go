@@ -40,6 +40,7 @@ type decider interface {
 	Figures(ctx context.Context, id string, version int64, n claim.Figures, by, why string) (claim.Claim, error)
 	ClearFlag(ctx context.Context, id, kind, by, why string) (claim.Claim, error)
 	Flag(ctx context.Context, incident string) (int, error)
+	Preview(ctx context.Context, incident string, progress func(done int)) (claim.Tally, error)
 	DecideAll(ctx context.Context, incident, by string, progress func(done int)) (claim.Tally, error)
 }
 
