@@ -198,12 +198,13 @@ func (c *claims) lookAfter(ctx context.Context) {
 	}
 }
 
-// clean erases and removes what is kept too long.
+// clean brings on what waits for papers too long, and erases and removes what is kept too long.
 func (c *claims) clean(ctx context.Context) error {
+	_, late := c.office.Overdue(ctx)
 	_, err := c.office.Retain(ctx)
 	_, swept := c.office.Sweep(ctx)
 	_, papers := c.sweep(ctx, time.Now().Add(-claim.MoveTime))
-	return errors.Join(err, swept, papers)
+	return errors.Join(late, err, swept, papers)
 }
 
 // openWindows opens a window for each incident that is told of and has none.

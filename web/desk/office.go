@@ -68,7 +68,7 @@ type body interface {
 	SaveSession(ctx context.Context, s claim.Session, by string) (claim.Session, error)
 	Comment(ctx context.Context, incident, session, question, text, by string) error
 	Vote(ctx context.Context, incident, session, question, vote, by string) error
-	Publish(ctx context.Context, incident, session, by string) error
+	Publish(ctx context.Context, incident, session string, version int64, by string) error
 	Dataset(ctx context.Context, incident string, w io.Writer) error
 }
 
