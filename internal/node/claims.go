@@ -177,7 +177,7 @@ func (c *claims) lookAfter(ctx context.Context) {
 		every time.Duration
 		do    func(context.Context) error
 	}{
-		{lookEvery, func(ctx context.Context) error { return errors.Join(c.seen.keep(ctx), c.openWindows(ctx)) }},
+		{lookEvery, func(ctx context.Context) error { return errors.Join(c.seen.keep(ctx), c.openWindows(ctx), c.closeWindows(ctx)) }},
 		{flagEvery, c.flag},
 		{cleanEvery, c.clean},
 	} {
@@ -217,7 +217,7 @@ func (c *claims) openWindows(ctx context.Context) error {
 	for i := range state.Incidents {
 		inc := &state.Incidents[i]
 		// One that ended while control could not tell of it still harmed people.
-		over := !inc.EndedAt.IsZero() && time.Since(inc.EndedAt) > c.o.Template.For
+		over := !inc.EndedAt.IsZero() && time.Since(inc.EndedAt) > c.o.Template.For || inc.Withdrawn
 		if over || inc.Impact == "none" || inc.Impact == "maintenance" {
 			continue
 		}
@@ -230,6 +230,43 @@ func (c *claims) openWindows(ctx context.Context) error {
 			continue
 		}
 		c.p.log.Info("reports of damage are taken in", "incident", inc.ID)
+	}
+	return errors.Join(errs...)
+}
+
+// closeWindows closes the windows of incidents that turned out to be none: control says so, or takes back what it told of one that had not
+// ended. A window that a person opens again afterwards stays open.
+func (c *claims) closeWindows(ctx context.Context) error {
+	state := c.p.board.State()
+	if state.AsOf.IsZero() || time.Now().After(state.Until()) {
+		return nil // control may know better, and cannot be heard
+	}
+	windows, err := c.office.Windows(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i := range windows {
+		w := &windows[i]
+		byNode := func(change claim.WindowChange) bool { return change.By == "policy" && change.What == claim.Closed }
+		if w.At(time.Now()) == claim.Over || slices.ContainsFunc(w.Changes, byNode) {
+			continue
+		}
+		withdrawn := false
+		if _, inc := c.incident(w.Incident); inc != nil {
+			withdrawn = inc.Withdrawn
+		} else if withdrawn, err = c.seen.takenBack(ctx, w.Incident); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if !withdrawn {
+			continue
+		}
+		if _, err := c.office.Close(ctx, w.Incident, "policy", claim.WhyWithdrawn); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		c.p.log.Info("no more reports of damage are taken in: the incident was withdrawn", "incident", w.Incident)
 	}
 	return errors.Join(errs...)
 }
@@ -384,15 +421,26 @@ func (o *outages) intervals(incident string) []status.Interval {
 	return s.Intervals
 }
 
+// takenBack says whether an incident that is told of no more had not ended when it last was: those that ended leave the
+// page when they are old.
+func (o *outages) takenBack(ctx context.Context, incident string) (bool, error) {
+	e, ok, err := o.store.Get(ctx, outagePrefix+incident)
+	if err != nil || !ok {
+		return false, err
+	}
+	var s storedOutage
+	if err := json.Unmarshal(e.Value, &s); err != nil {
+		return false, fmt.Errorf("read %s: %w", e.Key, err)
+	}
+	return s.V == 1 && !s.Ended, nil
+}
+
 // keep writes down what is told.
 func (o *outages) keep(ctx context.Context) error {
 	state := o.board.State()
 	for i := range state.Incidents {
 		inc := &state.Incidents[i]
-		if len(inc.Intervals) == 0 {
-			continue
-		}
-		value, err := json.Marshal(storedOutage{1, !inc.EndedAt.IsZero(), inc.Intervals})
+		value, err := json.Marshal(storedOutage{1, !inc.EndedAt.IsZero(), append([]status.Interval{}, inc.Intervals...)})
 		if err != nil {
 			return fmt.Errorf("keep the outages of %s: %w", inc.ID, err)
 		}
