@@ -46,7 +46,9 @@ type claims struct {
 	office  *claim.Office
 	cashier *settle.Cashier
 	sweep   func(ctx context.Context, begun time.Time) (int, error) // of papers that no claim has
-	seen    outages
+	// restored stops batches after a restore of the database, which the store of batches does not know of; nil: they are one.
+	restored func(ctx context.Context) error
+	seen     outages
 	told    *public.Gatherer // what everybody may know
 }
 
@@ -69,6 +71,9 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 			claims.PapersIn(o.Papers)
 		}
 		c.db, c.sweep, ledger, book = db, claims.Sweep, claims, db.Book()
+		c.restored = func(ctx context.Context) error {
+			return claims.Restored(ctx, func(ctx context.Context, at time.Time) error { return settle.MarkRestored(ctx, p.store, at) })
+		}
 	} else {
 		c.keeper = claim.NewKeeper(p.store, o.Master)
 		c.keeper.Guard(p.store)
@@ -171,6 +176,11 @@ const (
 // lookAfter opens windows, looks for duplicates and erases what is over, until ctx ends. Each goes by itself: the first
 // day of retention erases a hundred thousand claims, and a window has to open meanwhile.
 func (c *claims) lookAfter(ctx context.Context) {
+	if c.restored != nil {
+		if err := c.restored(ctx); err != nil && ctx.Err() == nil {
+			c.p.log.Error("it is not known whether the database was restored: make sure of it before a batch is drafted", "err", err)
+		}
+	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for _, task := range []struct {
