@@ -199,6 +199,11 @@ func routes() []route {
 		{pattern: "POST /run/decide", may: dec, do: (*call).decideAll, back: (*call).runPage, has: office},
 		{pattern: "POST /run/flag", may: dec, do: (*call).flagAll, back: (*call).runPage, has: office},
 
+		{pattern: "GET /unasked", may: dec, do: (*call).unaskedPage, has: office},
+		{pattern: "POST /unasked/try", may: dec, do: (*call).tryUnasked, back: (*call).unaskedPage, most: mostTable, has: office},
+		{pattern: "POST /unasked/submit", may: dec, do: (*call).submitUnasked, back: (*call).unaskedPage, most: mostTable, has: office},
+		{pattern: "POST /unasked/approve", may: dec, do: (*call).approveUnasked, back: (*call).unaskedPage, most: mostTable, has: office},
+
 		{pattern: "GET /body", may: rules, do: (*call).bodyPage, has: office},
 		{pattern: "GET /body/data.csv", may: member, do: (*call).dataset, has: office},
 		{pattern: "GET /body/{session}", may: rules, do: (*call).sessionPage, has: office},

@@ -23,6 +23,8 @@ var (
 	errNoPage   = errors.New("no such page")
 	errInput    = errors.New("what was sent cannot be used")
 	errWhy      = errors.New("a reason is missing")
+	errRows     = errors.New("rows of the table cannot be used")
+	errOther    = errors.New("it is not the list that waits")
 	errNone     = errors.New("nothing is selected")
 	errNoWindow = errors.New("there is no window yet")
 	errBusy     = errors.New("too much work is waiting")
@@ -52,6 +54,8 @@ func problemOf(err error) *problem {
 		{errRights, http.StatusForbidden, "role", false},
 		{errNoPage, http.StatusNotFound, "page", false},
 		{errWhy, http.StatusUnprocessableEntity, "why", false},
+		{errRows, http.StatusUnprocessableEntity, "rows", false},
+		{errOther, http.StatusConflict, "other", false},
 		{errNone, http.StatusUnprocessableEntity, "none", false},
 		{errNoWindow, http.StatusConflict, "window", false},
 		{errBusy, http.StatusTooManyRequests, "busy", false},

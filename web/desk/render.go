@@ -245,6 +245,8 @@ func (p *page) Active() string {
 		return "policies"
 	case "session":
 		return "body"
+	case "unasked":
+		return "run"
 	case "reconcile", "batch", "missing":
 		return "payout"
 	}

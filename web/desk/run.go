@@ -184,6 +184,7 @@ type jobView struct {
 	Preview  *preview
 	Granted  *settle.Granted
 	Batch    *settle.Batch
+	Handout  *handout
 	N        int
 }
 
@@ -207,6 +208,8 @@ func (c *call) jobPage() error {
 		v.Granted = &r
 	case settle.Batch:
 		v.Batch = &r
+	case handout:
+		v.Handout = &r
 	case int:
 		v.N = r
 	}
@@ -224,6 +227,8 @@ func backOf(kind, incident string) string {
 		return "/payout?incident=" + incident
 	case "retain":
 		return "/privacy"
+	case "unasked-try", "unasked-submit", "unasked-approve":
+		return unaskedPath(incident)
 	}
 	return "/run?incident=" + incident
 }
