@@ -9,7 +9,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
 # How long each fuzz target runs after the tests of `make test`.
-FUZZ ?= 2s
+FUZZ ?= 1s
 
 # The packages with tests that need real programs (files with //go:build real, tests named TestReal…).
 REAL = $(sort $(dir $(shell grep -rlE --include='*_test.go' '^//go:build real( |$$)' .)))

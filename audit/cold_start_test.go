@@ -58,8 +58,13 @@ func deadlocks(t *testing.T, text string, o audit.Options) []audit.Finding {
 
 func TestPlantedColdStartDeadlocksAreFound(t *testing.T) {
 	t.Parallel()
+	plantedColdStartDeadlocks(t, 2)
+}
+
+func plantedColdStartDeadlocks(t *testing.T, seeds int) {
+	t.Helper()
 	for n := 1; n <= 12; n++ {
-		for seed := range uint64(8) {
+		for seed := range uint64(seeds) {
 			r := rand.New(rand.NewPCG(seed, uint64(n)))
 			text := healthy(r)
 			if found := deadlocks(t, text, audit.Options{}); len(found) > 0 {
@@ -121,10 +126,12 @@ func TestColdStart(t *testing.T) {
 }
 
 // TestColdStartTwin compares with a start played naively, round by round.
-func TestColdStartTwin(t *testing.T) {
-	t.Parallel()
+func TestColdStartTwin(t *testing.T) { t.Parallel(); coldStartTwin(t, 50) }
+
+func coldStartTwin(t *testing.T, seeds int) {
+	t.Helper()
 	found, none := 0, 0
-	for seed := range uint64(150) {
+	for seed := range uint64(seeds) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		text := randomEstate(r, 10+r.IntN(20)) + "---\n{kind: Domain, name: empty, type: site}\n"
 		text = strings.NewReplacer("does: rebuild", "does: start", "does: restore", "does: start", ", at: [a, b]", "").Replace(text)
@@ -169,7 +176,7 @@ func TestColdStartTwin(t *testing.T) {
 			none++
 		}
 	}
-	if found < 20 || none < 20 {
+	if found < seeds/8 || none < seeds/8 {
 		t.Errorf("%d estates with and %d without a deadlock: they do not try what they should", found, none)
 	}
 }

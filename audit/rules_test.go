@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -488,7 +489,8 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestOrderAndMinimum(t *testing.T) {
-	r, err := audit.Check(loadNIRS(t), audit.Options{Now: day("2025-09-26"), MinSeverity: audit.Warning})
+	s := parse(t, randomEstate(rand.New(rand.NewPCG(1, 4)), 60))
+	r, err := audit.Check(s, audit.Options{Now: day("2025-09-26"), MinSeverity: audit.Warning})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func at(hour int) time.Time {
 
 // Recorded intervals overlap, last on, and belong to parts; time is counted once.
 func TestOutages(t *testing.T) {
-	o := claim.NewOutages([]status.Interval{
+	intervals := []status.Interval{
 		{Service: "talk", Level: status.Down, From: at(0), To: at(10)},
 		{Service: "talk", Level: status.Down, From: at(8), To: at(12)}, // corrected, overlaps
 		{Service: "talk", Level: status.Degraded, From: at(11), To: at(20)},
@@ -31,7 +31,8 @@ func TestOutages(t *testing.T) {
 		{Service: "mail", Level: status.Down, From: at(0)}, // lasts
 		{Service: "maps", Level: status.Degraded, From: at(0), To: at(1)},
 		{Service: "odd", Level: status.Down, From: at(5), To: at(5)},
-	}, at(40))
+	}
+	o := claim.NewOutages(intervals, at(40))
 	for _, tt := range []struct {
 		service, part string
 		want          policy.Outage
@@ -46,6 +47,9 @@ func TestOutages(t *testing.T) {
 	} {
 		if diff := cmp.Diff(tt.want, o.Of(tt.service, tt.part)); diff != "" {
 			t.Errorf("%s %s: %s", tt.service, tt.part, diff)
+		}
+		if diff := cmp.Diff(tt.want, claim.OutageOf(intervals, at(40), tt.service, tt.part)); diff != "" {
+			t.Errorf("%s %s alone: %s", tt.service, tt.part, diff)
 		}
 	}
 }

@@ -51,6 +51,17 @@ func NewOutages(intervals []status.Interval, now time.Time) Outages {
 	return out
 }
 
+// OutageOf returns what is recorded of one service and part, as [Outages.Of] does.
+func OutageOf(intervals []status.Interval, now time.Time, service, part string) policy.Outage {
+	var its []status.Interval
+	for _, i := range intervals {
+		if i.Service == service && (i.Part == "" || i.Part == part) {
+			its = append(its, i)
+		}
+	}
+	return NewOutages(its, now).Of(service, part)
+}
+
 // Of returns what is recorded of a service and part. A part of which nothing is recorded
 // was down with its service.
 func (o Outages) Of(service, part string) policy.Outage {

@@ -72,9 +72,9 @@ func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
 			return
 		}
 		a.gates += len(unit)
-		if len(d.level) > threshold {
+		if len(d.nodes) > threshold {
 			d.compact(b.alive(u))
-			threshold = max(compactFrom, 2*len(d.level))
+			threshold = max(compactFrom, 2*len(d.nodes))
 		}
 	}
 	a.finish(d, b.roots())
@@ -147,7 +147,9 @@ func (b *builder) union() node {
 	for i, c := range in {
 		f[i] = b.value[c]
 	}
-	slices.SortFunc(f, func(x, y node) int { return cmp.Or(cmp.Compare(b.d.level[y], b.d.level[x]), cmp.Compare(x, y)) })
+	slices.SortFunc(f, func(x, y node) int {
+		return cmp.Or(cmp.Compare(b.d.nodes[y].level, b.d.nodes[x].level), cmp.Compare(x, y))
+	})
 	return b.d.thin(fold(f, b.d.minimal, b.d.unite))
 }
 
@@ -213,7 +215,7 @@ func (b *builder) gate(g *partGate) node {
 	}
 	// From the last level upwards every step only adds on top.
 	slices.SortStableFunc(in, func(x, y input) int {
-		return cmp.Or(cmp.Compare(b.d.level[y.f], b.d.level[x.f]), cmp.Compare(x.f, y.f))
+		return cmp.Or(cmp.Compare(b.d.nodes[y.f].level, b.d.nodes[x.f].level), cmp.Compare(x.f, y.f))
 	})
 	switch g.kind {
 	case kindOr:

@@ -14,7 +14,10 @@ import (
 
 // TestCacheChangesNothing solves trees with a cache that others have filled, and
 // every tree twice, and wants the very answer that it gets without.
-func TestCacheChangesNothing(t *testing.T) {
+func TestCacheChangesNothing(t *testing.T) { cacheChangesNothing(t, 100, 50) }
+
+func cacheChangesNothing(t *testing.T, trees, gates int) {
+	t.Helper()
 	var cache cutset.Cache
 	r := rand.New(rand.NewPCG(11, 12))
 	check := func(name string, tree cutset.Tree, o cutset.Options) {
@@ -34,16 +37,16 @@ func TestCacheChangesNothing(t *testing.T) {
 			}
 		}
 	}
-	for i := range 200 {
+	for i := range trees {
 		check("small", small(r, i%2 == 0), cutset.Options{List: true, MaxOrder: i % 4})
 	}
 	for _, family := range cutsettest.Families() {
-		tree, err := cutsettest.GenerateTree(2, family, 100)
+		tree, err := cutsettest.GenerateTree(2, family, gates)
 		if err != nil {
 			t.Fatal(err)
 		}
-		check(tree.Name, tree, cutset.Options{NodeBudget: 20_000})
-		check(tree.Name, tree, cutset.Options{MaxOrder: 4, NodeBudget: 20_000})
+		check(tree.Name, tree, cutset.Options{NodeBudget: 200 * gates})
+		check(tree.Name, tree, cutset.Options{MaxOrder: 4, NodeBudget: 200 * gates})
 	}
 }
 
@@ -53,7 +56,7 @@ func TestCacheSparesWhatDidNotChange(t *testing.T) {
 	tree := cutset.Tree{}
 	var systems []cutset.Ref
 	for seed := range uint64(12) {
-		sub, err := cutsettest.GenerateTree(seed, "votes", 60)
+		sub, err := cutsettest.GenerateTree(seed, "votes", 30)
 		if err != nil {
 			t.Fatal(err)
 		}

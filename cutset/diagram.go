@@ -37,6 +37,12 @@ const (
 
 type cached struct{ a, b, op, r int32 }
 
+// A vertex is what a node stands for. What is read together lies together.
+type vertex struct {
+	level, lo, hi int32
+	least         int32 // weight of the lightest set in a family; of the lightest true point of a function
+}
+
 // A diagram is one node table in flat arrays without pointers, so that the
 // garbage collector never looks into it. It holds binary decision diagrams of
 // monotone functions (Bryant 1986; op names and, or) and zero-suppressed diagrams of
@@ -46,11 +52,10 @@ type cached struct{ a, b, op, r int32 }
 // When a limit is reached the diagram bursts: every operation then returns
 // zero at once, and the caller drops the diagram's contents.
 type diagram struct {
-	level, lo, hi []int32
-	least         []int32 // weight of the lightest set in a family; of the lightest true point of a function
-	weight        []int32 // of a set member, by level
-	slots         []int32 // open addressing over nodes, 0 is free
-	cache         []cached
+	nodes  []vertex
+	weight []int32 // of a set member, by level
+	slots  []int32 // open addressing over nodes, 0 is free
+	cache  []cached
 
 	maxNodes int
 	steps    int64
@@ -66,10 +71,7 @@ func newDiagram() *diagram {
 
 // reset empties the diagram for a problem whose variables weigh as given, by level.
 func (d *diagram) reset(weight []int32, limit int, maxSteps int64) {
-	d.level = append(d.level[:0], terminalLevel, terminalLevel)
-	d.lo = append(d.lo[:0], 0, 1)
-	d.hi = append(d.hi[:0], 0, 1)
-	d.least = append(d.least[:0], heavy, 0)
+	d.nodes = append(d.nodes[:0], vertex{terminalLevel, 0, 0, heavy}, vertex{terminalLevel, 1, 1, 0})
 	d.weight = weight
 	// A small problem after a large one must not pay for clearing large tables.
 	if len(d.slots) > 1<<14 {
@@ -104,22 +106,19 @@ func (d *diagram) make(level, lo, hi int32) node {
 		if n == 0 {
 			break
 		}
-		if d.level[n] == level && d.lo[n] == lo && d.hi[n] == hi {
+		if x := &d.nodes[n]; x.level == level && x.lo == lo && x.hi == hi {
 			return n
 		}
 		h = (h + 1) & bits
 	}
-	if len(d.level) >= d.maxNodes {
+	if len(d.nodes) >= d.maxNodes {
 		d.burst = true
 		return zero
 	}
-	n := narrow(len(d.level))
-	d.level = append(d.level, level)
-	d.lo = append(d.lo, lo)
-	d.hi = append(d.hi, hi)
-	d.least = append(d.least, min(d.least[lo], saturate(d.least[hi]+d.weight[level])))
+	n := narrow(len(d.nodes))
+	d.nodes = append(d.nodes, vertex{level, lo, hi, min(d.nodes[lo].least, saturate(d.nodes[hi].least+d.weight[level]))})
 	d.slots[h] = n
-	if len(d.level)*2 > len(d.slots) {
+	if len(d.nodes)*2 > len(d.slots) {
 		d.grow()
 	}
 	return n
@@ -160,8 +159,9 @@ func (d *diagram) grow() {
 func (d *diagram) rehash(size int) {
 	d.slots = make([]int32, size)
 	bits := mask(d.slots)
-	for n := 2; n < len(d.level); n++ {
-		h := mix(d.level[n], d.lo[n], d.hi[n]) & bits
+	for n := 2; n < len(d.nodes); n++ {
+		x := &d.nodes[n]
+		h := mix(x.level, x.lo, x.hi) & bits
 		for d.slots[h] != 0 {
 			h = (h + 1) & bits
 		}
@@ -196,27 +196,28 @@ func (d *diagram) store(a, b, op int32, r node) node {
 // the roots, in place. Branches have smaller numbers than the node above them, so that one
 // pass down marks and one pass up moves.
 func (d *diagram) compact(roots []*node) {
-	keep := make([]int32, len(d.level))
+	keep := make([]int32, len(d.nodes))
 	keep[0], keep[1] = 1, 1
 	for _, r := range roots {
 		keep[*r] = 1
 	}
-	for n := len(d.level) - 1; n > 1; n-- {
+	for n := len(d.nodes) - 1; n > 1; n-- {
 		if keep[n] != 0 {
-			keep[d.lo[n]], keep[d.hi[n]] = 1, 1
+			keep[d.nodes[n].lo], keep[d.nodes[n].hi] = 1, 1
 		}
 	}
 	next := int32(0)
-	for n := range d.level {
+	for n := range d.nodes {
 		if keep[n] == 0 {
 			continue
 		}
 		keep[n] = next
-		d.level[next], d.least[next] = d.level[n], d.least[n]
-		d.lo[next], d.hi[next] = keep[d.lo[n]], keep[d.hi[n]]
+		x := d.nodes[n]
+		x.lo, x.hi = keep[x.lo], keep[x.hi]
+		d.nodes[next] = x
 		next++
 	}
-	d.level, d.least, d.lo, d.hi = d.level[:next], d.least[:next], d.lo[:next], d.hi[:next]
+	d.nodes = d.nodes[:next]
 	for _, r := range roots {
 		*r = keep[*r]
 	}
@@ -266,14 +267,14 @@ func (d *diagram) apply(f, g node, op int32) node {
 // split returns the upper level of two nodes and their branches there. A node below that
 // level is its own low branch, and has the given high branch: itself as a function, the empty family as a family.
 func (d *diagram) split(f, under, g, beneath node) (l int32, f0, f1, g0, g1 node) {
-	lf, lg := d.level[f], d.level[g]
-	l = min(lf, lg)
+	x, y := &d.nodes[f], &d.nodes[g]
+	l = min(x.level, y.level)
 	f0, f1, g0, g1 = f, under, g, beneath
-	if lf == l {
-		f0, f1 = d.lo[f], d.hi[f]
+	if x.level == l {
+		f0, f1 = x.lo, x.hi
 	}
-	if lg == l {
-		g0, g1 = d.lo[g], d.hi[g]
+	if y.level == l {
+		g0, g1 = y.lo, y.hi
 	}
 	return l, f0, f1, g0, g1
 }
@@ -290,10 +291,10 @@ func (d *diagram) minimal(f node) node {
 	if c == nil {
 		return r
 	}
-	lo := d.lo[f]
+	lo := d.nodes[f].lo
 	r0 := d.minimal(lo)
-	r1 := d.without(d.minimal(d.hi[f]), lo)
-	return d.store(f, 0, opMinimal, d.zeroSuppressed(d.level[f], r0, r1))
+	r1 := d.without(d.minimal(d.nodes[f].hi), lo)
+	return d.store(f, 0, opMinimal, d.zeroSuppressed(d.nodes[f].level, r0, r1))
 }
 
 // without drops from a family the sets that satisfy the monotone function f.
@@ -304,8 +305,8 @@ func (d *diagram) without(a, f node) node {
 	case f == one || d.burst:
 		return zero
 	}
-	for d.level[f] < d.level[a] { // no set here has these variables
-		if f = d.lo[f]; f == zero {
+	for d.nodes[f].level < d.nodes[a].level { // no set here has these variables
+		if f = d.nodes[f].lo; f == zero {
 			return a
 		}
 	}
@@ -317,12 +318,12 @@ func (d *diagram) without(a, f node) node {
 		return r
 	}
 	f0, f1 := f, f
-	l := d.level[a]
-	if d.level[f] == l {
-		f0, f1 = d.lo[f], d.hi[f]
+	l := d.nodes[a].level
+	if d.nodes[f].level == l {
+		f0, f1 = d.nodes[f].lo, d.nodes[f].hi
 	}
-	r0 := d.without(d.lo[a], f0)
-	r1 := d.without(d.hi[a], f1)
+	r0 := d.without(d.nodes[a].lo, f0)
+	r1 := d.without(d.nodes[a].hi, f1)
 	return d.store(a, f, opWithout, d.zeroSuppressed(l, r0, r1))
 }
 
@@ -335,8 +336,8 @@ func (d *diagram) withoutParts(a, f node) node {
 	case f == one:
 		return d.empty(a)
 	}
-	for d.level[f] < d.level[a] {
-		if f = d.lo[f]; f == zero {
+	for d.nodes[f].level < d.nodes[a].level {
+		if f = d.nodes[f].lo; f == zero {
 			return a
 		}
 	}
@@ -348,19 +349,19 @@ func (d *diagram) withoutParts(a, f node) node {
 		return r
 	}
 	f0, f1 := f, f
-	l := d.level[a]
-	if d.level[f] == l {
-		f0, f1 = d.lo[f], d.hi[f]
+	l := d.nodes[a].level
+	if d.nodes[f].level == l {
+		f0, f1 = d.nodes[f].lo, d.nodes[f].hi
 	}
-	r0 := d.withoutParts(d.lo[a], f0)
-	r1 := d.withoutParts(d.without(d.hi[a], f0), f1)
+	r0 := d.withoutParts(d.nodes[a].lo, f0)
+	r1 := d.withoutParts(d.without(d.nodes[a].hi, f0), f1)
 	return d.store(a, f, opWithoutParts, d.zeroSuppressed(l, r0, r1))
 }
 
 // empty is what a family has of the family of the empty set.
 func (d *diagram) empty(a node) node {
 	for a > one {
-		a = d.lo[a]
+		a = d.nodes[a].lo
 	}
 	return a
 }
@@ -422,9 +423,9 @@ func (d *diagram) thin(a node) node {
 	if c == nil {
 		return r
 	}
-	r0 := d.thin(d.lo[a])
-	r1 := d.subtract(d.thin(d.hi[a]), r0)
-	return d.store(a, 0, opThin, d.zeroSuppressed(d.level[a], r0, r1))
+	r0 := d.thin(d.nodes[a].lo)
+	r1 := d.subtract(d.thin(d.nodes[a].hi), r0)
+	return d.store(a, 0, opThin, d.zeroSuppressed(d.nodes[a].level, r0, r1))
 }
 
 // meet is the family of the minimal unions of a set of one family with a set of
@@ -434,7 +435,7 @@ func (d *diagram) meet(a, b node, k int32) node {
 	switch {
 	case a == zero || b == zero || d.burst:
 		return zero
-	case d.least[a] > k || d.least[b] > k:
+	case d.nodes[a].least > k || d.nodes[b].least > k:
 		return zero
 	case a == one || a == b:
 		return d.trim(b, k)
@@ -447,7 +448,7 @@ func (d *diagram) meet(a, b node, k int32) node {
 	if c == nil {
 		return r
 	}
-	la, lb := d.level[a], d.level[b]
+	la, lb := d.nodes[a].level, d.nodes[b].level
 	l := min(la, lb)
 	under := k
 	if k < unbounded {
@@ -456,16 +457,16 @@ func (d *diagram) meet(a, b node, k int32) node {
 	var r0, r1 node
 	switch {
 	case la < lb:
-		r0 = d.meet(d.lo[a], b, k)
-		r1 = d.meet(d.hi[a], b, under)
+		r0 = d.meet(d.nodes[a].lo, b, k)
+		r1 = d.meet(d.nodes[a].hi, b, under)
 	case lb < la:
-		r0 = d.meet(a, d.lo[b], k)
-		r1 = d.meet(a, d.hi[b], under)
+		r0 = d.meet(a, d.nodes[b].lo, k)
+		r1 = d.meet(a, d.nodes[b].hi, under)
 	default:
-		r0 = d.meet(d.lo[a], d.lo[b], k)
+		r0 = d.meet(d.nodes[a].lo, d.nodes[b].lo, k)
 		r1 = d.join(
-			d.meet(d.hi[a], d.join(d.lo[b], d.hi[b]), under),
-			d.meet(d.lo[a], d.hi[b], under),
+			d.meet(d.nodes[a].hi, d.join(d.nodes[b].lo, d.nodes[b].hi), under),
+			d.meet(d.nodes[a].lo, d.nodes[b].hi, under),
 		)
 	}
 	r1 = d.subtract(r1, r0)
@@ -482,8 +483,8 @@ func (d *diagram) subtract(a, b node) node {
 	case a == one:
 		return a
 	}
-	for d.level[b] < d.level[a] { // no set of a has these members
-		b = d.lo[b]
+	for d.nodes[b].level < d.nodes[a].level { // no set of a has these members
+		b = d.nodes[b].lo
 		if b == zero {
 			return a
 		}
@@ -495,14 +496,14 @@ func (d *diagram) subtract(a, b node) node {
 	if c == nil {
 		return r
 	}
-	l := d.level[a]
+	l := d.nodes[a].level
 	var r0, r1 node
-	if d.level[b] == l {
-		r0 = d.subtract(d.lo[a], d.lo[b])
-		r1 = d.subtract(d.subtract(d.hi[a], d.hi[b]), d.lo[b])
+	if d.nodes[b].level == l {
+		r0 = d.subtract(d.nodes[a].lo, d.nodes[b].lo)
+		r1 = d.subtract(d.subtract(d.nodes[a].hi, d.nodes[b].hi), d.nodes[b].lo)
 	} else {
-		r0 = d.subtract(d.lo[a], b)
-		r1 = d.subtract(d.hi[a], b)
+		r0 = d.subtract(d.nodes[a].lo, b)
+		r1 = d.subtract(d.nodes[a].hi, b)
 	}
 	return d.store(a, b, opSubtract, d.zeroSuppressed(l, r0, r1))
 }
@@ -515,8 +516,8 @@ func (d *diagram) subtractParts(a, b node) node {
 	case b == one:
 		return d.empty(a)
 	}
-	for d.level[b] < d.level[a] {
-		if b = d.lo[b]; b == zero {
+	for d.nodes[b].level < d.nodes[a].level {
+		if b = d.nodes[b].lo; b == zero {
 			return a
 		}
 	}
@@ -527,14 +528,14 @@ func (d *diagram) subtractParts(a, b node) node {
 	if c == nil {
 		return r
 	}
-	l := d.level[a]
+	l := d.nodes[a].level
 	var r0, r1 node
-	if d.level[b] == l {
-		r0 = d.subtractParts(d.lo[a], d.lo[b])
-		r1 = d.subtractParts(d.subtract(d.hi[a], d.lo[b]), d.hi[b])
+	if d.nodes[b].level == l {
+		r0 = d.subtractParts(d.nodes[a].lo, d.nodes[b].lo)
+		r1 = d.subtractParts(d.subtract(d.nodes[a].hi, d.nodes[b].lo), d.nodes[b].hi)
 	} else {
-		r0 = d.subtractParts(d.lo[a], b)
-		r1 = d.subtract(d.hi[a], b)
+		r0 = d.subtractParts(d.nodes[a].lo, b)
+		r1 = d.subtract(d.nodes[a].hi, b)
 	}
 	return d.store(a, b, opSubtractParts, d.zeroSuppressed(l, r0, r1))
 }
@@ -542,7 +543,7 @@ func (d *diagram) subtractParts(a, b node) node {
 // trim drops the sets heavier than k.
 func (d *diagram) trim(a node, k int32) node {
 	switch {
-	case d.burst || d.least[a] > k:
+	case d.burst || d.nodes[a].least > k:
 		return zero
 	case a <= one || k >= unbounded:
 		return a
@@ -551,7 +552,7 @@ func (d *diagram) trim(a node, k int32) node {
 	if c == nil {
 		return r
 	}
-	r0 := d.trim(d.lo[a], k)
-	r1 := d.trim(d.hi[a], k-d.weight[d.level[a]])
-	return d.store(a, k, opTrim, d.zeroSuppressed(d.level[a], r0, r1))
+	r0 := d.trim(d.nodes[a].lo, k)
+	r1 := d.trim(d.nodes[a].hi, k-d.weight[d.nodes[a].level])
+	return d.store(a, k, opTrim, d.zeroSuppressed(d.nodes[a].level, r0, r1))
 }

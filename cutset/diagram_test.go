@@ -58,8 +58,8 @@ func setsOf(d *diagram, f node) []uint {
 		case one:
 			out = append(out, m)
 		default:
-			walk(d.lo[f], m)
-			walk(d.hi[f], m|1<<d.level[f])
+			walk(d.nodes[f].lo, m)
+			walk(d.nodes[f].hi, m|1<<d.nodes[f].level)
 		}
 	}
 	walk(f, 0)

@@ -65,54 +65,104 @@ func components(n int, next func(int32) []int32) [][]int32 {
 }
 
 // untie rewrites what can be said of cycles without a diagram. In the least
-// fixpoint gates that feed each other through ors alone are one or, and through ands
-// alone they never fail. It notes whether any cycle is left.
+// fixpoint gates that feed each other through ors alone are one or, and what does not fail with
+// all leaves never does. It notes whether any cycle is left.
 func (g *graph) untie() bool {
-	changed := false
-	for _, kind := range []uint8{kindOr, kindAnd} {
-		gates := g.gates()
-		local := make(map[int32]int32, len(gates))
-		for i, v := range gates {
-			local[v] = narrow(i)
+	changed := g.unground()
+	gates := g.gates()
+	local := make(map[int32]int32, len(gates))
+	for i, v := range gates {
+		local[v] = narrow(i)
+	}
+	next := make([][]int32, len(gates))
+	for i, v := range gates {
+		if g.kind[v] != kindOr {
+			continue
 		}
-		next := make([][]int32, len(gates))
-		for i, v := range gates {
-			if g.kind[v] != kind {
-				continue
+		for _, c := range g.in[v] {
+			if c = g.find(c); g.kind[c] == kindOr {
+				next[i] = append(next[i], local[c])
 			}
-			for _, c := range g.in[v] {
-				if c = g.find(c); g.kind[c] == kind {
-					next[i] = append(next[i], local[c])
-				}
-			}
-		}
-		for _, comp := range components(len(gates), func(v int32) []int32 { return next[v] }) {
-			if len(comp) == 1 {
-				continue
-			}
-			changed = true
-			keep := gates[slices.Min(comp)]
-			if kind == kindAnd {
-				for _, c := range comp {
-					g.become(gates[c], 0)
-				}
-				continue
-			}
-			var in []int32
-			for _, c := range comp {
-				in = append(in, g.in[gates[c]]...)
-			}
-			for _, c := range comp {
-				g.become(gates[c], keep)
-			}
-			g.in[keep] = in // tidy drops what now refers to keep itself
-		}
-		if changed {
-			g.tidy()
 		}
 	}
+	for _, comp := range components(len(gates), func(v int32) []int32 { return next[v] }) {
+		if len(comp) == 1 {
+			continue
+		}
+		changed = true
+		keep := gates[slices.Min(comp)]
+		var in []int32
+		for _, c := range comp {
+			in = append(in, g.in[gates[c]]...)
+		}
+		for _, c := range comp {
+			g.become(gates[c], keep)
+		}
+		g.in[keep] = in // tidy drops what now refers to keep itself
+	}
+	if changed {
+		g.tidy()
+	}
+	g.cyclic = len(g.knots(g.gates())) > 0
+	return changed
+}
+
+// unground replaces by "never" the gates that do not fail even if all leaves do: those that
+// only other gates of their cycle could make fail.
+func (g *graph) unground() bool {
 	gates := g.gates()
-	g.cyclic = len(g.knots(gates)) > 0
+	type use struct {
+		v int32
+		w int64
+	}
+	users := make([][]use, len(g.kind))
+	missing := make([]int64, len(g.kind)) // weight
+	var failed []int32
+	for _, v := range gates {
+		switch g.kind[v] {
+		case kindOr:
+			missing[v] = 1
+		case kindAnd:
+			missing[v] = int64(len(g.in[v]))
+		default:
+			missing[v] = int64(g.k[v])
+		}
+		for i, c := range g.in[v] {
+			w := int64(1)
+			if g.kind[v] == kindThreshold {
+				w = int64(g.weight[v][i])
+			}
+			if c = g.find(c); g.isGate(c) {
+				users[c] = append(users[c], use{v, w})
+			} else if c != 0 {
+				missing[v] -= w
+			}
+		}
+		if missing[v] <= 0 {
+			failed = append(failed, v)
+		}
+	}
+	for len(failed) > 0 {
+		c := failed[len(failed)-1]
+		failed = failed[:len(failed)-1]
+		for _, u := range users[c] {
+			before := missing[u.v]
+			missing[u.v] -= u.w
+			if before > 0 && missing[u.v] <= 0 {
+				failed = append(failed, u.v)
+			}
+		}
+	}
+	changed := false
+	for _, v := range gates {
+		if missing[v] > 0 {
+			g.become(v, 0)
+			changed = true
+		}
+	}
+	if changed {
+		g.tidy()
+	}
 	return changed
 }
 

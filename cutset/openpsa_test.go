@@ -188,9 +188,12 @@ func TestReadOpenPSAPassesReadErrors(t *testing.T) {
 	}
 }
 
-func TestOpenPSARoundTrip(t *testing.T) {
+func TestOpenPSARoundTrip(t *testing.T) { openPSARoundTrip(t, 200, 40) }
+
+func openPSARoundTrip(t *testing.T, trees, gates int) {
+	t.Helper()
 	r := rand.New(rand.NewPCG(11, 12))
-	for i := range 800 {
+	for i := range trees {
 		tree := small(r, false)
 		if i%5 == 0 {
 			tree.Leaves[0].Name = `<&"weird'> 이름`
@@ -206,7 +209,7 @@ func TestOpenPSARoundTrip(t *testing.T) {
 		}
 	}
 	for _, family := range cutsettest.Families() {
-		tree, err := cutsettest.GenerateTree(1, family, 80)
+		tree, err := cutsettest.GenerateTree(1, family, gates)
 		if err != nil {
 			t.Fatal(err)
 		}

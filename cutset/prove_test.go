@@ -15,9 +15,12 @@ import (
 
 // TestProofs proves all lists of small trees, and up to an order, and holds each
 // proof against what it says: paths suffice, and gophersat finds no set that hits them all.
-func TestProofs(t *testing.T) {
+func TestProofs(t *testing.T) { proofs(t, 150) }
+
+func proofs(t *testing.T, trees int) {
+	t.Helper()
 	r := rand.New(rand.NewPCG(7, 8))
-	for i := range 300 {
+	for i := range trees {
 		tree := small(r, i%2 == 0)
 		want := cutsettest.Minimal(&tree)
 		for _, order := range []int{0, 1, 2, 3} {

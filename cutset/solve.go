@@ -578,10 +578,10 @@ func (f *forest) copy(p *part, d *diagram, a *attempt) node {
 	for v, l := range a.level {
 		at[l] = narrow(v)
 	}
-	moved := make([]node, len(d.level))
+	moved := make([]node, len(d.nodes))
 	moved[one] = one
-	for n := 2; n < len(d.level); n++ {
-		moved[n] = f.variable(p.names[at[d.level[n]]], moved[d.lo[n]], moved[d.hi[n]])
+	for n := 2; n < len(d.nodes); n++ {
+		moved[n] = f.variable(p.names[at[d.nodes[n].level]], moved[d.nodes[n].lo], moved[d.nodes[n].hi])
 	}
 	return moved[root]
 }

@@ -67,9 +67,9 @@ func (a *attempt) sweep(p *part, d *diagram, limit int, steps int64) {
 			d.burst = true
 			return
 		}
-		if len(d.level) > threshold {
+		if len(d.nodes) > threshold {
 			s.compact(l + 1)
-			threshold = max(compactFrom, 2*len(d.level))
+			threshold = max(compactFrom, 2*len(d.nodes))
 		}
 	}
 	s.finish(a, roots)
@@ -87,7 +87,7 @@ func (s *sweep) enter(f node) int32 {
 		s.slot[f] = narrow(len(s.nodes))
 		s.nodes = append(s.nodes, sweptNode{})
 		s.alias = append(s.alias, s.slot[f])
-		s.open[s.d.level[f]] = append(s.open[s.d.level[f]], f)
+		s.open[s.d.nodes[f].level] = append(s.open[s.d.nodes[f].level], f)
 	}
 	return s.slot[f]
 }
@@ -96,7 +96,7 @@ func (s *sweep) enter(f node) int32 {
 func (s *sweep) decide(l int32) {
 	for _, f := range s.open[l] {
 		i := s.slot[f]
-		lo, hi := s.enter(s.d.lo[f]), s.enter(s.d.hi[f])
+		lo, hi := s.enter(s.d.nodes[f].lo), s.enter(s.d.nodes[f].hi)
 		s.nodes[i] = sweptNode{l, lo, hi}
 	}
 	s.open[l] = nil
@@ -135,7 +135,7 @@ func (s *sweep) expand(l int32, g *partGate) {
 		e.stride = k + 1
 	}
 	for _, f := range s.open[l] {
-		r := e.put(s.d.lo[f], s.d.hi[f], goal{0, k})
+		r := e.put(s.d.nodes[f].lo, s.d.nodes[f].hi, goal{0, k})
 		if s.d.burst {
 			return
 		}
@@ -150,7 +150,7 @@ func (s *sweep) expand(l int32, g *partGate) {
 				s.slot = append(s.slot, 0)
 			}
 			s.slot[r] = i
-			s.open[s.d.level[r]] = append(s.open[s.d.level[r]], r)
+			s.open[s.d.nodes[r].level] = append(s.open[s.d.nodes[r].level], r)
 		}
 	}
 	s.base += narrow(len(e.goals)) + narrow(len(in))*e.stride
@@ -226,7 +226,7 @@ func (s *sweep) compact(from int) {
 		slots[i] = s.slot[*r]
 	}
 	s.d.compact(roots)
-	s.slot = make([]int32, len(s.d.level))
+	s.slot = make([]int32, len(s.d.nodes))
 	for i, r := range roots {
 		s.slot[*r] = slots[i]
 	}

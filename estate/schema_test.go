@@ -82,10 +82,10 @@ func TestSchemaAccepts(t *testing.T) {
 		texts[name] = text
 		texts["canonical "+name] = string(mustParse(t, text).Encode())
 	}
-	for i := range 20 {
+	for i := range 8 {
 		texts[fmt.Sprintf("random %d", i)] = randomEstate(rand.New(rand.NewPCG(uint64(i), 3)))
 	}
-	files, err := Generate(GenerateOptions{Sites: 3, Servers: 30, Components: 100, Services: 10, Seed: 1})
+	files, err := Generate(GenerateOptions{Sites: 3, Servers: 15, Components: 50, Services: 10, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package estate
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -96,8 +97,12 @@ func TestPushRefusesWhatIsNoEstate(t *testing.T) {
 func bulky(seed uint64) []File {
 	r := rand.New(rand.NewPCG(seed, 0))
 	var b bytes.Buffer
-	for range 60_000 {
-		fmt.Fprintf(&b, "# %016x%016x\n", r.Uint64(), r.Uint64())
+	line := make([]byte, 90)
+	for range 12_000 {
+		for i := range line {
+			line[i] = byte(r.Uint32())
+		}
+		fmt.Fprintf(&b, "# %s\n", base64.StdEncoding.EncodeToString(line))
 	}
 	b.WriteString("kind: Domain\nname: north\n")
 	return []File{{"a.yaml", b.Bytes()}, {"sub/b.yaml", []byte("kind: Domain\nname: south\n")}}

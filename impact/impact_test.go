@@ -17,10 +17,13 @@ import (
 
 // TestTwin compares the engine with the naive reading of the design on random
 // estates: every state, every derivation replayed, every blocking set minimal.
-func TestTwin(t *testing.T) {
+func TestTwin(t *testing.T) { t.Parallel(); twin(t, 500) }
+
+func twin(t *testing.T, seeds int) {
+	t.Helper()
 	seen := map[impact.State]int{}
 	sets, deadlocks := 0, 0
-	for seed := range uint64(4000) {
+	for seed := range uint64(seeds) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		text := randomEstate(rng)
 		s := parse(t, text)
@@ -109,11 +112,11 @@ func TestTwin(t *testing.T) {
 	}
 	t.Logf("states seen: %v; %d blocking sets, %d deadlocks", seen, sets, deadlocks)
 	for _, st := range []impact.State{impact.Up, impact.Degraded, impact.Returns, impact.Recoverable, impact.Unrecoverable} {
-		if seen[st] < 100 {
+		if seen[st] < seeds/40 {
 			t.Errorf("only %d of state %s: the estates say too little", seen[st], st)
 		}
 	}
-	if sets < 1000 || deadlocks < 100 {
+	if sets < seeds/4 || deadlocks < seeds/40 {
 		t.Errorf("only %d blocking sets and %d deadlocks: the estates say too little", sets, deadlocks)
 	}
 }
@@ -257,9 +260,12 @@ func stuckTogether(end *naive) []estate.Ref {
 
 // TestPlantedDeadlocks plants cycles of length 1 to 12 into random estates and
 // finds each of them.
-func TestPlantedDeadlocks(t *testing.T) {
+func TestPlantedDeadlocks(t *testing.T) { t.Parallel(); plantedDeadlocks(t, 5) }
+
+func plantedDeadlocks(t *testing.T, seeds int) {
+	t.Helper()
 	for length := 1; length <= 12; length++ {
-		for seed := range uint64(20) {
+		for seed := range uint64(seeds) {
 			rng := rand.New(rand.NewPCG(seed, uint64(length)))
 			var b strings.Builder
 			b.WriteString(randomEstate(rng))
@@ -301,8 +307,11 @@ func TestPlantedDeadlocks(t *testing.T) {
 
 // TestSweep asks every single domain of random estates in one sweep and expects
 // what each loss asked for alone says.
-func TestSweep(t *testing.T) {
-	for seed := range uint64(500) {
+func TestSweep(t *testing.T) { t.Parallel(); sweep(t, 120) }
+
+func sweep(t *testing.T, seeds int) {
+	t.Helper()
+	for seed := range uint64(seeds) {
 		s := parse(t, randomEstate(rand.New(rand.NewPCG(seed, 2))))
 		e := impact.NewEngine(s)
 		healthy, err := e.Of(nil)

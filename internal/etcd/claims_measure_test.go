@@ -17,7 +17,6 @@ import (
 	"bongsu/claim/claimtest"
 	"bongsu/claim/policy"
 	"bongsu/internal/etcd"
-	"bongsu/internal/kv"
 	"bongsu/status"
 )
 
@@ -34,20 +33,6 @@ func spent(t *testing.T) time.Duration {
 		t.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// recorded is a store that remembers what was written to it.
-type recorded struct {
-	kv.Store
-	mu   sync.Mutex
-	txns []kv.Txn
-}
-
-func (r *recorded) Commit(ctx context.Context, t kv.Txn) (int64, error) {
-	r.mu.Lock()
-	r.txns = append(r.txns, kv.Txn{Do: slices.Clone(t.Do)})
-	r.mu.Unlock()
-	return r.Store.Commit(ctx, t)
 }
 
 // many calls do for each of n things with so many at once, and returns how long all and each took.
@@ -95,20 +80,17 @@ func TestMeasureIntakeEtcd(t *testing.T) {
 		for i := range mix.Reports {
 			mix.Reports[i].Key = fmt.Sprintf("%d.%d", round, i)
 		}
-		memory := &recorded{Store: kv.NewMemory()}
-		if _, errs := claim.NewKeeper(memory, master(t)).File(ctx, mix.Reports); slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
-			t.Fatal(errs)
+		txns, size, err := claimtest.Raw(ctx, master(t), mix.Reports)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, txn := range memory.txns {
-			for i := range txn.Do {
-				txn.Do[i].Key = "raw/" + txn.Do[i].Key
-				bytes += len(txn.Do[i].Key) + len(txn.Do[i].Value)
-				puts++
-			}
+		bytes += size
+		for _, txn := range txns {
+			puts += len(txn.Do)
 		}
 		before := spent(t)
-		took, _ := many(len(memory.txns), 4, func(i int) {
-			if _, err := store.Commit(ctx, memory.txns[i]); err != nil {
+		took, _ := many(len(txns), 4, func(i int) {
+			if _, err := store.Commit(ctx, txns[i]); err != nil {
 				t.Error(err)
 			}
 		})

@@ -188,7 +188,7 @@ func killClaims(t *testing.T, kills int) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	acked := map[string]claim.Receipt{} // by key
-	gone := 0
+	gone := map[string]int{} // by what was said last
 	filing, enough := context.WithCancel(ctx)
 	defer enough()
 	for w := range 6 {
@@ -206,7 +206,9 @@ func killClaims(t *testing.T, kills int) {
 				for _, f := range got.Filed {
 					acked[f.Key] = f.Receipt
 				}
-				gone += len(got.Unfiled)
+				for _, u := range got.Unfiled {
+					gone[fmt.Sprintf("%d %.400s", u.Status, u.Says)]++
+				}
 				mu.Unlock()
 				rest := time.NewTimer(50 * time.Millisecond)
 				<-rest.C
@@ -269,7 +271,7 @@ func killClaims(t *testing.T, kills int) {
 	if err != nil || len(rec.Wrong) > 0 {
 		t.Errorf("the book: %+v, %v", rec, err)
 	}
-	t.Logf("%d kills: %d reports acknowledged, %d lost, %d given up by their senders; %d batches, %d payments; granted %d, paid %d, owed %d, on its way %d",
+	t.Logf("%d kills: %d reports acknowledged, %d lost, given up by their senders %v; %d batches, %d payments; granted %d, paid %d, owed %d, on its way %d",
 		kills, len(acked), lost, gone, p.batches, p.paid, rec.Granted, rec.Paid, rec.Owed, rec.Clearing)
 	if len(acked) == 0 || p.paid == 0 {
 		t.Error("nothing was filed or paid: the test proves nothing")

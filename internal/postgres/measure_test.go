@@ -40,14 +40,14 @@ func TestMeasureIntakePostgres(t *testing.T) {
 	var running sync.WaitGroup
 	running.Go(func() { in.Run(ctx, 4) })
 	defer func() { stop(); running.Wait() }()
-	var rates, bench, cpus, cpuBench []float64
+	var rates, bench, alone, cpus, server, cpuBench []float64
 	var each []time.Duration
 	for round := range rounds {
 		mix := claimtest.Mix2022(n, .1, uint64(round))
 		took := make([]time.Duration, n)
 		var next atomic.Int64
 		var wg sync.WaitGroup
-		begun, before := time.Now(), s.cpu(t)+own(t)
+		begun, before, mine := time.Now(), s.cpu(t), own(t)
 		for range people {
 			wg.Go(func() {
 				for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
@@ -62,17 +62,20 @@ func TestMeasureIntakePostgres(t *testing.T) {
 		}
 		wg.Wait()
 		rates = append(rates, n/time.Since(begun).Seconds())
-		cpus = append(cpus, float64((s.cpu(t)+own(t)-before).Microseconds())/n)
+		server = append(server, float64((s.cpu(t)-before).Microseconds())/n)
+		cpus = append(cpus, float64((s.cpu(t)+own(t)-before-mine).Microseconds())/n)
 		each = append(each, took...)
 		before = s.cpu(t)
-		rate, spent := s.pgbench(t, db, "t1")
+		rate, spent := s.pgbench(t, db, "t1", 16)
 		bench = append(bench, rate)
 		cpuBench = append(cpuBench, float64((s.cpu(t)-before+spent).Microseconds())/(rate*6))
+		rate, _ = s.pgbench(t, db, "t1", 1)
+		alone = append(alone, rate)
 	}
 	t.Logf("through intake %.0f/s, %s", rates, quantiles(each))
-	t.Logf("pgbench %.0f/s", bench)
-	t.Logf("ratio %.2f", sum(rates)/sum(bench))
-	t.Logf("processor time of server and client, µs for each: intake %.0f, pgbench %.0f; ratio %.2f", cpus, cpuBench, sum(cpuBench)/sum(cpus))
+	t.Logf("pgbench with 16 clients %.0f/s, with one %.0f/s", bench, alone)
+	t.Logf("ratio to 16 clients %.2f, to one %.2f", sum(rates)/sum(bench), sum(rates)/sum(alone))
+	t.Logf("processor time of server and client, µs for each: intake %.0f (of which the server %.0f), pgbench %.0f; ratio %.2f", cpus, server, cpuBench, sum(cpuBench)/sum(cpus))
 }
 
 // own is the processor time of this process.
@@ -93,7 +96,7 @@ func sum(all []float64) (s float64) {
 }
 
 // pgbench inserts rows of the bytes that a report has in all tables, for some seconds.
-func (s *server) pgbench(t *testing.T, db *DB, name string) (rate float64, cpu time.Duration) {
+func (s *server) pgbench(t *testing.T, db *DB, name string, clients int) (rate float64, cpu time.Duration) {
 	t.Helper()
 	var size int
 	if err := db.pool.QueryRow(t.Context(), `SELECT ((SELECT avg(pg_column_size(c.*)) FROM claims c) + (SELECT avg(pg_column_size(x.*)) FROM claim_sealed x) + (SELECT avg(pg_column_size(x.*)) FROM claim_keys x))::bigint`).Scan(&size); err != nil {
@@ -107,7 +110,7 @@ func (s *server) pgbench(t *testing.T, db *DB, name string) (rate float64, cpu t
 	if err := os.WriteFile(script, []byte(fmt.Sprintf("INSERT INTO raw (receipt, at, status, doc) VALUES (gen_random_uuid(), now(), 'received', jsonb_build_object('text', repeat(md5(random()::text), %d)));\n", size/32)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c := exec.CommandContext(t.Context(), filepath.Join(s.bin, "pgbench"), "-n", "-h", s.dir, "-U", "postgres", "-f", script, "-c", "16", "-j", "2", "-T", "6", "-M", "prepared", name)
+	c := exec.CommandContext(t.Context(), filepath.Join(s.bin, "pgbench"), "-n", "-h", s.dir, "-U", "postgres", "-f", script, "-c", strconv.Itoa(clients), "-j", strconv.Itoa(min(2, clients)), "-T", "6", "-M", "prepared", name)
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)

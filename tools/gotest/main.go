@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, ci bool, out io.Writer) error {
 			break
 		}
 		fmt.Fprintf(out, "fuzz\t%s\t%s\t%s\n", target.Package, target.Test, fuzz)
-		err = goTest(ctx, []string{"-run=^$", "-fuzz=^" + target.Test + "$", "-fuzztime=" + fuzz.String(), target.Package}, s.read)
+		err = goTest(ctx, []string{"-run=^$", "-fuzz=^" + target.Test + "$", "-fuzztime=" + fuzz.String(), "-fuzzminimizetime=1x", target.Package}, s.read)
 	}
 	// A package that does not build, or that fails outside of its tests, is not among the failed tests.
 	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", s.passed, s.failed, s.skipped)

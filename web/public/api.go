@@ -165,6 +165,10 @@ func (s *Server) apiTake(w http.ResponseWriter, r *http.Request, l lang.Lang, in
 	t := in.typedOf()
 	win := x.claims.window(in.Incident)
 	switch {
+	case x.claims == nil: // started just now
+		w.Header().Set("Retry-After", "5")
+		s.problem(w, l, http.StatusServiceUnavailable, "unavailable")
+		return
 	case win == nil:
 		t.refuse("incident", "report.incident")
 		s.fieldProblems(w, l, t)

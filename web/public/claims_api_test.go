@@ -199,6 +199,21 @@ func TestAPI(t *testing.T) {
 	}
 }
 
+// A node that has just started and knows of no window yet does not say that there is none.
+func TestAPIOfANodeThatStarts(t *testing.T) {
+	server, h := claimSite(t)
+	told := h.Compensation()
+	h.tell(nil)
+	w := post(t, server, report())
+	if got := answer(t, w); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || got.Type != "urn:bongsu:problem:unavailable" {
+		t.Errorf("%d, %+v", w.Code, got)
+	}
+	h.tell(told)
+	if w := post(t, server, report()); w.Code != http.StatusCreated {
+		t.Errorf("%d: %s", w.Code, w.Body)
+	}
+}
+
 // TestAPIKeys: missing, too short, used for the same and for another report, and under way.
 func TestAPIKeys(t *testing.T) {
 	server, h := claimSite(t)

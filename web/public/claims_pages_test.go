@@ -101,6 +101,12 @@ func states() []state {
 			h.tell(&public.Compensation{})
 			v.get("/" + v.lang + "/report.html")
 		}},
+		{"report-unknown", func(v *visitor, h *house) { // a form of before goes to a node that has just started
+			v.get("/" + v.lang + "/report.html")
+			hidden := v.hidden("report")
+			h.tell(nil)
+			v.sendAs("report", hidden, good())
+		}},
 		{"receipt", func(v *visitor, _ *house) { filed(v) }},
 		{"receipt-cookieless", func(v *visitor, _ *house) {
 			v.refuses = true

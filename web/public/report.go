@@ -139,7 +139,7 @@ func (x *site) recorded(w *claim.Window, service, part string) (o policy.Outage,
 	if i == nil {
 		return policy.Outage{}, false
 	}
-	o = claim.NewOutages(i.Intervals, x.now).Of(service, part)
+	o = claim.OutageOf(i.Intervals, x.now, service, part)
 	for _, v := range i.Intervals {
 		lasting = lasting || v.Service == service && (v.Part == part || v.Part == "") && v.To.IsZero()
 	}
@@ -389,6 +389,7 @@ type reportForm struct {
 
 	Phase    claim.Phase
 	None     bool // no window was ever opened, or chosen
+	Unknown  bool // this node has just started, and does not know of any yet
 	Title    words
 	Closes   moment
 	Late     moment // until when late reports are taken
@@ -483,7 +484,8 @@ func (v *view) report(t *typed) *reportForm {
 		}
 	}
 	if w == nil {
-		f.None = true
+		f.None, f.Unknown = true, c == nil
+		f.Fields["text"] = v.field("text", t)
 		return f
 	}
 	f.Incident, f.Title, f.Currency, f.Phase = w.Incident, v.windowTitle(w), w.Currency, w.At(x.now)
@@ -772,7 +774,13 @@ func (s *Server) takeReport(w http.ResponseWriter, r *http.Request, l lang.Lang)
 	}
 	x := s.current().site
 	win := x.claims.window(t.get("incident"))
-	if win == nil || takes(win, now) == claim.Over || takes(win, now) == claim.Early {
+	switch {
+	case x.claims == nil:
+		t.problem = "report.unavailable"
+		w.Header().Set("Retry-After", "5")
+		s.reportAgain(w, r, l, t, http.StatusServiceUnavailable)
+		return
+	case win == nil, takes(win, now) == claim.Over, takes(win, now) == claim.Early:
 		t.problem = "report.closed"
 		s.reportAgain(w, r, l, t, http.StatusConflict)
 		return
