@@ -67,7 +67,7 @@ func cashier(tb testing.TB, s kv.Store, key note.Signer) (*Cashier, error) {
 	c := &Cashier{
 		Store: s, Ledger: k, Book: NewBook(s), Faults: func(string) []incident.Fault { return []incident.Fault{{Domain: "pangyo", Operator: "SK C&C"}} },
 		Coupons: bytes.Repeat([]byte{9}, 32),
-		Debtor:  func(bank string) (Debtor, bool) { return Debtor{"봉수", "004", "1-2-3"}, bank == "main" },
+		Banks:   map[string]Debtor{"main": {"봉수", "004", "1-2-3"}},
 	}
 	if key != nil {
 		c.Log = &Log{Store: s, Key: key}
@@ -540,6 +540,37 @@ func TestIssued(t *testing.T) {
 	looks, err := o.Ledger.Looks(ctx, day(0), 10)
 	if err != nil || len(looks) != 1 || looks[0].Who != "kim" || looks[0].Claim != paid || looks[0].Why != "the claimant lost it" {
 		t.Errorf("%+v, %v", looks, err)
+	}
+}
+
+// Money leaves from an account that is configured, or no batch is made.
+func TestOwnAccounts(t *testing.T) {
+	ctx := t.Context()
+	o := newOffice(t, 1, nil)
+	o.decide(0, policy.Decision{Outcome: policy.Pay, Form: policy.Money, Amount: 1_000})
+	o.grant()
+	for _, tt := range []struct {
+		banks []string
+		bank  string
+		says  string
+	}{
+		{nil, "main", "claims.banks"},
+		{[]string{"main", "reserve"}, "mian", `did you mean "main"?`},
+		{[]string{"main", "reserve"}, "kookmin-bank", "expected one of main, reserve"},
+	} {
+		o.Banks = map[string]Debtor{}
+		for _, name := range tt.banks {
+			o.Banks[name] = Debtor{"봉수", "004", "1"}
+		}
+		if _, err := o.Draft(ctx, "i", policy.Money, tt.bank, "b", "kim", 0); !errors.Is(err, ErrBank) || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s of %v: %v", tt.bank, tt.banks, err)
+		}
+	}
+	if all, err := o.Batches(ctx, "i"); err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if _, err := o.Draft(ctx, "i", policy.Money, "main", "b", "kim", 0); err != nil {
+		t.Error(err)
 	}
 }
 

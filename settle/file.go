@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/estate"
 )
 
 // Files that a batch is written as.
@@ -70,14 +72,10 @@ func (c *Cashier) File(ctx context.Context, batch, format, who string, w io.Writ
 		err = WriteCSV(ctx, &out, b, items, c.payees(&b, items, who), memo)
 	case FilePain001:
 		name = b.ID + ".xml"
-		from, ok := Debtor{}, false
-		if c.Debtor != nil {
-			from, ok = c.Debtor(b.Bank)
+		if err = c.own(b.Bank); err != nil {
+			return "", err
 		}
-		if !ok {
-			return "", fmt.Errorf("%w: the company's own account %q is not configured, and pain.001 names it", ErrPayee, b.Bank)
-		}
-		err = WritePain001(ctx, &out, b, items, from, c.payees(&b, items, who), memo)
+		err = WritePain001(ctx, &out, b, items, c.Banks[b.Bank], c.payees(&b, items, who), memo)
 	case FileCoupon:
 		err = c.codes(&out, b, items)
 	case FileExtension:
@@ -95,6 +93,20 @@ func (c *Cashier) File(ctx context.Context, batch, format, who string, w io.Writ
 		return "", fmt.Errorf("write %s: %w", name, err)
 	}
 	return name, nil
+}
+
+// own refuses an account that is none of the company's.
+func (c *Cashier) own(bank string) error {
+	names := slices.Sorted(maps.Keys(c.Banks))
+	switch near := estate.Nearest(bank, names); {
+	case slices.Contains(names, bank):
+		return nil
+	case len(names) == 0:
+		return fmt.Errorf("%w: %q: no account of the company's own is configured: claims.banks of the public nodes names them", ErrBank, bank)
+	case near != "":
+		return fmt.Errorf("%w: %q; did you mean %q?", ErrBank, bank, near)
+	}
+	return fmt.Errorf("%w: %q: expected one of %s", ErrBank, bank, strings.Join(names, ", "))
 }
 
 // account is the pseudonym that the company's own systems know a claimant by.

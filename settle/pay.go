@@ -224,6 +224,11 @@ func (c *Cashier) draft(ctx context.Context, b Batch, limit int) (Batch, error) 
 			return have, nil // its claims went to Paying before it was drafted
 		}
 	}
+	if !there && b.Form == policy.Money {
+		if err := c.own(b.Bank); err != nil {
+			return Batch{}, err
+		}
+	}
 	list, err := c.selected(ctx, &b, limit)
 	if err != nil {
 		return Batch{}, err

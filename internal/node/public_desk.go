@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,6 +48,7 @@ func (p *Public) deskOptions() desk.Options {
 	if c := p.claims; c != nil {
 		o.Office, o.Ledger, o.Cashier = c.office, c.office.Ledger, c.cashier
 		o.Intervals, o.Faults, o.Services, o.Template = c.seen.intervals, c.seen.faults, c.services, c.o.Template
+		o.Banks = slices.Sorted(maps.Keys(c.o.Banks))
 		o.Recourse = func(ctx context.Context, pack settle.Pack, _ string) (string, []byte, error) {
 			var zip bytes.Buffer
 			_, err := c.cashier.Recourse(ctx, pack, nil, &zip)

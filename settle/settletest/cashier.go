@@ -130,13 +130,14 @@ func (l dyingLedger) Banked(ctx context.Context, ids []string) (out map[string]b
 // the world for many incidents.
 func RunCashier(t *testing.T, w World) {
 	t.Helper()
+	own := map[string]settle.Debtor{"main": {}}
 	for _, after := range []bool{false, true} {
 		for at := int64(1); ; at += max(w.Every, 1) {
 			incident := fmt.Sprintf("crash-%d-%v", at, after)
 			ids := owed(t, w, incident)
 			p := &process{at: at, after: after}
 			err := day(t.Context(), &settle.Cashier{
-				Store: dyingStore{w.Store, p}, Ledger: dyingLedger{w.Ledger, p}, Book: dyingBook{w.Book, p}, Log: &settle.Log{Store: dyingStore{w.Store, p}},
+				Store: dyingStore{w.Store, p}, Ledger: dyingLedger{w.Ledger, p}, Book: dyingBook{w.Book, p}, Log: &settle.Log{Store: dyingStore{w.Store, p}}, Banks: own,
 			}, incident)
 			if err == nil {
 				if at < 40 {
@@ -147,7 +148,7 @@ func RunCashier(t *testing.T, w World) {
 			if !errors.Is(err, errCrashed) {
 				t.Fatalf("call %d, after %v: %v", at, after, err)
 			}
-			next := &settle.Cashier{Store: w.Store, Ledger: w.Ledger, Book: w.Book, Log: &settle.Log{Store: w.Store}}
+			next := &settle.Cashier{Store: w.Store, Ledger: w.Ledger, Book: w.Book, Log: &settle.Log{Store: w.Store}, Banks: own}
 			if err := day(t.Context(), next, incident); err != nil {
 				t.Fatalf("call %d, after %v: the next process: %v", at, after, err)
 			}

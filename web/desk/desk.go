@@ -36,6 +36,7 @@ type Options struct {
 	Intervals func(incident string) []status.Interval
 	// Faults are the domains that failed, and who operates them; nil: not known.
 	Faults func(id string) []incident.Fault
+	Banks []string // names of the company's own accounts, which money leaves from
 	// Recourse writes the pack for a counterparty; nil: none is made here.
 	Recourse func(ctx context.Context, p settle.Pack, who string) (name string, data []byte, err error)
 	Zone     *time.Location   // nil: Seoul

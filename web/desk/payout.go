@@ -23,6 +23,7 @@ type payoutView struct {
 	Windows  []claim.Window
 	Batches  []batchRow
 	Forms    []policy.Form
+	Banks    []string
 	Next     string // name of the next batch
 	Jobs     []jobRow
 	Recourse bool
@@ -52,7 +53,7 @@ func (c *call) payoutWith(answered *settle.Answered) error {
 		return err
 	}
 	v := payoutView{
-		Window: w, Windows: all, Forms: forms(), Recourse: c.s.o.Recourse != nil, Answered: answered, Jobs: c.rowsOfJobs(w.Incident),
+		Window: w, Windows: all, Forms: forms(), Banks: c.s.o.Banks, Recourse: c.s.o.Recourse != nil, Answered: answered, Jobs: c.rowsOfJobs(w.Incident),
 		Next: c.s.o.Now().In(c.s.o.Zone).Format("20060102") + "-" + strconv.Itoa(len(batches)+1),
 	}
 	if c.s.o.Faults != nil {

@@ -83,6 +83,7 @@ func problemOf(err error) *problem {
 		{settle.ErrNothing, http.StatusConflict, "nothing", true},
 		{settle.ErrBudget, http.StatusConflict, "budget", true},
 		{settle.ErrPayee, http.StatusConflict, "payee", true},
+		{settle.ErrBank, http.StatusUnprocessableEntity, "bank", true},
 		{settle.ErrName, http.StatusUnprocessableEntity, "input", true},
 		{settle.ErrPack, http.StatusUnprocessableEntity, "input", true},
 		{settle.ErrFormat, http.StatusUnprocessableEntity, "input", true},
