@@ -14,6 +14,7 @@ import (
 	"bongsu/claim"
 	"bongsu/claim/paper"
 	"bongsu/incident"
+	"bongsu/internal/kv"
 	"bongsu/internal/lang"
 	"bongsu/settle"
 	"bongsu/status"
@@ -36,12 +37,14 @@ type Options struct {
 	Intervals func(incident string) []status.Interval
 	// Faults are the domains that failed, and who operates them; nil: not known.
 	Faults func(id string) []incident.Fault
-	Banks []string // names of the company's own accounts, which money leaves from
+	Banks  []string // names of the company's own accounts, which money leaves from
 	// Recourse writes the pack for a counterparty; nil: none is made here.
 	Recourse func(ctx context.Context, p settle.Pack, who string) (name string, data []byte, err error)
-	Zone     *time.Location   // nil: Seoul
-	Now      func() time.Time // nil: time.Now
-	Log      *slog.Logger
+	// Store tells the other nodes of work that is done here; nil: nobody is told.
+	Store kv.Store
+	Zone  *time.Location   // nil: Seoul
+	Now   func() time.Time // nil: time.Now
+	Log   *slog.Logger
 }
 
 // A Server is the desk.

@@ -123,7 +123,7 @@ func newBench(t testing.TB) *bench {
 	}
 	if b.s, err = New(Options{
 		Accounts: b.people, Key: bytes.Repeat([]byte{3}, 32), Questions: desk, Office: b.office, Ledger: b.ledger,
-		Intervals: b.intervals, Cashier: b.cashier,
+		Intervals: b.intervals, Cashier: b.cashier, Store: b.store,
 		Banks: []string{"main", "reserve"},
 		Faults: func(string) []incident.Fault {
 			return []incident.Fault{{Domain: "pangyo", Operator: "Pangyo DC"}, {Domain: "pangyo-power"}}

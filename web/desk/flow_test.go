@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
@@ -15,8 +16,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/internal/kv"
 )
 
 // pass lets time go by in a bubble.
@@ -511,7 +515,7 @@ func TestLongWork(t *testing.T) {
 		defer b.stop(cancel, done)
 		begun, end := 0, make(chan struct{})
 		start := func() *job {
-			j, err := b.s.start(&job{Kind: "flag", Key: "k", Incident: "fire", By: "lee", May: Decider, Total: 10, run: func(_ context.Context, progress func(int)) (any, error) {
+			j, err := b.s.start(t.Context(), &job{Kind: "flag", Key: "k", Incident: "fire", By: "lee", May: Decider, Total: 10, run: func(_ context.Context, progress func(int)) (any, error) {
 				begun++
 				progress(4)
 				<-end
@@ -541,7 +545,7 @@ func TestLongWork(t *testing.T) {
 		if w := lee.get("/jobs/" + j.ID); w.Header().Get("Refresh") != "" || !strings.Contains(w.Body.String(), "3건에 의심") {
 			t.Errorf("over: %s", w.Body)
 		}
-		broken, err := b.s.start(&job{Kind: "flag", Key: "p", Incident: "fire", By: "lee", May: Decider, run: func(context.Context, func(int)) (any, error) { panic("no") }})
+		broken, err := b.s.start(t.Context(), &job{Kind: "flag", Key: "p", Incident: "fire", By: "lee", May: Decider, run: func(context.Context, func(int)) (any, error) { panic("no") }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -807,6 +811,88 @@ func TestUnasked(t *testing.T) {
 			t.Errorf("%d given", given())
 		}
 		b.golden("unasked-given", strings.ReplaceAll(park.page("/unasked"), digest, "DIGEST"))
+	})
+}
+
+// TestJobsElsewhere: work that one node does is followed at another one: how far it is, what came of it, and that it was cut off.
+func TestJobsElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
+		b := filled(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = b.s.Run(ctx) }()
+		other, err := New(b.s.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there := *b
+		there.s = other
+		lee := b.as("lee")
+		away := *lee
+		away.b = &there
+		same := func(path, says string) {
+			t.Helper()
+			<-time.NewTimer(time.Second).C // so that its end is known
+			synctest.Wait()
+			if here, over := b.plain(lee.page(path)), b.plain(away.page(path)); here != over || !strings.Contains(over, says) {
+				t.Errorf("%s: the other node shows something else:\n%s", path, cmp.Diff(here, over))
+			}
+		}
+		incident := url.Values{"incident": {"fire"}}
+		whatif := lee.does("/whatif", url.Values{"incident": {"fire"}, "draft": {"kakao-2022@1"}})
+		same(whatif, "table.xlsx")
+		if w := away.get(whatif + "/table.xlsx"); w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), "PK") {
+			t.Errorf("the workbook at the other node: %d", w.Code)
+		}
+		same(lee.does("/run/preview", incident), "kakao-2022@1")
+		same(lee.does("/run/flag", incident), "의심")
+		release := make(chan struct{})
+		j, err := b.s.start(t.Context(), &job{Kind: "flag", Key: "k", Incident: "fire", By: "lee", May: Decider, Total: 10, run: func(_ context.Context, progress func(int)) (any, error) {
+			progress(3)
+			<-release
+			return 7, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := "/jobs/" + j.ID
+		<-time.NewTimer(5 * time.Second).C
+		synctest.Wait()
+		if html := away.page(path); !strings.Contains(html, `<b>3</b> / 10`) {
+			t.Errorf("the other node does not know how far it is:\n%s", html)
+		}
+		if html := away.page("/run"); !strings.Contains(html, path) {
+			t.Error("the other node does not list it")
+		}
+		kang := there.as("kang")
+		if w := kang.get(path); w.Code != http.StatusForbidden {
+			t.Errorf("somebody else's work at the other node: %d", w.Code)
+		}
+		if w := away.get("/jobs/NOSUCHJOB"); w.Code != http.StatusNotFound {
+			t.Errorf("work that nobody knows: %d", w.Code)
+		}
+		close(release)
+		same(path, "7건")
+		broken, err := b.s.start(t.Context(), &job{Kind: "flag", Key: "p", Incident: "fire", By: "lee", May: Decider, run: func(context.Context, func(int)) (any, error) {
+			return nil, claim.ErrNoPolicy
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		same("/jobs/"+broken.ID, "정책이 없습니다")
+		b.stop(cancel, done)
+		cut := storedJob{V: 1, ID: "CUT", Kind: "flag", Incident: "fire", By: "lee", May: Decider, Begun: time.Now().Add(-time.Hour), Beat: time.Now().Add(-time.Minute)}
+		value, err := json.Marshal(cut)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.store.Commit(t.Context(), kv.Txn{Do: []kv.Op{{Key: jobPrefix + "CUT", Value: value}}}); err != nil {
+			t.Fatal(err)
+		}
+		if html := away.page("/jobs/CUT"); !strings.Contains(html, "서버가 멈추었습니다") {
+			t.Errorf("work that was cut off:\n%s", html)
+		}
 	})
 }
 

@@ -53,8 +53,11 @@ func (c *call) payoutWith(answered *settle.Answered) error {
 		return err
 	}
 	v := payoutView{
-		Window: w, Windows: all, Forms: forms(), Banks: c.s.o.Banks, Recourse: c.s.o.Recourse != nil, Answered: answered, Jobs: c.rowsOfJobs(w.Incident),
+		Window: w, Windows: all, Forms: forms(), Banks: c.s.o.Banks, Recourse: c.s.o.Recourse != nil, Answered: answered,
 		Next: c.s.o.Now().In(c.s.o.Zone).Format("20060102") + "-" + strconv.Itoa(len(batches)+1),
+	}
+	if v.Jobs, err = c.rowsOfJobs(w.Incident); err != nil {
+		return err
 	}
 	if c.s.o.Faults != nil {
 		v.Faults = c.s.o.Faults(w.Incident)
@@ -81,7 +84,7 @@ func (c *call) grant() error {
 		return err
 	}
 	cashier, who := c.s.o.Cashier, c.who
-	j, err := c.s.start(&job{
+	j, err := c.s.start(c.r.Context(), &job{
 		Kind: "grant", Key: "grant/" + w.Incident, Incident: w.Incident, By: who, May: Payer,
 		run: func(ctx context.Context, progress func(int)) (any, error) {
 			return cashier.Grant(ctx, w.Incident, who, progress)
@@ -109,7 +112,7 @@ func (c *call) draftBatch() error {
 		return fmt.Errorf("%w: a batch needs a name, a form, and for money the bank account it leaves from", errInput)
 	}
 	cashier, who := c.s.o.Cashier, c.who
-	j, err := c.s.start(&job{
+	j, err := c.s.start(c.r.Context(), &job{
 		Kind: "draft", Key: "draft/" + w.Incident + "/" + id, Incident: w.Incident, By: who, May: Payer,
 		run: func(ctx context.Context, _ func(int)) (any, error) {
 			return cashier.Draft(ctx, w.Incident, form, bank, id, who, limit)

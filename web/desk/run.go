@@ -32,20 +32,15 @@ type jobRow struct {
 	progress
 }
 
-func (c *call) rowsOfJobs(incident string) []jobRow {
-	var out []jobRow
-	for _, j := range c.recent(incident) {
-		out = append(out, jobRow{j, j.At(c.s.o.Now())})
-	}
-	return out
-}
-
 func (c *call) runPage() error {
 	w, all, err := c.window()
 	if err != nil {
 		return err
 	}
-	v := runView{Window: w, Windows: all, Jobs: c.rowsOfJobs(w.Incident)}
+	v := runView{Window: w, Windows: all}
+	if v.Jobs, err = c.rowsOfJobs(w.Incident); err != nil {
+		return err
+	}
 	if v.Policy, err = c.active(w.Incident); err != nil {
 		return err
 	}
@@ -83,7 +78,7 @@ func (c *call) previewAll() error {
 		return err
 	}
 	s := c.s
-	j, err := s.start(&job{
+	j, err := s.start(c.r.Context(), &job{
 		Kind: "preview", Key: "preview/" + w.Incident, Incident: w.Incident, By: c.who, May: Decider,
 		run: func(ctx context.Context, progress func(int)) (any, error) {
 			return s.preview(ctx, w.Incident, p, progress)
@@ -145,7 +140,7 @@ func (c *call) decideAll() error {
 		total = 0
 	}
 	o, who := c.s.o.Office, c.who
-	j, err := c.s.start(&job{
+	j, err := c.s.start(c.r.Context(), &job{
 		Kind: "decide", Key: "decide/" + w.Incident, Incident: w.Incident, By: who, May: Decider, Total: total,
 		run: func(ctx context.Context, progress func(int)) (any, error) {
 			t, err := o.DecideAll(ctx, w.Incident, who, progress)
@@ -164,7 +159,7 @@ func (c *call) flagAll() error {
 		return err
 	}
 	o := c.s.o.Office
-	j, err := c.s.start(&job{
+	j, err := c.s.start(c.r.Context(), &job{
 		Kind: "flag", Key: "flag/" + w.Incident, Incident: w.Incident, By: c.who, May: Decider,
 		run: func(ctx context.Context, _ func(int)) (any, error) { return o.Flag(ctx, w.Incident) },
 	})
@@ -196,7 +191,7 @@ func (c *call) jobPage() error {
 	if err != nil {
 		return err
 	}
-	v := jobView{jobRow: jobRow{j, j.At(c.s.o.Now())}, Back: backOf(j.Kind, j.Incident), Still: c.r.URL.Query().Get("still") == "1"}
+	v := jobView{jobRow: j, Back: backOf(j.Kind, j.Incident), Still: c.r.URL.Query().Get("still") == "1"}
 	switch r := v.Result.(type) {
 	case *compared:
 		if v.Problem == nil {

@@ -18,7 +18,7 @@ import (
 
 // sentences are the formats of what code says to people of the desk, by where it stands: those given to calls of these names,
 // or put together and appended to a list of one of them.
-func sentences(t *testing.T, folder string, calls, lists string) map[string]string {
+func sentences(t *testing.T, folder, calls, lists string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	says, keeps := regexp.MustCompile(`^(`+calls+`)$`), regexp.MustCompile(`(?i)(`+lists+`)$`)

@@ -55,7 +55,11 @@ func (c *call) unaskedWith(wrong []*claim.RowError, more int) error {
 	for _, h := range lists {
 		v.Lists = append(v.Lists, handoutRow{h, strings.EqualFold(h.By, c.who), v.Policy == nil || v.Policy.ID != h.Policy})
 	}
-	for _, j := range c.rowsOfJobs(w.Incident) {
+	jobs, err := c.rowsOfJobs(w.Incident)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
 		if strings.HasPrefix(j.Kind, "unasked-") {
 			v.Jobs = append(v.Jobs, j)
 		}
@@ -104,7 +108,7 @@ func (c *call) bring(kind string, do func(ctx context.Context, w *claim.Window, 
 		c.problem = problemOf(errRows)
 		return c.unaskedWith(wrong[:min(n, mostWrong)], max(0, n-mostWrong))
 	}
-	j, err := c.s.start(&job{
+	j, err := c.s.start(c.r.Context(), &job{
 		Kind: kind, Key: strings.Join([]string{kind, w.Incident, key, c.who}, "/"), Incident: w.Incident, By: c.who, May: Decider,
 		run: func(ctx context.Context, progress func(int)) (any, error) { return do(ctx, &w, accounts, progress) },
 	})
