@@ -313,6 +313,19 @@ func (p *Payout) free(ctx context.Context, b *Batch, it *Item) (kv.Cond, error) 
 	return kv.Cond{Key: key, Modified: e.Modified}, nil
 }
 
+// takeOver makes a batch that is being drafted the caller's: nobody who read it before changes it any more.
+func (p *Payout) takeOver(ctx context.Context, b Batch, e kv.Entry) (kv.Entry, error) {
+	value, err := json.Marshal(storedBatch{1, b})
+	if err != nil {
+		return e, fmt.Errorf("write batch %s: %w", b.ID, err)
+	}
+	rev, err := p.Store.Commit(ctx, kv.Txn{If: []kv.Cond{{Key: e.Key, Modified: e.Modified}}, Do: []kv.Op{{Key: e.Key, Value: value}}})
+	if err != nil {
+		return e, fmt.Errorf("write batch %s: %w", b.ID, err)
+	}
+	return kv.Entry{Key: e.Key, Value: value, Modified: rev}, nil
+}
+
 // release undoes what was held for a batch that nobody saw as drafted, and forgets the batch.
 func (p *Payout) release(ctx context.Context, b *Batch, at kv.Entry) error {
 	items, err := p.Items(ctx, b.ID)
@@ -833,14 +846,8 @@ func (p *Payout) need(ctx context.Context, id string) (Batch, kv.Entry, error) {
 
 // write replaces a batch that nobody changed since e was read.
 func (p *Payout) write(ctx context.Context, b Batch, e kv.Entry) error {
-	value, err := json.Marshal(storedBatch{1, b})
-	if err != nil {
-		return fmt.Errorf("write batch %s: %w", b.ID, err)
-	}
-	if _, err := p.Store.Commit(ctx, kv.Txn{If: []kv.Cond{{Key: e.Key, Modified: e.Modified}}, Do: []kv.Op{{Key: e.Key, Value: value}}}); err != nil {
-		return fmt.Errorf("write batch %s: %w", b.ID, err)
-	}
-	return nil
+	_, err := p.takeOver(ctx, b, e)
+	return err
 }
 
 func decode(e kv.Entry, into any, v *int) error {
