@@ -15,6 +15,7 @@ import (
 	"bongsu/claim"
 	"bongsu/claim/policy"
 	"bongsu/estate"
+	"bongsu/internal/kv"
 )
 
 // Files that a batch is written as.
@@ -127,15 +128,9 @@ func (c *Cashier) payees(b *Batch, items []Item, who string) Payees {
 			for at < len(items) && items[at].Claim != id {
 				at++
 			}
-			chunk := items[at:min(at+10*atOnce, len(items))]
-			opened := make([]claim.Personal, len(chunk))
-			if err := together(ctx, len(chunk), func(ctx context.Context, i int) error {
-				var err error
-				if opened[i], err = c.Ledger.Open(ctx, chunk[i].Claim, who, "payout "+b.ID); err != nil {
-					err = fmt.Errorf("%w: %s", err, chunk[i].Claim)
-				}
-				return err
-			}); err != nil {
+			chunk := items[at:min(at+mostOpened, len(items))]
+			opened, err := c.open(ctx, claimsIn(chunk), who, "payout "+b.ID)
+			if err != nil {
 				return Payee{}, err
 			}
 			clear(ready)
@@ -149,6 +144,29 @@ func (c *Cashier) payees(b *Batch, items []Item, who string) Payees {
 		}
 		return Payee{Holder: p.Holder, Bank: p.Bank, Number: p.Number}, nil
 	}
+}
+
+// mostOpened is how many claims are opened together.
+const mostOpened = 100
+
+// An opener is a ledger that opens many claims at the price of one.
+type opener interface {
+	OpenAll(ctx context.Context, ids []string, who, why string) ([]claim.Personal, error)
+}
+
+// open unseals the personal data of claims, after it was written down for each who looks, and why.
+func (c *Cashier) open(ctx context.Context, ids []string, who, why string) ([]claim.Personal, error) {
+	if o, ok := c.Ledger.(opener); ok {
+		return o.OpenAll(ctx, ids, who, why)
+	}
+	opened := make([]claim.Personal, len(ids))
+	return opened, kv.Together(ctx, len(ids), func(ctx context.Context, i int) error {
+		var err error
+		if opened[i], err = c.Ledger.Open(ctx, ids[i], who, why); err != nil {
+			err = fmt.Errorf("%w: %s", err, ids[i])
+		}
+		return err
+	})
 }
 
 // codes writes the codes for the system that redeems them.

@@ -249,7 +249,7 @@ func bankID(batch, claim string) string { return digest35("bongsu payout", batch
 func (p *Payout) hold(ctx context.Context, b *Batch, at kv.Entry, items []Item) error {
 	t := kv.Txn{If: []kv.Cond{{Key: at.Key, Modified: at.Modified}}}
 	found := make([]kv.Cond, len(items))
-	if err := together(ctx, len(items), func(ctx context.Context, i int) error {
+	if err := kv.Together(ctx, len(items), func(ctx context.Context, i int) error {
 		var err error
 		found[i], err = p.free(ctx, b, &items[i])
 		return err
@@ -485,7 +485,7 @@ func (p *Payout) giveBack(ctx context.Context, b Batch) error {
 	}
 	for chunk := range slices.Chunk(items, mostEntries) {
 		moves := make([]move, len(chunk))
-		if err := together(ctx, len(chunk), func(ctx context.Context, i int) error {
+		if err := kv.Together(ctx, len(chunk), func(ctx context.Context, i int) error {
 			it, e, err := p.item(ctx, b.ID, chunk[i].Claim)
 			if err != nil {
 				return err
@@ -547,7 +547,7 @@ const bankSays = "bank"
 // each answer that fits nothing.
 func (p *Payout) Apply(ctx context.Context, results []Result, now time.Time) (changed []Item, odd []string, err error) {
 	held := make([]string, len(results)) // batch/claim
-	if err := together(ctx, len(results), func(ctx context.Context, i int) error {
+	if err := kv.Together(ctx, len(results), func(ctx context.Context, i int) error {
 		e, _, err := p.Store.Get(ctx, idPrefix+results[i].ID)
 		held[i] = string(e.Value)
 		return err
@@ -630,7 +630,7 @@ func (p *Payout) answers(ctx context.Context, b *Batch, held []string, results [
 // answers that differ only one goes ahead, and a crash is gone on with.
 func (p *Payout) answer(ctx context.Context, b *Batch, held []string, results []Result, now time.Time) ([]move, error) {
 	moves := make([]move, len(results))
-	if err := together(ctx, len(results), func(ctx context.Context, i int) error {
+	if err := kv.Together(ctx, len(results), func(ctx context.Context, i int) error {
 		var err error
 		moves[i].it, moves[i].at, err = p.item(ctx, b.ID, strings.TrimPrefix(held[i], b.ID+"/"))
 		return err
@@ -720,7 +720,7 @@ func (it *Item) on(done bool) (ItemState, error) {
 // settle writes items that ended; a claim that is owed again may go into another batch.
 func (p *Payout) settle(ctx context.Context, batch string, moves []move) error {
 	held := make([]kv.Entry, len(moves))
-	if err := together(ctx, len(moves), func(ctx context.Context, i int) error {
+	if err := kv.Together(ctx, len(moves), func(ctx context.Context, i int) error {
 		if moves[i].then != Voided {
 			return nil
 		}

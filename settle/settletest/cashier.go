@@ -116,6 +116,28 @@ func (l dyingLedger) Salts(ctx context.Context, about map[string]string) (out ma
 	return out, err
 }
 
+// OpenAll opens all, or each of them where the ledger does not open them together.
+func (l dyingLedger) OpenAll(ctx context.Context, ids []string, who, why string) (out []claim.Personal, err error) {
+	o, ok := l.Ledger.(interface {
+		OpenAll(ctx context.Context, ids []string, who, why string) ([]claim.Personal, error)
+	})
+	err = l.p.do(func() error {
+		if ok {
+			out, err = o.OpenAll(ctx, ids, who, why)
+			return err
+		}
+		for _, id := range ids {
+			p, err := l.Ledger.Open(ctx, id, who, why)
+			if err != nil {
+				return err
+			}
+			out = append(out, p)
+		}
+		return nil
+	})
+	return out, err
+}
+
 func (l dyingLedger) Banked(ctx context.Context, ids []string) (out map[string]bool, err error) {
 	v, ok := l.Ledger.(settle.Vault)
 	if !ok {
