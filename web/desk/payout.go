@@ -282,7 +282,6 @@ func (c *call) missingPage() error {
 	return c.show("missing", v)
 }
 
-// mend ends what a process that died had begun.
 // again sends a claim that the bank returned to be paid once more.
 func (c *call) again() error {
 	if _, err := c.s.o.Cashier.Again(c.r.Context(), claim.NormalCode(c.form("claim")), c.who, c.form("why")); err != nil {
@@ -291,6 +290,7 @@ func (c *call) again() error {
 	return c.to("/payout/batch/"+url.PathEscape(c.form("batch")), "again")
 }
 
+// mend ends what a process that died had begun.
 func (c *call) mend() error {
 	w, _, err := c.window()
 	if err != nil {
