@@ -867,6 +867,42 @@ func TestUnaskedFourEyes(t *testing.T) {
 	if h := unasked(t, o, accounts(11, 5_000), "lee"); h.Skipped != 11 || h.Decided != 0 || given() != 11 {
 		t.Errorf("once more: %+v, %d given", h, given())
 	}
+	all, err := o.Handouts(ctx, "i")
+	if err != nil || len(all) != 4 || all[0].ApprovedBy != "kim" || all[0].Amount != 55_000 || all[0].Policy != "test@2" || all[1].ApprovedBy != "" || all[3].Digest == "" {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// What a list would come to is told before it is handed in, and then who did.
+func TestWouldGive(t *testing.T) {
+	ctx := t.Context()
+	o := opened(t)
+	adopt(t, o, rules(1, ""))
+	would := func() claim.Handout {
+		t.Helper()
+		h, err := o.WouldGive(ctx, "i", accounts(10, 5_000), "kim")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	if h := would(); h.By != "" || h.Approved != 10 || h.Amount != 50_000 {
+		t.Errorf("%+v", h)
+	}
+	if all, err := o.Handouts(ctx, "i"); err != nil || len(all) != 0 {
+		t.Errorf("it was only looked at: %+v, %v", all, err)
+	}
+	in := handIn(t, o, accounts(10, 5_000))
+	if h := would(); h.By != "lee" || h.ApprovedBy != "" || h.Digest != in.Digest {
+		t.Errorf("%+v", h)
+	}
+	unasked(t, o, accounts(10, 5_000), "kim")
+	if h := would(); h.ApprovedBy != "kim" || h.Skipped != 10 || h.Approved != 0 {
+		t.Errorf("%+v", h)
+	}
+	if _, err := o.WouldGive(ctx, "i", accounts(10, 5_000), " "); err == nil {
+		t.Errorf("nobody looks: %v", err)
+	}
 }
 
 // Two who run the same list at once give once.

@@ -226,3 +226,72 @@ func TestListsWaitForTheirClaims(t *testing.T) {
 	stop()
 	<-gone
 }
+
+// Many claims are opened as one is: each look is written down, and one that somebody else writes at the same time is not lost.
+func TestOpenAll(t *testing.T) {
+	ctx, s := t.Context(), kv.NewMemory()
+	one, two := claim.NewKeeper(s, master(t)), claim.NewKeeper(s, master(t))
+	var reports []claim.Report
+	for n := range 120 { // more than are opened in one transaction
+		reports = append(reports, claimtest.Report(n))
+	}
+	receipts, errs := one.File(ctx, reports)
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	ids := make([]string, len(receipts))
+	for i, r := range receipts {
+		ids[i] = r.ID
+	}
+	if _, err := one.OpenAll(ctx, ids, "kim", ""); !errors.Is(err, claim.ErrNobody) {
+		t.Errorf("without a reason: %v", err)
+	}
+	following, stop := context.WithCancel(ctx)
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- one.Follow(following, func() { close(ready) }) }()
+	<-ready
+	stop() // from here on what it has is old
+	if err := <-ended; err != nil && following.Err() == nil {
+		t.Fatal(err)
+	}
+	if _, err := two.Open(ctx, ids[7], "lee", "first"); err != nil {
+		t.Fatal(err)
+	}
+	before, err := one.Claim(ctx, ids[3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := one.OpenAll(ctx, ids, "kim", "payout b")
+	if err != nil || len(got) != len(ids) {
+		t.Fatal(len(got), err)
+	}
+	looks, err := two.Looks(ctx, before.Filed.AddDate(-1, 0, 0), 1000)
+	if err != nil || len(looks) != len(ids)+1 {
+		t.Errorf("%d looks are told, %v", len(looks), err)
+	}
+	for i, id := range ids {
+		want, err := two.Open(ctx, id, "lee", "again")
+		if err != nil || got[i].Email != want.Email || got[i].Text != want.Text || want.Email == "" {
+			t.Errorf("%s: %+v, %v", id, got[i], err)
+		}
+		history, err := two.History(ctx, id)
+		n := 0
+		for _, e := range history {
+			if e.Who == "kim" && e.What == claim.Looked && e.Why == "payout b" {
+				n++
+			}
+		}
+		if err != nil || n != 1 {
+			t.Errorf("%s: %d looks of kim, %v", id, n, err)
+		}
+	}
+	if after, err := one.Claim(ctx, ids[3]); err != nil || after.Version != before.Version {
+		t.Errorf("a look made another version: %d, %v", after.Version, err)
+	}
+	if err := one.Erase(ctx, ids[5], "yoon", "asked"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.OpenAll(ctx, ids[:10], "kim", "payout c"); !errors.Is(err, claim.ErrErased) || !strings.Contains(err.Error(), ids[5]) {
+		t.Errorf("one is erased: %v", err)
+	}
+}

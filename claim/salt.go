@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"bongsu/internal/kv"
 )
 
 // Salt derives the salt of a commitment from the data key of a claim: it is the same
@@ -23,41 +25,14 @@ func (m *Master) Salt(id string, wrapped []byte, about string) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// atOnce is how many keys or sealed data are read at a time.
-const atOnce = 16
-
-// each calls do for every ID, several at a time, and returns the first error.
-func each(ctx context.Context, ids []string, do func(ctx context.Context, id string) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	todo := make(chan string)
-	var wg sync.WaitGroup
-	for range min(atOnce, len(ids)) {
-		wg.Go(func() {
-			for id := range todo {
-				if err := do(ctx, id); err != nil {
-					cancel(err)
-				}
-			}
-		})
-	}
-	for _, id := range ids {
-		select {
-		case todo <- id:
-		case <-ctx.Done():
-		}
-	}
-	close(todo)
-	wg.Wait()
-	return context.Cause(ctx)
-}
-
 // Salts derives a salt for what each claim commits to, by the claim's ID. Claims whose
 // key was destroyed are left out. Nobody is shown anything: it is no look.
 func (k *Keeper) Salts(ctx context.Context, about map[string]string) (map[string][]byte, error) {
 	var mu sync.Mutex
 	out := make(map[string][]byte, len(about))
-	err := each(ctx, slices.Sorted(maps.Keys(about)), func(ctx context.Context, id string) error {
+	ids := slices.Sorted(maps.Keys(about))
+	err := kv.Together(ctx, len(ids), func(ctx context.Context, i int) error {
+		id := ids[i]
 		e, ok, err := k.s.Get(ctx, KeyPrefix+id)
 		switch {
 		case err != nil:
@@ -82,7 +57,8 @@ func (k *Keeper) Salts(ctx context.Context, about map[string]string) (map[string
 func (k *Keeper) Banked(ctx context.Context, ids []string) (map[string]bool, error) {
 	var mu sync.Mutex
 	out := make(map[string]bool, len(ids))
-	err := each(ctx, ids, func(ctx context.Context, id string) error {
+	err := kv.Together(ctx, len(ids), func(ctx context.Context, i int) error {
+		id := ids[i]
 		key, err := k.key(ctx, id)
 		if errors.Is(err, ErrErased) {
 			return nil

@@ -596,20 +596,29 @@ func (k *Keeper) write(ctx context.Context, id string, change func(*storedClaim)
 }
 
 func (k *Keeper) writeOnce(ctx context.Context, s *storedClaim, e kv.Entry, ev Event, more kv.Txn) (int64, error) {
-	ev.Claim, ev.At = s.Claim.ID, k.now().UTC().Round(0)
-	do, err := s.add(ev)
+	t, err := k.written(s, e, ev, more)
 	if err != nil {
 		return 0, err
 	}
+	return k.s.Commit(ctx, t)
+}
+
+// written is what writes a claim with an event.
+func (k *Keeper) written(s *storedClaim, e kv.Entry, ev Event, more kv.Txn) (kv.Txn, error) {
+	ev.Claim, ev.At = s.Claim.ID, k.now().UTC().Round(0)
+	do, err := s.add(ev)
+	if err != nil {
+		return kv.Txn{}, err
+	}
 	value, err := encode(s)
 	if err != nil {
-		return 0, err
+		return kv.Txn{}, err
 	}
 	do = append(append(do, kv.Op{Key: e.Key, Value: value}), more.Do...)
 	if ev.Look() {
 		look, err := json.Marshal(storedEvent{1, ev})
 		if err != nil {
-			return 0, fmt.Errorf("encode event: %w", err)
+			return kv.Txn{}, fmt.Errorf("encode event: %w", err)
 		}
 		day := ev.At.Format(time.DateOnly)
 		do = append(
@@ -618,7 +627,7 @@ func (k *Keeper) writeOnce(ctx context.Context, s *storedClaim, e kv.Entry, ev E
 			kv.Op{Key: dayPrefix + day, Value: []byte("1")},
 		)
 	}
-	return k.s.Commit(ctx, kv.Txn{If: append([]kv.Cond{{Key: e.Key, Modified: e.Modified}}, more.If...), Do: do})
+	return kv.Txn{If: append([]kv.Cond{{Key: e.Key, Modified: e.Modified}}, more.If...), Do: do}, nil
 }
 
 // look writes down that somebody looks.
@@ -650,6 +659,73 @@ func (k *Keeper) Open(ctx context.Context, id, who, why string) (Personal, error
 		return Personal{}, err
 	}
 	return k.personal(ctx, id, nil)
+}
+
+// OpenAll is [Ledger.Open] of many claims: who looks, and why, is written down for all of them together.
+func (k *Keeper) OpenAll(ctx context.Context, ids []string, who, why string) ([]Personal, error) {
+	out := make([]Personal, len(ids))
+	for at := 0; at < len(ids); at += mostLooks {
+		some := ids[at:min(at+mostLooks, len(ids))]
+		if err := k.lookAll(ctx, some, who, why); err != nil {
+			return nil, err
+		}
+		if err := kv.Together(ctx, len(some), func(ctx context.Context, i int) error {
+			var err error
+			if out[at+i], err = k.personal(ctx, NormalCode(some[i]), nil); err != nil {
+				err = fmt.Errorf("%w: %s", err, some[i])
+			}
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// mostLooks is how many looks are written down together.
+const mostLooks = 100
+
+// lookAll writes looks down together; one by one where somebody else writes one of the claims.
+func (k *Keeper) lookAll(ctx context.Context, ids []string, who, why string) error {
+	if who == "" || why == "" {
+		return ErrNobody
+	}
+	var t kv.Txn
+	claims, days := make([]storedClaim, len(ids)), map[string]bool{}
+	for i, id := range ids {
+		s, e, err := k.recent(ctx, NormalCode(id))
+		if err != nil {
+			return err
+		}
+		one, err := k.written(&s, e, Event{Who: who, What: Looked, Why: why}, kv.Txn{})
+		if err != nil {
+			return err
+		}
+		t.If = append(t.If, one.If...)
+		for _, op := range one.Do {
+			if day := strings.HasPrefix(op.Key, dayPrefix); !day || !days[op.Key] {
+				days[op.Key] = days[op.Key] || day
+				t.Do = append(t.Do, op)
+			}
+		}
+		claims[i] = s
+	}
+	rev, err := k.s.Commit(ctx, t)
+	switch {
+	case errors.Is(err, kv.ErrConflict):
+		for _, id := range ids {
+			if err := k.look(ctx, NormalCode(id), who, Looked, why); err != nil {
+				return err
+			}
+		}
+		return nil
+	case err != nil:
+		return unavailable("write down who looked", err)
+	}
+	for i := range claims {
+		k.claims.put(claims[i], rev)
+	}
+	return nil
 }
 
 // personal unseals what is known of a claimant; a nil key is fetched.

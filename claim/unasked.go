@@ -1,6 +1,7 @@
 package claim
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"bongsu/claim/paper"
@@ -30,13 +32,17 @@ type Handout struct {
 	Tally // of what was given now; of a list that waits, of what it would come to
 
 	Digest     string    `json:"digest"` // of the list and the policy
-	By         string    `json:"by"`     // who handed it in
+	Policy     string    `json:"policy"` // that it was handed in under
+	By         string    `json:"by"`     // who handed it in; empty: nobody has
 	At         time.Time `json:"at"`
 	ApprovedBy string    `json:"approvedBy,omitempty"` // empty: it waits for another person, and nothing was given
 	ApprovedAt time.Time `json:"approvedAt,omitzero"`
 }
 
 type storedHandout struct {
+	Digest     string    `json:"digest"`
+	Policy     string    `json:"policy"`
+	Would      Tally     `json:"would"` // when it was handed in
 	By         string    `json:"by"`
 	At         time.Time `json:"at"`
 	ApprovedBy string    `json:"approvedBy,omitempty"`
@@ -52,28 +58,14 @@ type storedHandout struct {
 // to give it each time that it is gone through. A list with something that cannot be, or that costs more than the budget of the policy has left
 // ([ErrBudget]), is refused as a whole, with the first account of it that cannot be.
 func (o *Office) Unasked(ctx context.Context, incident string, accounts iter.Seq2[policy.Account, error], by string, progress func(done int)) (Handout, error) {
-	if err := who(by); err != nil {
-		return Handout{}, err
-	}
-	d, err := o.decider(ctx, incident, by)
+	d, would, err := o.wouldGive(ctx, incident, accounts, by)
 	if err != nil {
 		return Handout{}, err
 	}
-	if !slices.ContainsFunc(d.Policy.Rules, func(r policy.Rule) bool { return r.On == "account" }) {
-		return Handout{}, fmt.Errorf("%w: %s has no rule on accounts, so nobody is given anything unasked", ErrPolicy, d.Policy.ID)
-	}
-	sum := sha256.New()
-	sum.Write([]byte(d.Policy.ID + "\x00" + d.Policy.Digest + "\n"))
-	would := giving{o: o, d: d, incident: incident, dry: true}
-	line := json.NewEncoder(sum)
-	if err := would.all(ctx, accounts, func(a *policy.Account) error { return line.Encode(a) }); err != nil {
-		return Handout{}, err
-	}
-	digest := hex.EncodeToString(sum.Sum(nil)[:16])
-	h, err := update(ctx, o.Store, handoutPrefix+incident+"/"+digest, func(h *storedHandout, exists bool) (kv.Txn, error) {
+	h, err := update(ctx, o.Store, handoutPrefix+incident+"/"+would.Digest, func(h *storedHandout, exists bool) (kv.Txn, error) {
 		switch {
 		case !exists:
-			h.By, h.At = by, d.Now
+			*h = storedHandout{Digest: would.Digest, Policy: would.Policy, Would: would.Tally, By: by, At: d.Now}
 		case h.ApprovedBy == "" && !same(h.By, by):
 			h.ApprovedBy, h.ApprovedAt = by, d.Now
 		default:
@@ -81,7 +73,7 @@ func (o *Office) Unasked(ctx context.Context, incident string, accounts iter.Seq
 		}
 		return kv.Txn{}, nil
 	})
-	out := Handout{Tally: would.tally, Digest: digest, By: h.By, At: h.At, ApprovedBy: h.ApprovedBy, ApprovedAt: h.ApprovedAt}
+	out := h.of(would)
 	if err != nil || h.ApprovedBy == "" {
 		return out, err
 	}
@@ -89,6 +81,66 @@ func (o *Office) Unasked(ctx context.Context, incident string, accounts iter.Seq
 	err = g.all(ctx, accounts, nil)
 	out.Tally = g.tally
 	return out, err
+}
+
+// of is a list with what is kept of it.
+func (h *storedHandout) of(x Handout) Handout {
+	x.By, x.At, x.ApprovedBy, x.ApprovedAt = h.By, h.At, h.ApprovedBy, h.ApprovedAt
+	return x
+}
+
+// WouldGive says what a list would come to, and whether it was handed in. Nothing is written, and it is refused as
+// [Office.Unasked] refuses it.
+func (o *Office) WouldGive(ctx context.Context, incident string, accounts iter.Seq2[policy.Account, error], by string) (Handout, error) {
+	_, would, err := o.wouldGive(ctx, incident, accounts, by)
+	if err != nil {
+		return Handout{}, err
+	}
+	h, _, err := read[storedHandout](ctx, o.Store, handoutPrefix+incident+"/"+would.Digest)
+	if err != nil {
+		return Handout{}, err
+	}
+	return h.of(would), nil
+}
+
+func (o *Office) wouldGive(ctx context.Context, incident string, accounts iter.Seq2[policy.Account, error], by string) (*Decider, Handout, error) {
+	if err := who(by); err != nil {
+		return nil, Handout{}, err
+	}
+	d, err := o.decider(ctx, incident, by)
+	if err != nil {
+		return nil, Handout{}, err
+	}
+	if !GivesUnasked(d.Policy) {
+		return nil, Handout{}, fmt.Errorf("%w: %s has no rule on accounts, so nobody is given anything unasked", ErrPolicy, d.Policy.ID)
+	}
+	sum := sha256.New()
+	sum.Write([]byte(d.Policy.ID + "\x00" + d.Policy.Digest + "\n"))
+	would := giving{o: o, d: d, incident: incident, dry: true}
+	line := json.NewEncoder(sum)
+	if err := would.all(ctx, accounts, func(a *policy.Account) error { return line.Encode(a) }); err != nil {
+		return nil, Handout{}, err
+	}
+	return d, Handout{Tally: would.tally, Digest: hex.EncodeToString(sum.Sum(nil)[:16]), Policy: d.Policy.ID}, nil
+}
+
+// GivesUnasked says whether a policy has a rule for accounts that nobody claims for.
+func GivesUnasked(p *policy.Policy) bool {
+	return slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.On == "account" })
+}
+
+// Handouts are the lists that were handed in for an incident, the newest first, with what each would come to when it was.
+func (o *Office) Handouts(ctx context.Context, incident string) ([]Handout, error) {
+	all, err := list[storedHandout](ctx, o.Store, handoutPrefix+incident+"/")
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Handout, len(all))
+	for i := range all {
+		out[i] = all[i].of(Handout{Tally: all[i].Would, Digest: all[i].Digest, Policy: all[i].Policy})
+	}
+	slices.SortFunc(out, func(a, b Handout) int { return cmp.Or(b.At.Compare(a.At), strings.Compare(a.Digest, b.Digest)) })
+	return out, nil
 }
 
 // A giving is a run of [Office.Unasked].

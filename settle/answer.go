@@ -9,6 +9,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/paper"
+	"bongsu/internal/kv"
 )
 
 // Answered says what [Cashier.Results] did.
@@ -95,7 +96,7 @@ func once(results []Result) (kept []Result, odd []string) {
 // claimsOf finds the claims that answers are about.
 func (c *Cashier) claimsOf(ctx context.Context, results []Result) ([]string, error) {
 	found := make([]string, len(results))
-	if err := together(ctx, len(results), func(ctx context.Context, i int) error {
+	if err := kv.Together(ctx, len(results), func(ctx context.Context, i int) error {
 		e, _, err := c.Store.Get(ctx, idPrefix+results[i].ID)
 		_, found[i], _ = strings.Cut(string(e.Value), "/")
 		return err

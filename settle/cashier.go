@@ -16,6 +16,7 @@ var (
 	ErrNothing = errors.New("nothing is to be paid")
 	ErrBudget  = errors.New("the budget of the policy would be exceeded")
 	ErrPayee   = errors.New("where it goes is not known") // no bank account, or no account of the company's own
+	ErrBank    = errors.New("money leaves from no such account")
 	ErrFormat  = errors.New("no such file of this batch")
 	ErrPack    = errors.New("the pack cannot be made")
 	ErrAnswer  = errFile // the bank's answer cannot be read; nothing of it was applied
@@ -43,7 +44,7 @@ type Cashier struct {
 	Faults  func(incident string) []incident.Fault                    // the domains that failed, and who operates them, for recourse; nil or none: not known
 	Outages func(incident string) (claim.Outages, bool)               // as of [claim.Office], for the hours of ledger lines; nil: they have none
 	Budget  func(ctx context.Context, incident string) (int64, error) // of the active policy, at cost; nil or 0: none
-	Debtor  func(bank string) (Debtor, bool)                          // the company's own accounts, for pain.001
+	Banks   map[string]Debtor                                         // the company's own accounts, by name: money leaves from one of them
 	Coupons []byte                                                    // the key of coupon codes, at least 16 bytes; nil: no coupons are written
 	Memo    string                                                    // what stands on statements; empty: 서비스 장애 보상
 	Now     func() time.Time                                          // nil: time.Now

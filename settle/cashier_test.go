@@ -12,9 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/mod/sumdb/note"
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
@@ -67,7 +66,7 @@ func cashier(tb testing.TB, s kv.Store, key note.Signer) (*Cashier, error) {
 	c := &Cashier{
 		Store: s, Ledger: k, Book: NewBook(s), Faults: func(string) []incident.Fault { return []incident.Fault{{Domain: "pangyo", Operator: "SK C&C"}} },
 		Coupons: bytes.Repeat([]byte{9}, 32),
-		Debtor:  func(bank string) (Debtor, bool) { return Debtor{"봉수", "004", "1-2-3"}, bank == "main" },
+		Banks:   map[string]Debtor{"main": {"봉수", "004", "1-2-3"}},
 	}
 	if key != nil {
 		c.Log = &Log{Store: s, Key: key}
@@ -540,6 +539,110 @@ func TestIssued(t *testing.T) {
 	looks, err := o.Ledger.Looks(ctx, day(0), 10)
 	if err != nil || len(looks) != 1 || looks[0].Who != "kim" || looks[0].Claim != paid || looks[0].Why != "the claimant lost it" {
 		t.Errorf("%+v, %v", looks, err)
+	}
+}
+
+// A turning is a ledger that does something after claims were changed, once.
+type turning struct {
+	*claim.Keeper
+
+	after func()
+}
+
+func (l *turning) Change(ctx context.Context, claims []claim.Claim, events []claim.Event) error {
+	err := l.Keeper.Change(ctx, claims, events)
+	if do := l.after; do != nil && err == nil {
+		l.after = nil
+		do()
+	}
+	return err
+}
+
+// A stopping is a store that does something before a batch is drafted to the end, once.
+type stopping struct {
+	kv.Store
+
+	before func()
+}
+
+func (s *stopping) Commit(ctx context.Context, t kv.Txn) (int64, error) {
+	if do := s.before; do != nil && len(t.Do) == 1 && bytes.Contains(t.Do[0].Value, []byte(`"state":"drafted"`)) {
+		s.before = nil
+		do()
+	}
+	return s.Store.Commit(ctx, t)
+}
+
+// Who drafts a batch anew while another drafts it leaves a batch that can be approved: it was ended by the other while its claims were
+// given back, and could only be dropped.
+func TestDraftedAnewAtOnce(t *testing.T) {
+	ctx := t.Context()
+	o := newOffice(t, 3, nil)
+	for i := range 3 {
+		o.decide(i, policy.Decision{Outcome: policy.Pay, Form: policy.Money, Amount: 1_000})
+	}
+	o.grant()
+	keeper, ok := o.Ledger.(*claim.Keeper)
+	if !ok {
+		t.Fatalf("%T", o.Ledger)
+	}
+	given, ended := make(chan struct{}), make(chan struct{})
+	second := *o.Cashier
+	second.Ledger = &turning{keeper, func() { close(given); <-ended }}
+	done := make(chan error, 1)
+	first := *o.Cashier
+	first.Store = &stopping{o.s, func() {
+		go func() {
+			_, err := second.Draft(ctx, "i", policy.Money, "main", "b", "kim", 0)
+			done <- err
+		}()
+		<-given
+	}}
+	_, err := first.Draft(ctx, "i", policy.Money, "main", "b", "kim", 2)
+	close(ended)
+	if err := errors.Join(err, <-done); err != nil {
+		t.Fatal(err)
+	}
+	b, err := o.Approve(ctx, "b", "lee")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if s := o.claim(i).State; b.Count == 3 && s != claim.Paying {
+			t.Errorf("claim %d is %s", i, s)
+		}
+	}
+	o.agrees()
+}
+
+// Money leaves from an account that is configured, or no batch is made.
+func TestOwnAccounts(t *testing.T) {
+	ctx := t.Context()
+	o := newOffice(t, 1, nil)
+	o.decide(0, policy.Decision{Outcome: policy.Pay, Form: policy.Money, Amount: 1_000})
+	o.grant()
+	for _, tt := range []struct {
+		banks []string
+		bank  string
+		says  string
+	}{
+		{nil, "main", "claims.banks"},
+		{[]string{"main", "reserve"}, "mian", `did you mean "main"?`},
+		{[]string{"main", "reserve"}, "kookmin-bank", "expected one of main, reserve"},
+	} {
+		o.Banks = map[string]Debtor{}
+		for _, name := range tt.banks {
+			o.Banks[name] = Debtor{"봉수", "004", "1"}
+		}
+		if _, err := o.Draft(ctx, "i", policy.Money, tt.bank, "b", "kim", 0); !errors.Is(err, ErrBank) || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s of %v: %v", tt.bank, tt.banks, err)
+		}
+	}
+	if all, err := o.Batches(ctx, "i"); err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if _, err := o.Draft(ctx, "i", policy.Money, "main", "b", "kim", 0); err != nil {
+		t.Error(err)
 	}
 }
 

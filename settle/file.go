@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/estate"
+	"bongsu/internal/kv"
 )
 
 // Files that a batch is written as.
@@ -70,14 +73,10 @@ func (c *Cashier) File(ctx context.Context, batch, format, who string, w io.Writ
 		err = WriteCSV(ctx, &out, b, items, c.payees(&b, items, who), memo)
 	case FilePain001:
 		name = b.ID + ".xml"
-		from, ok := Debtor{}, false
-		if c.Debtor != nil {
-			from, ok = c.Debtor(b.Bank)
+		if err = c.own(b.Bank); err != nil {
+			return "", err
 		}
-		if !ok {
-			return "", fmt.Errorf("%w: the company's own account %q is not configured, and pain.001 names it", ErrPayee, b.Bank)
-		}
-		err = WritePain001(ctx, &out, b, items, from, c.payees(&b, items, who), memo)
+		err = WritePain001(ctx, &out, b, items, c.Banks[b.Bank], c.payees(&b, items, who), memo)
 	case FileCoupon:
 		err = c.codes(&out, b, items)
 	case FileExtension:
@@ -95,6 +94,20 @@ func (c *Cashier) File(ctx context.Context, batch, format, who string, w io.Writ
 		return "", fmt.Errorf("write %s: %w", name, err)
 	}
 	return name, nil
+}
+
+// own refuses an account that is none of the company's.
+func (c *Cashier) own(bank string) error {
+	names := slices.Sorted(maps.Keys(c.Banks))
+	switch near := estate.Nearest(bank, names); {
+	case slices.Contains(names, bank):
+		return nil
+	case len(names) == 0:
+		return fmt.Errorf("%w: %q: no account of the company's own is configured: claims.banks of the public nodes names them", ErrBank, bank)
+	case near != "":
+		return fmt.Errorf("%w: %q; did you mean %q?", ErrBank, bank, near)
+	}
+	return fmt.Errorf("%w: %q: expected one of %s", ErrBank, bank, strings.Join(names, ", "))
 }
 
 // account is the pseudonym that the company's own systems know a claimant by.
@@ -115,15 +128,9 @@ func (c *Cashier) payees(b *Batch, items []Item, who string) Payees {
 			for at < len(items) && items[at].Claim != id {
 				at++
 			}
-			chunk := items[at:min(at+10*atOnce, len(items))]
-			opened := make([]claim.Personal, len(chunk))
-			if err := together(ctx, len(chunk), func(ctx context.Context, i int) error {
-				var err error
-				if opened[i], err = c.Ledger.Open(ctx, chunk[i].Claim, who, "payout "+b.ID); err != nil {
-					err = fmt.Errorf("%w: %s", err, chunk[i].Claim)
-				}
-				return err
-			}); err != nil {
+			chunk := items[at:min(at+mostOpened, len(items))]
+			opened, err := c.open(ctx, claimsIn(chunk), who, "payout "+b.ID)
+			if err != nil {
 				return Payee{}, err
 			}
 			clear(ready)
@@ -137,6 +144,29 @@ func (c *Cashier) payees(b *Batch, items []Item, who string) Payees {
 		}
 		return Payee{Holder: p.Holder, Bank: p.Bank, Number: p.Number}, nil
 	}
+}
+
+// mostOpened is how many claims are opened together.
+const mostOpened = 100
+
+// An opener is a ledger that opens many claims at the price of one.
+type opener interface {
+	OpenAll(ctx context.Context, ids []string, who, why string) ([]claim.Personal, error)
+}
+
+// open unseals the personal data of claims, after it was written down for each who looks, and why.
+func (c *Cashier) open(ctx context.Context, ids []string, who, why string) ([]claim.Personal, error) {
+	if o, ok := c.Ledger.(opener); ok {
+		return o.OpenAll(ctx, ids, who, why)
+	}
+	opened := make([]claim.Personal, len(ids))
+	return opened, kv.Together(ctx, len(ids), func(ctx context.Context, i int) error {
+		var err error
+		if opened[i], err = c.Ledger.Open(ctx, ids[i], who, why); err != nil {
+			err = fmt.Errorf("%w: %s", err, ids[i])
+		}
+		return err
+	})
 }
 
 // codes writes the codes for the system that redeems them.

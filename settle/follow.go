@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bongsu/claim"
+	"bongsu/internal/kv"
 )
 
 // mostChanges is how many claims are changed in one go.
@@ -22,7 +23,7 @@ func (c *Cashier) change(ctx context.Context, ids []string, to turn) ([]claim.Cl
 	var changed []claim.Claim
 	for chunk := range slices.Chunk(ids, mostChanges) {
 		claims, events := make([]claim.Claim, len(chunk)), make([]claim.Event, len(chunk))
-		if err := together(ctx, len(chunk), func(ctx context.Context, i int) error {
+		if err := kv.Together(ctx, len(chunk), func(ctx context.Context, i int) error {
 			var err error
 			if claims[i], err = c.Ledger.Claim(ctx, chunk[i]); err != nil {
 				return err

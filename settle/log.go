@@ -94,7 +94,7 @@ func (l *Log) Append(ctx context.Context, list []Commitment) error {
 func (l *Log) append(ctx context.Context, list []Commitment, fresh bool) error {
 	there := make([]bool, len(list))
 	if !fresh {
-		if err := together(ctx, len(list), func(ctx context.Context, i int) error {
+		if err := kv.Together(ctx, len(list), func(ctx context.Context, i int) error {
 			var err error
 			_, there[i], err = l.Store.Get(ctx, logByPrefix+list[i].About)
 			return err

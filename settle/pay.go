@@ -224,6 +224,11 @@ func (c *Cashier) draft(ctx context.Context, b Batch, limit int) (Batch, error) 
 			return have, nil // its claims went to Paying before it was drafted
 		}
 	}
+	if !there && b.Form == policy.Money {
+		if err := c.own(b.Bank); err != nil {
+			return Batch{}, err
+		}
+	}
 	list, err := c.selected(ctx, &b, limit)
 	if err != nil {
 		return Batch{}, err
@@ -257,7 +262,23 @@ func (c *Cashier) draft(ctx context.Context, b Batch, limit int) (Batch, error) 
 		return have, err
 	}
 	have.State = Drafted
-	return have, p.write(ctx, have, e)
+	if err := p.write(ctx, have, e); err != nil {
+		if errors.Is(err, kv.ErrConflict) { // somebody took it over: its claims go where it went
+			_, led := c.follow(ctx, claimsIn(items), b.DraftedBy)
+			err = errors.Join(err, led)
+		}
+		return have, err
+	}
+	return have, nil
+}
+
+// claimsIn are the claims of payments.
+func claimsIn(items []Item) []string {
+	ids := make([]string, len(items))
+	for i := range items {
+		ids[i] = items[i].Claim
+	}
+	return ids
 }
 
 // selected chooses what goes into a batch: of one currency, within the budget.
@@ -350,8 +371,13 @@ func (c *Cashier) take(ctx context.Context, b *Batch, list []due) error {
 	return err
 }
 
-// abandon undoes a batch that is still being drafted, so that its name is free again.
+// abandon undoes a batch that is still being drafted, so that its name is free again. It is taken over first: whoever drafts it
+// at the same time does not end it while its claims are given back.
 func (c *Cashier) abandon(ctx context.Context, b *Batch, at kv.Entry, by string) error {
+	at, err := c.payout().takeOver(ctx, *b, at)
+	if err != nil {
+		return err
+	}
 	items, err := c.payout().Items(ctx, b.ID)
 	if err != nil {
 		return err
@@ -364,11 +390,7 @@ func (c *Cashier) abandon(ctx context.Context, b *Batch, at kv.Entry, by string)
 
 // give brings claims of a batch that pays nothing back to Approved.
 func (c *Cashier) give(ctx context.Context, items []Item, by, why string) error {
-	ids := make([]string, len(items))
-	for i := range items {
-		ids[i] = items[i].Claim
-	}
-	_, err := c.change(ctx, ids, func(_ context.Context, x *claim.Claim) (claim.Event, error) {
+	_, err := c.change(ctx, claimsIn(items), func(_ context.Context, x *claim.Claim) (claim.Event, error) {
 		if x.State != claim.Paying {
 			return claim.Event{}, nil
 		}
@@ -456,11 +478,7 @@ func (c *Cashier) Drop(ctx context.Context, batch, by, why string) (Batch, error
 	if err != nil {
 		return b, err
 	}
-	ids := make([]string, len(items))
-	for i := range items {
-		ids[i] = items[i].Claim
-	}
-	_, err = c.follow(ctx, ids, by)
+	_, err = c.follow(ctx, claimsIn(items), by)
 	return b, err
 }
 

@@ -249,7 +249,7 @@ func bankID(batch, claim string) string { return digest35("bongsu payout", batch
 func (p *Payout) hold(ctx context.Context, b *Batch, at kv.Entry, items []Item) error {
 	t := kv.Txn{If: []kv.Cond{{Key: at.Key, Modified: at.Modified}}}
 	found := make([]kv.Cond, len(items))
-	if err := together(ctx, len(items), func(ctx context.Context, i int) error {
+	if err := kv.Together(ctx, len(items), func(ctx context.Context, i int) error {
 		var err error
 		found[i], err = p.free(ctx, b, &items[i])
 		return err
@@ -311,6 +311,19 @@ func (p *Payout) free(ctx context.Context, b *Batch, it *Item) (kv.Cond, error) 
 		return kv.Cond{}, fmt.Errorf("%w: %s is owed %d, not %d", ErrOverdrawn, it.Claim, -owed, it.Amount)
 	}
 	return kv.Cond{Key: key, Modified: e.Modified}, nil
+}
+
+// takeOver makes a batch that is being drafted the caller's: nobody who read it before changes it any more.
+func (p *Payout) takeOver(ctx context.Context, b Batch, e kv.Entry) (kv.Entry, error) {
+	value, err := json.Marshal(storedBatch{1, b})
+	if err != nil {
+		return e, fmt.Errorf("write batch %s: %w", b.ID, err)
+	}
+	rev, err := p.Store.Commit(ctx, kv.Txn{If: []kv.Cond{{Key: e.Key, Modified: e.Modified}}, Do: []kv.Op{{Key: e.Key, Value: value}}})
+	if err != nil {
+		return e, fmt.Errorf("write batch %s: %w", b.ID, err)
+	}
+	return kv.Entry{Key: e.Key, Value: value, Modified: rev}, nil
 }
 
 // release undoes what was held for a batch that nobody saw as drafted, and forgets the batch.
@@ -472,7 +485,7 @@ func (p *Payout) giveBack(ctx context.Context, b Batch) error {
 	}
 	for chunk := range slices.Chunk(items, mostEntries) {
 		moves := make([]move, len(chunk))
-		if err := together(ctx, len(chunk), func(ctx context.Context, i int) error {
+		if err := kv.Together(ctx, len(chunk), func(ctx context.Context, i int) error {
 			it, e, err := p.item(ctx, b.ID, chunk[i].Claim)
 			if err != nil {
 				return err
@@ -534,7 +547,7 @@ const bankSays = "bank"
 // each answer that fits nothing.
 func (p *Payout) Apply(ctx context.Context, results []Result, now time.Time) (changed []Item, odd []string, err error) {
 	held := make([]string, len(results)) // batch/claim
-	if err := together(ctx, len(results), func(ctx context.Context, i int) error {
+	if err := kv.Together(ctx, len(results), func(ctx context.Context, i int) error {
 		e, _, err := p.Store.Get(ctx, idPrefix+results[i].ID)
 		held[i] = string(e.Value)
 		return err
@@ -617,7 +630,7 @@ func (p *Payout) answers(ctx context.Context, b *Batch, held []string, results [
 // answers that differ only one goes ahead, and a crash is gone on with.
 func (p *Payout) answer(ctx context.Context, b *Batch, held []string, results []Result, now time.Time) ([]move, error) {
 	moves := make([]move, len(results))
-	if err := together(ctx, len(results), func(ctx context.Context, i int) error {
+	if err := kv.Together(ctx, len(results), func(ctx context.Context, i int) error {
 		var err error
 		moves[i].it, moves[i].at, err = p.item(ctx, b.ID, strings.TrimPrefix(held[i], b.ID+"/"))
 		return err
@@ -707,7 +720,7 @@ func (it *Item) on(done bool) (ItemState, error) {
 // settle writes items that ended; a claim that is owed again may go into another batch.
 func (p *Payout) settle(ctx context.Context, batch string, moves []move) error {
 	held := make([]kv.Entry, len(moves))
-	if err := together(ctx, len(moves), func(ctx context.Context, i int) error {
+	if err := kv.Together(ctx, len(moves), func(ctx context.Context, i int) error {
 		if moves[i].then != Voided {
 			return nil
 		}
@@ -833,14 +846,8 @@ func (p *Payout) need(ctx context.Context, id string) (Batch, kv.Entry, error) {
 
 // write replaces a batch that nobody changed since e was read.
 func (p *Payout) write(ctx context.Context, b Batch, e kv.Entry) error {
-	value, err := json.Marshal(storedBatch{1, b})
-	if err != nil {
-		return fmt.Errorf("write batch %s: %w", b.ID, err)
-	}
-	if _, err := p.Store.Commit(ctx, kv.Txn{If: []kv.Cond{{Key: e.Key, Modified: e.Modified}}, Do: []kv.Op{{Key: e.Key, Value: value}}}); err != nil {
-		return fmt.Errorf("write batch %s: %w", b.ID, err)
-	}
-	return nil
+	_, err := p.takeOver(ctx, b, e)
+	return err
 }
 
 func decode(e kv.Entry, into any, v *int) error {

@@ -10,6 +10,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/internal/kv"
 	"bongsu/internal/lang"
 )
 
@@ -297,7 +298,7 @@ func (c *Cashier) states(ctx context.Context, incident string, ids []string, cla
 		return err
 	}
 	off := make([]string, len(ids))
-	if err := together(ctx, len(ids), func(ctx context.Context, i int) error {
+	if err := kv.Together(ctx, len(ids), func(ctx context.Context, i int) error {
 		x := claims[ids[i]]
 		event, err := c.led(ctx, &x, batches, "reconciliation")
 		was := claims[ids[i]].State

@@ -74,7 +74,7 @@ func (b *kvBook) Post(ctx context.Context, entries ...Entry) error {
 func (b *kvBook) post(ctx context.Context, entries []Entry, fresh bool) error {
 	posted := make([]bool, len(entries))
 	if !fresh {
-		if err := together(ctx, len(entries), func(ctx context.Context, i int) error {
+		if err := kv.Together(ctx, len(entries), func(ctx context.Context, i int) error {
 			var err error
 			posted[i], err = b.posted(ctx, &entries[i])
 			return err
@@ -108,7 +108,7 @@ func (b *kvBook) post(ctx context.Context, entries []Entry, fresh bool) error {
 	}
 	keys := slices.Sorted(maps.Keys(change))
 	have, modified := make([]int64, len(keys)), make([]int64, len(keys))
-	if err := together(ctx, len(keys), func(ctx context.Context, i int) error {
+	if err := kv.Together(ctx, len(keys), func(ctx context.Context, i int) error {
 		var err error
 		have[i], modified[i], err = b.balance(ctx, keys[i])
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"bongsu/claim"
 	"bongsu/claim/policy"
 	"bongsu/internal/lang"
+	"bongsu/web/deskapi"
 )
 
 func claimCommand(a *app) *cobra.Command {
@@ -105,13 +107,16 @@ func (a *app) printPolicy(p *policy.Policy, wrong []string) {
 
 func claimWhatIfCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "what-if --claims FILE DRAFT...",
+		Use:   "what-if DRAFT...",
 		Short: "Try drafts of a policy over the reports that came in",
-		Long: `Decide every report of a table by each draft, and compare: what is paid, what
+		Long: `Decide every report by each draft, and compare: what is paid, what
 persons would have to decide, who gets more or less than by the first draft, and
-how much hangs on claimed losses being a tenth larger or smaller.
+how much hangs on claimed losses being a tenth larger or smaller. Nothing of the
+reports changes.
 
-The table is an XLSX workbook (its first sheet; formulas are not computed) or CSV
+With --incident they are those that the desk keeps about it; the drafts need not be
+handed in. With --claims they are those of a table: an XLSX workbook
+(its first sheet; formulas are not computed) or CSV
 (UTF-8, UTF-16 or EUC-KR) with a header: id, service, part, use (paid, free,
 none), kind (person, small-business, company), loss, proven, best, week,
 evidence, account, plan, fee, minutes (how long the service was down). Rows that
@@ -121,7 +126,8 @@ With --xlsx, the comparison is also written as a workbook with charts.
 
 With --format json: {cases, drafts: [{policy, total, byRule, byKind, byUse,
 byService, spread, budget, overBudget, borders}]}.`,
-		Example: "  bongsu claim what-if --claims reports.csv policy.yaml draft.yaml\n  bongsu claim what-if --claims reports.xlsx --xlsx out.xlsx policy.yaml",
+		Example: `  bongsu claim what-if --incident 20221015-pangyo policy.yaml draft.yaml
+  bongsu claim what-if --claims reports.xlsx --xlsx out.xlsx policy.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("bongsu claim what-if --help", "no draft: expected one or more policy files")
@@ -133,10 +139,12 @@ byService, spread, budget, overBudget, borders}]}.`,
 	xlsx := cmd.Flags().String("xlsx", "", "write the comparison as a workbook to this `file` too")
 	language := cmd.Flags().String("lang", "", "of the workbook: ko or en; empty: en")
 	complete(cmd, "lang", "ko", "en")
+	incident := cmd.Flags().String("incident", "", "the `ID` of the incident whose reports the desk keeps")
+	at := deskFlags(cmd)
 	f := formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *table == "" {
-			return usagef("bongsu claim what-if --help", "no reports: give a table with --claims FILE")
+		if (*table == "") == (*incident == "") {
+			return usagef("bongsu claim what-if --help", "which reports: name a table with --claims FILE, or those of the desk with --incident ID")
 		}
 		if !slices.Contains([]string{"", "ko", "en"}, *language) {
 			return usagef("it is ko or en", "--lang is %q", *language)
@@ -149,15 +157,13 @@ byService, spread, budget, overBudget, borders}]}.`,
 			}
 			drafts = append(drafts, p)
 		}
-		cases, err := a.readCases(*table)
-		if err != nil {
-			return err
+		var c policy.Comparison
+		var err error
+		if *incident != "" {
+			c, err = a.compareKept(cmd.Context(), at, *incident, args)
+		} else {
+			c, err = a.compareTable(cmd.Context(), *table, drafts)
 		}
-		c, err := work(cmd.Context(), a, "deciding", func() (policy.Comparison, error) {
-			c := policy.Compare(cases, drafts)
-			c.Borders(cases, drafts, -10, 10)
-			return c, nil
-		})
 		if err != nil {
 			return err
 		}
@@ -173,6 +179,40 @@ byService, spread, budget, overBudget, borders}]}.`,
 		return nil
 	}
 	return cmd
+}
+
+// compareTable compares drafts over the reports of a table.
+func (a *app) compareTable(ctx context.Context, table string, drafts []*policy.Policy) (policy.Comparison, error) {
+	cases, err := a.readCases(table)
+	if err != nil {
+		return policy.Comparison{}, err
+	}
+	return work(ctx, a, "deciding", func() (policy.Comparison, error) {
+		c := policy.Compare(cases, drafts)
+		c.Borders(cases, drafts, -10, 10)
+		return c, nil
+	})
+}
+
+// compareKept compares drafts over the reports that the desk keeps.
+func (a *app) compareKept(ctx context.Context, at *deskAt, incident string, files []string) (policy.Comparison, error) {
+	q := deskapi.WhatIfRequest{Incident: incident}
+	for _, name := range files {
+		text, err := readInput(name)
+		if err != nil {
+			return policy.Comparison{}, err
+		}
+		q.Drafts = append(q.Drafts, string(text))
+	}
+	client, err := at.client()
+	if err != nil {
+		return policy.Comparison{}, err
+	}
+	c, err := work(ctx, a, "deciding", func() (policy.Comparison, error) { return client.WhatIf(ctx, q) })
+	if err != nil {
+		return c, deskError(err)
+	}
+	return c, nil
 }
 
 // readCases reads the table and tells which rows it could not read.

@@ -80,9 +80,7 @@ func startDesk(dir string) (url string, stop func(), err error) {
 	}
 	cashier := &settle.Cashier{
 		Store: s, Ledger: k, Book: settle.NewBook(s), Log: &settle.Log{Store: s, Key: signer}, Outages: outages, Faults: func(string) []incident.Fault { return []incident.Fault{{Domain: "pangyo", Operator: "SK C&C"}} },
-		Debtor: func(bank string) (settle.Debtor, bool) {
-			return settle.Debtor{Name: "Beacon", Bank: "004", Number: "1"}, bank == "main"
-		},
+		Banks: map[string]settle.Debtor{"main": {Name: "Beacon", Bank: "004", Number: "1"}},
 	}
 	if _, err := office.Prepare(ctx, "i", claim.DefaultTemplate(), "kim"); err != nil {
 		return "", cancel, err

@@ -14,7 +14,7 @@ func configCommand(a *app) *cobra.Command {
 		Use:     "config",
 		Short:   "Explain and check the configuration of a node",
 		Example: `  bongsu config describe`,
-	}, configDescribeCommand(a), configCheckCommand(a), configClocksCommand(a))
+	}, configDescribeCommand(a), configCheckCommand(a), configClocksCommand(a), configPasswordCommand(a))
 }
 
 func configClocksCommand(a *app) *cobra.Command {

@@ -61,19 +61,25 @@ three lists of sentences.`,
 			if *dir != "" || *earlier != "" {
 				return usagef("of the flags, a pack takes --key", "--estate and --earlier are not for recourse packs, and %s is one", args[0])
 			}
-			return a.verifyPack(args[0], data, *key, *f)
+			return a.verified(args[0], *f, checking{*key, "", "a recourse pack is a ZIP archive with a manifest", func(key string, _ []byte) (*verify.Report, error) {
+				return verify.CheckPack(data, verify.PackOptions{Key: key})
+			}})
 		}
 		if verify.IsDecisionProof(data) {
 			if *dir != "" {
 				return usagef("--key and --earlier are for proofs of decisions", "--estate is for certificates, and %s is none", args[0])
 			}
-			return a.verifyDecision(args[0], data, *key, *earlier, *f)
+			return a.verified(args[0], *f, checking{*key, *earlier, "the page of a damage report gives the proof of its decision", func(key string, earlier []byte) (*verify.Report, error) {
+				return verify.CheckDecisionProof(data, verify.DecisionOptions{Key: key, Earlier: earlier})
+			}})
 		}
 		if verify.IsRecord(data) {
 			if *dir != "" {
 				return usagef("--key and --earlier are for records", "--estate is for certificates, and %s is a record", args[0])
 			}
-			return a.verifyRecord(args[0], data, *key, *earlier, *f)
+			return a.verified(args[0], *f, checking{*key, *earlier, "bongsu incident export ID --out FILE writes one", func(key string, earlier []byte) (*verify.Report, error) {
+				return verify.CheckRecord(data, verify.RecordOptions{Key: key, Earlier: earlier})
+			}})
 		}
 		if *key != "" || *earlier != "" {
 			return usagef("--estate is for certificates", "--key and --earlier are for records, and %s is none", args[0])
@@ -92,62 +98,39 @@ three lists of sentences.`,
 				r.Wrong = append(r.Wrong, fmt.Sprintf("the estate in %s has the revision %s; the certificate is about %s", *dir, s.Rev, orNone(r.Estate)))
 			}
 		}
-		if *f == formatJSON {
-			err = a.printJSON(r)
-		} else {
-			a.printVerified(r)
-		}
-		if err == nil && !r.Valid {
-			return errFound
-		}
-		return err
+		return a.tellVerified(r, *f)
 	}
 	return cmd
 }
 
-// verifyRecord checks an exported record of an incident.
-func (a *app) verifyRecord(file string, data []byte, key, earlier string, f format) error {
-	var o verify.RecordOptions
-	var err error
-	if o.Key, err = readKey(key); err != nil {
-		return err
-	}
-	if earlier != "" {
-		if o.Earlier, err = readCertificate(earlier); err != nil {
-			return err
-		}
-	}
-	r, err := verify.CheckRecord(data, o)
-	if err != nil {
-		return usagef("bongsu incident export ID --out FILE writes one", "%s: %w", file, err)
-	}
-	if f == formatJSON {
-		err = a.printJSON(r)
-	} else {
-		a.printVerified(r)
-	}
-	if err == nil && !r.Valid {
-		return errFound
-	}
-	return err
+// A checking is what a file is held against, and how.
+type checking struct {
+	key, earlier string // files; empty: none
+	hint         string // where such a file comes from
+	check        func(key string, earlier []byte) (*verify.Report, error)
 }
 
-// verifyDecision checks the proof that a decision is in the public log.
-func (a *app) verifyDecision(file string, data []byte, key, earlier string, f format) error {
-	var o verify.DecisionOptions
-	var err error
-	if o.Key, err = readKey(key); err != nil {
+// verified checks a file and says what it found.
+func (a *app) verified(file string, f format, c checking) error {
+	key, err := readKey(c.key)
+	if err != nil {
 		return err
 	}
-	if earlier != "" {
-		if o.Earlier, err = readCertificate(earlier); err != nil {
+	var earlier []byte
+	if c.earlier != "" {
+		if earlier, err = readCertificate(c.earlier); err != nil {
 			return err
 		}
 	}
-	r, err := verify.CheckDecisionProof(data, o)
+	r, err := c.check(key, earlier)
 	if err != nil {
-		return usagef("the page of a damage report gives the proof of its decision", "%s: %w", file, err)
+		return usagef(c.hint, "%s: %w", file, err)
 	}
+	return a.tellVerified(r, f)
+}
+
+// tellVerified says what was found.
+func (a *app) tellVerified(r *verify.Report, f format) (err error) {
 	if f == formatJSON {
 		err = a.printJSON(r)
 	} else {
@@ -173,27 +156,6 @@ func readKey(file string) (string, error) {
 		return "", usagef("bongsu init wrote record.pub beside each bongsu.yaml", "%s is empty", file)
 	}
 	return key, nil
-}
-
-// verifyPack checks a recourse pack.
-func (a *app) verifyPack(file string, data []byte, key string, f format) error {
-	k, err := readKey(key)
-	if err != nil {
-		return err
-	}
-	r, err := verify.CheckPack(data, verify.PackOptions{Key: k})
-	if err != nil {
-		return usagef("a recourse pack is a ZIP archive with a manifest", "%s: %w", file, err)
-	}
-	if f == formatJSON {
-		err = a.printJSON(r)
-	} else {
-		a.printVerified(r)
-	}
-	if err == nil && !r.Valid {
-		return errFound
-	}
-	return err
 }
 
 func orNone(rev string) string {

@@ -13,6 +13,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -266,6 +268,22 @@ type hash struct {
 	salt, key    []byte
 }
 
+// shortest is how few letters a new password may have.
+const shortest = 12
+
+// HashPassword is a password as accounts files keep it. A short one is refused, and one that nobody can type again.
+func HashPassword(password Secret) (string, error) {
+	text := password.Reveal()
+	switch {
+	case utf8.RuneCountInString(text) < shortest:
+		return "", fmt.Errorf("the password has %d letters, expected %d or more: a few words are easier to keep than signs", utf8.RuneCountInString(text), shortest)
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) || len(text) > 1024:
+		return "", errors.New("the password has signs that cannot be typed, or more than 1024 bytes")
+	}
+	h, err := newHash(password)
+	return h.String(), err
+}
+
 // newHash hashes a password as OWASP advises: 19 MiB, 2 rounds, 1 thread.
 func newHash(password Secret) (hash, error) {
 	h := hash{memory: 19 << 10, time: 2, threads: 1, salt: make([]byte, 16)}
@@ -298,7 +316,7 @@ func parseHash(s string) (hash, error) {
 	var h hash
 	fields := strings.Split(s, "$")
 	if len(fields) != 6 || fields[0] != "" || fields[1] != "argon2id" {
-		return h, errors.New("is no argon2id hash: passwords are never written down, bongsu init makes hashes")
+		return h, errors.New("is no argon2id hash: passwords are never written down, bongsu config password makes hashes")
 	}
 	if fields[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return h, fmt.Errorf("is of argon2 version %q, this program knows v=%d", fields[2], argon2.Version)

@@ -87,6 +87,7 @@ func TestMeasureCashier(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := &settle.Cashier{Store: s, Ledger: k, Book: settle.NewBook(s), Log: &settle.Log{Store: s, Key: signer}}
+	x.Banks = map[string]settle.Debtor{"main": {Name: "Beacon", Bank: "004", Number: "1"}}
 	step("grant", func() error {
 		g, err := x.Grant(ctx, "i", "kim", nil)
 		t.Logf("%+v", g)
@@ -100,9 +101,6 @@ func TestMeasureCashier(t *testing.T) {
 	})
 	step("approve", func() error { _, err := x.Approve(ctx, "b", "lee"); return err })
 	var file bytes.Buffer
-	x.Debtor = func(string) (settle.Debtor, bool) {
-		return settle.Debtor{Name: "Beacon", Bank: "004", Number: "1"}, true
-	}
 	step("file", func() error { _, err := x.File(ctx, "b", settle.FilePain001, "kim", &file); return err })
 	step("sent", func() error { _, err := x.Sent(ctx, "b", "kim"); return err })
 	step("results", func() error {

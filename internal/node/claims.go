@@ -98,10 +98,7 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 	log := &settle.Log{Store: p.store, Key: o.Log}
 	c.cashier = &settle.Cashier{
 		Store: p.store, Ledger: ledger, Book: book, Log: log, Outages: c.seen.of, Faults: c.seen.faults, Budget: c.budget, Coupons: coupons,
-		Debtor: func(bank string) (settle.Debtor, bool) {
-			d, ok := o.Banks[bank]
-			return d, ok
-		},
+		Banks: o.Banks,
 	}
 	c.told = &public.Gatherer{Publisher: c.office, Statistician: c.cashier, Checkpoint: log.Checkpoint, Log: p.log}
 	return c, nil

@@ -21,6 +21,7 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/internal/config"
 	"bongsu/settle"
 	"bongsu/web"
 	"bongsu/web/deskapi"
@@ -211,7 +212,10 @@ examples:
 // From the report to the payment and the demand on the party at fault, over the wire: two
 // people, a bank that pays all but one, and a book that agrees to the won.
 func TestFromReportToPayment(t *testing.T) {
-	s := newSquare(t, three[:1])
+	s := newSquareOf(t, three[:1], func(c *config.PublicConfig) {
+		c.Store.Quota = 64 << 20
+		c.Claims.Banks = []config.OwnAccount{{Name: "main", Holder: "회사", Bank: "004", Number: "123-45"}}
+	})
 	s.start(three[0])
 	s.quorum(three[0])
 	s.publish("north", 1)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,8 +46,9 @@ func (p *Public) serveDesk(ctx context.Context, ln net.Listener) error {
 func (p *Public) deskOptions() desk.Options {
 	o := desk.Options{Accounts: p.o.Accounts, Key: p.o.SessionKey, Questions: p.desk, Log: p.log}
 	if c := p.claims; c != nil {
-		o.Office, o.Ledger, o.Cashier = c.office, c.office.Ledger, c.cashier
+		o.Store, o.Office, o.Ledger, o.Cashier = p.store, c.office, c.office.Ledger, c.cashier
 		o.Intervals, o.Faults, o.Services, o.Template = c.seen.intervals, c.seen.faults, c.services, c.o.Template
+		o.Banks = slices.Sorted(maps.Keys(c.o.Banks))
 		o.Recourse = func(ctx context.Context, pack settle.Pack, _ string) (string, []byte, error) {
 			var zip bytes.Buffer
 			_, err := c.cashier.Recourse(ctx, pack, nil, &zip)

@@ -116,6 +116,28 @@ func (l dyingLedger) Salts(ctx context.Context, about map[string]string) (out ma
 	return out, err
 }
 
+// OpenAll opens all, or each of them where the ledger does not open them together.
+func (l dyingLedger) OpenAll(ctx context.Context, ids []string, who, why string) (out []claim.Personal, err error) {
+	o, ok := l.Ledger.(interface {
+		OpenAll(ctx context.Context, ids []string, who, why string) ([]claim.Personal, error)
+	})
+	err = l.p.do(func() error {
+		if ok {
+			out, err = o.OpenAll(ctx, ids, who, why)
+			return err
+		}
+		for _, id := range ids {
+			p, err := l.Ledger.Open(ctx, id, who, why)
+			if err != nil {
+				return err
+			}
+			out = append(out, p)
+		}
+		return nil
+	})
+	return out, err
+}
+
 func (l dyingLedger) Banked(ctx context.Context, ids []string) (out map[string]bool, err error) {
 	v, ok := l.Ledger.(settle.Vault)
 	if !ok {
@@ -130,13 +152,14 @@ func (l dyingLedger) Banked(ctx context.Context, ids []string) (out map[string]b
 // the world for many incidents.
 func RunCashier(t *testing.T, w World) {
 	t.Helper()
+	own := map[string]settle.Debtor{"main": {}}
 	for _, after := range []bool{false, true} {
 		for at := int64(1); ; at += max(w.Every, 1) {
 			incident := fmt.Sprintf("crash-%d-%v", at, after)
 			ids := owed(t, w, incident)
 			p := &process{at: at, after: after}
 			err := day(t.Context(), &settle.Cashier{
-				Store: dyingStore{w.Store, p}, Ledger: dyingLedger{w.Ledger, p}, Book: dyingBook{w.Book, p}, Log: &settle.Log{Store: dyingStore{w.Store, p}},
+				Store: dyingStore{w.Store, p}, Ledger: dyingLedger{w.Ledger, p}, Book: dyingBook{w.Book, p}, Log: &settle.Log{Store: dyingStore{w.Store, p}}, Banks: own,
 			}, incident)
 			if err == nil {
 				if at < 40 {
@@ -147,7 +170,7 @@ func RunCashier(t *testing.T, w World) {
 			if !errors.Is(err, errCrashed) {
 				t.Fatalf("call %d, after %v: %v", at, after, err)
 			}
-			next := &settle.Cashier{Store: w.Store, Ledger: w.Ledger, Book: w.Book, Log: &settle.Log{Store: w.Store}}
+			next := &settle.Cashier{Store: w.Store, Ledger: w.Ledger, Book: w.Book, Log: &settle.Log{Store: w.Store}, Banks: own}
 			if err := day(t.Context(), next, incident); err != nil {
 				t.Fatalf("call %d, after %v: the next process: %v", at, after, err)
 			}

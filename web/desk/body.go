@@ -47,7 +47,11 @@ func (c *call) bodyPage() error {
 	if v.Sessions, err = c.s.o.Office.Sessions(c.r.Context(), w.Incident); err != nil {
 		return err
 	}
-	for _, j := range c.rowsOfJobs(w.Incident) {
+	jobs, err := c.rowsOfJobs(w.Incident)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
 		if j.Kind == "whatif" {
 			v.Jobs = append(v.Jobs, j)
 		}

@@ -288,6 +288,14 @@ func (c *call) claimOf() (claim.Claim, error) {
 	return c.s.o.Ledger.Claim(c.r.Context(), claim.NormalCode(c.r.PathValue("id")))
 }
 
+// reasoned is the claim that the address names, and the reason that the form gives.
+func (c *call) reasoned() (one claim.Claim, why string, err error) {
+	if one, err = c.claimOf(); err == nil {
+		why, err = c.why()
+	}
+	return one, why, err
+}
+
 func claimPath(id string) string { return "/claims/" + url.PathEscape(id) }
 
 func (c *call) decide() error {
@@ -356,11 +364,7 @@ func (c *call) byPolicy() error {
 
 // figures writes down what papers prove, for the policy to go by.
 func (c *call) figures() error {
-	one, err := c.claimOf()
-	if err != nil {
-		return err
-	}
-	why, err := c.why()
+	one, why, err := c.reasoned()
 	if err != nil {
 		return err
 	}
@@ -383,11 +387,7 @@ func (c *call) figures() error {
 }
 
 func (c *call) clearFlag() error {
-	one, err := c.claimOf()
-	if err != nil {
-		return err
-	}
-	why, err := c.why()
+	one, why, err := c.reasoned()
 	if err != nil {
 		return err
 	}
@@ -414,11 +414,7 @@ const mostText = 6000
 
 // look shows what is personal, on this one answer, after the look was written down.
 func (c *call) look() error {
-	one, err := c.claimOf()
-	if err != nil {
-		return err
-	}
-	why, err := c.why()
+	one, why, err := c.reasoned()
 	if err != nil {
 		return err
 	}
@@ -431,11 +427,7 @@ func (c *call) look() error {
 
 // showCoupons shows the codes of a claim's coupons to who pays, after the look was written down.
 func (c *call) showCoupons() error {
-	one, err := c.claimOf()
-	if err != nil {
-		return err
-	}
-	why, err := c.why()
+	one, why, err := c.reasoned()
 	if err != nil {
 		return err
 	}
@@ -448,11 +440,7 @@ func (c *call) showCoupons() error {
 
 // openPaper gives a paper to the browser to keep, after the look was written down.
 func (c *call) openPaper() error {
-	one, err := c.claimOf()
-	if err != nil {
-		return err
-	}
-	why, err := c.why()
+	one, why, err := c.reasoned()
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"bongsu/claim"
 	"bongsu/claim/paper"
 	"bongsu/incident"
+	"bongsu/internal/kv"
 	"bongsu/internal/lang"
 	"bongsu/settle"
 	"bongsu/status"
@@ -36,11 +37,14 @@ type Options struct {
 	Intervals func(incident string) []status.Interval
 	// Faults are the domains that failed, and who operates them; nil: not known.
 	Faults func(id string) []incident.Fault
+	Banks  []string // names of the company's own accounts, which money leaves from
 	// Recourse writes the pack for a counterparty; nil: none is made here.
 	Recourse func(ctx context.Context, p settle.Pack, who string) (name string, data []byte, err error)
-	Zone     *time.Location   // nil: Seoul
-	Now      func() time.Time // nil: time.Now
-	Log      *slog.Logger
+	// Store tells the other nodes of work that is done here; nil: nobody is told.
+	Store kv.Store
+	Zone  *time.Location   // nil: Seoul
+	Now   func() time.Time // nil: time.Now
+	Log   *slog.Logger
 }
 
 // A Server is the desk.
@@ -198,6 +202,11 @@ func routes() []route {
 		{pattern: "POST /run/preview", may: dec, do: (*call).previewAll, back: (*call).runPage, has: office},
 		{pattern: "POST /run/decide", may: dec, do: (*call).decideAll, back: (*call).runPage, has: office},
 		{pattern: "POST /run/flag", may: dec, do: (*call).flagAll, back: (*call).runPage, has: office},
+
+		{pattern: "GET /unasked", may: dec, do: (*call).unaskedPage, has: office},
+		{pattern: "POST /unasked/try", may: dec, do: (*call).tryUnasked, back: (*call).unaskedPage, most: mostTable, has: office},
+		{pattern: "POST /unasked/submit", may: dec, do: (*call).submitUnasked, back: (*call).unaskedPage, most: mostTable, has: office},
+		{pattern: "POST /unasked/approve", may: dec, do: (*call).approveUnasked, back: (*call).unaskedPage, most: mostTable, has: office},
 
 		{pattern: "GET /body", may: rules, do: (*call).bodyPage, has: office},
 		{pattern: "GET /body/data.csv", may: member, do: (*call).dataset, has: office},

@@ -289,7 +289,7 @@ func (c *call) erase() error {
 }
 
 func (c *call) retain() error {
-	j, err := c.s.start(&job{Kind: "retain", Key: "retain", By: c.who, May: Privacy, run: func(ctx context.Context, _ func(int)) (any, error) {
+	j, err := c.s.start(c.r.Context(), &job{Kind: "retain", Key: "retain", By: c.who, May: Privacy, run: func(ctx context.Context, _ func(int)) (any, error) {
 		n, err := c.s.o.Office.Retain(ctx)
 		return n, err
 	}})

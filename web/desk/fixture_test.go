@@ -115,7 +115,7 @@ func newBench(t testing.TB) *bench {
 	}
 	b.cashier = &settle.Cashier{
 		Store: b.store, Ledger: b.ledger, Book: settle.NewBook(b.store), Outages: b.office.Outages, Coupons: bytes.Repeat([]byte{4}, 32),
-		Debtor: func(string) (settle.Debtor, bool) { return settle.Debtor{}, false },
+		Banks: map[string]settle.Debtor{"main": {Name: "Beacon", Bank: "004", Number: "1"}},
 	}
 	desk, err := status.NewDesk(b.store, bytes.Repeat([]byte{5}, 32), status.DefaultLimits(), nil)
 	if err != nil {
@@ -123,7 +123,8 @@ func newBench(t testing.TB) *bench {
 	}
 	if b.s, err = New(Options{
 		Accounts: b.people, Key: bytes.Repeat([]byte{3}, 32), Questions: desk, Office: b.office, Ledger: b.ledger,
-		Intervals: b.intervals, Cashier: b.cashier,
+		Intervals: b.intervals, Cashier: b.cashier, Store: b.store,
+		Banks: []string{"main", "reserve"},
 		Faults: func(string) []incident.Fault {
 			return []incident.Fault{{Domain: "pangyo", Operator: "Pangyo DC"}, {Domain: "pangyo-power"}}
 		},

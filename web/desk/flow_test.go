@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
@@ -15,8 +16,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/internal/kv"
 )
 
 // pass lets time go by in a bubble.
@@ -511,7 +515,7 @@ func TestLongWork(t *testing.T) {
 		defer b.stop(cancel, done)
 		begun, end := 0, make(chan struct{})
 		start := func() *job {
-			j, err := b.s.start(&job{Kind: "flag", Key: "k", Incident: "fire", By: "lee", May: Decider, Total: 10, run: func(_ context.Context, progress func(int)) (any, error) {
+			j, err := b.s.start(t.Context(), &job{Kind: "flag", Key: "k", Incident: "fire", By: "lee", May: Decider, Total: 10, run: func(_ context.Context, progress func(int)) (any, error) {
 				begun++
 				progress(4)
 				<-end
@@ -541,7 +545,7 @@ func TestLongWork(t *testing.T) {
 		if w := lee.get("/jobs/" + j.ID); w.Header().Get("Refresh") != "" || !strings.Contains(w.Body.String(), "3건에 의심") {
 			t.Errorf("over: %s", w.Body)
 		}
-		broken, err := b.s.start(&job{Kind: "flag", Key: "p", Incident: "fire", By: "lee", May: Decider, run: func(context.Context, func(int)) (any, error) { panic("no") }})
+		broken, err := b.s.start(t.Context(), &job{Kind: "flag", Key: "p", Incident: "fire", By: "lee", May: Decider, run: func(context.Context, func(int)) (any, error) { panic("no") }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -732,6 +736,166 @@ func TestCoupon(t *testing.T) {
 	})
 }
 
+// TestUnasked: a list of accounts is tried, handed in by one and approved by another, who has the same list.
+func TestUnasked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
+		b := filled(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = b.s.Run(ctx) }()
+		defer b.stop(cancel, done)
+		lee, park := b.as("lee"), b.as("park")
+		list := []byte("account,service,plan,fee\nu-1,kakao-t-pro,pro,39000\nu-2,kakao-t-pro,pro,39000\nu-3,emoticon-plus,,4900\nu-4,webtoon,,100\n")
+		fields := map[string]string{"incident": "fire"}
+		at := func(p *person, path string, list []byte) string {
+			t.Helper()
+			w := p.sends(path, fields, "list.csv", list)
+			if w.Code != http.StatusSeeOther {
+				t.Fatalf("%s: %d\n%s", path, w.Code, problemIn(w.Body.String()))
+			}
+			return p.page(w.Header().Get("Location"))
+		}
+		given := func() (n int) {
+			t.Helper()
+			if err := b.ledger.Each(t.Context(), "fire", func(c claim.Claim) error {
+				if c.Channel == claim.Unasked {
+					n++
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		lists := func() []claim.Handout {
+			t.Helper()
+			all, err := b.office.Handouts(t.Context(), "fire")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all
+		}
+		b.golden("unasked-none", lee.page("/unasked"))
+		w := lee.sends("/unasked/try", fields, "list.csv", []byte("account,service,fee\n900101-1234567,kakao-t-pro,-5\n,kakao-t-pro,1\n"))
+		if body := w.Body.String(); w.Code != http.StatusUnprocessableEntity || !strings.Contains(body, "정수여야 합니다") || !strings.Contains(body, "칸이 비었습니다") {
+			t.Errorf("wrong rows: %d\n%s", w.Code, body)
+		}
+		b.golden("job-unasked-tried", at(lee, "/unasked/try", list))
+		if len(lists()) != 0 {
+			t.Fatal("a list that was tried was handed in")
+		}
+		b.golden("job-unasked-in", at(lee, "/unasked/submit", list))
+		if all := lists(); len(all) != 1 || all[0].By != "lee" || all[0].ApprovedBy != "" || all[0].Approved != 3 {
+			t.Fatalf("%+v", all)
+		}
+		digest := lists()[0].Digest
+		if html := lee.page("/unasked"); strings.Contains(html, "/unasked/approve") || !strings.Contains(html, "두 번째 사람 대기") {
+			t.Error("who handed the list in may approve of it, or does not see that it waits")
+		}
+		b.golden("unasked-waits", strings.ReplaceAll(park.page("/unasked"), digest, "DIGEST"))
+		if html := at(park, "/unasked/submit", list); given() != 0 || !strings.Contains(html, "이미 같은 목록을 올렸습니다") {
+			t.Error("the second person handed the list in, and that approved of it")
+		}
+		fields["digest"] = digest
+		if html := at(park, "/unasked/approve", append(list, "u-5,kakao-t-pro,pro,39000\n"...)); !strings.Contains(html, "기다리는 목록이 아닙니다") {
+			t.Error("another list was approved")
+		}
+		if html := at(lee, "/unasked/approve", list); !strings.Contains(html, "같은 사람") && !strings.Contains(html, "problem") {
+			t.Error("who handed the list in approved of it")
+		}
+		if len(lists()) != 1 || given() != 0 {
+			t.Fatalf("%+v, %d given", lists(), given())
+		}
+		if html := at(park, "/unasked/approve", list); given() != 3 || !strings.Contains(html, "kakao-2022@1") {
+			t.Errorf("%d given", given())
+		}
+		b.golden("unasked-given", strings.ReplaceAll(park.page("/unasked"), digest, "DIGEST"))
+	})
+}
+
+// TestJobsElsewhere: work that one node does is followed at another one: how far it is, what came of it, and that it was cut off.
+func TestJobsElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		laterOn()
+		b := filled(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = b.s.Run(ctx) }()
+		other, err := New(b.s.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there := *b
+		there.s = other
+		lee := b.as("lee")
+		away := *lee
+		away.b = &there
+		same := func(path, says string) {
+			t.Helper()
+			<-time.NewTimer(time.Second).C // so that its end is known
+			synctest.Wait()
+			if here, over := b.plain(lee.page(path)), b.plain(away.page(path)); here != over || !strings.Contains(over, says) {
+				t.Errorf("%s: the other node shows something else:\n%s", path, cmp.Diff(here, over))
+			}
+		}
+		incident := url.Values{"incident": {"fire"}}
+		whatif := lee.does("/whatif", url.Values{"incident": {"fire"}, "draft": {"kakao-2022@1"}})
+		same(whatif, "table.xlsx")
+		if w := away.get(whatif + "/table.xlsx"); w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), "PK") {
+			t.Errorf("the workbook at the other node: %d", w.Code)
+		}
+		same(lee.does("/run/preview", incident), "kakao-2022@1")
+		same(lee.does("/run/flag", incident), "의심")
+		release := make(chan struct{})
+		j, err := b.s.start(t.Context(), &job{Kind: "flag", Key: "k", Incident: "fire", By: "lee", May: Decider, Total: 10, run: func(_ context.Context, progress func(int)) (any, error) {
+			progress(3)
+			<-release
+			return 7, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := "/jobs/" + j.ID
+		<-time.NewTimer(5 * time.Second).C
+		synctest.Wait()
+		if html := away.page(path); !strings.Contains(html, `<b>3</b> / 10`) {
+			t.Errorf("the other node does not know how far it is:\n%s", html)
+		}
+		if html := away.page("/run"); !strings.Contains(html, path) {
+			t.Error("the other node does not list it")
+		}
+		kang := there.as("kang")
+		if w := kang.get(path); w.Code != http.StatusForbidden {
+			t.Errorf("somebody else's work at the other node: %d", w.Code)
+		}
+		if w := away.get("/jobs/NOSUCHJOB"); w.Code != http.StatusNotFound {
+			t.Errorf("work that nobody knows: %d", w.Code)
+		}
+		close(release)
+		same(path, "7건")
+		broken, err := b.s.start(t.Context(), &job{Kind: "flag", Key: "p", Incident: "fire", By: "lee", May: Decider, run: func(context.Context, func(int)) (any, error) {
+			return nil, claim.ErrNoPolicy
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		same("/jobs/"+broken.ID, "정책이 없습니다")
+		b.stop(cancel, done)
+		cut := storedJob{V: 1, ID: "CUT", Kind: "flag", Incident: "fire", By: "lee", May: Decider, Begun: time.Now().Add(-time.Hour), Beat: time.Now().Add(-time.Minute)}
+		value, err := json.Marshal(cut)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.store.Commit(t.Context(), kv.Txn{Do: []kv.Op{{Key: jobPrefix + "CUT", Value: value}}}); err != nil {
+			t.Fatal(err)
+		}
+		if html := away.page("/jobs/CUT"); !strings.Contains(html, "서버가 멈추었습니다") {
+			t.Errorf("work that was cut off:\n%s", html)
+		}
+	})
+}
+
 // TestFind: a contact is looked for by POST, and does not come back in an address.
 func TestFind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -777,7 +941,7 @@ func TestEnglish(t *testing.T) {
 		laterOn()
 		b := filled(t)
 		for name, paths := range map[string][]string{
-			"lee": {"/claims", "/claims/" + b.ids[1], "/run", "/policies", "/policies/kakao-2022@1?incident=fire", "/whatif", "/body", "/windows"},
+			"lee": {"/claims", "/claims/" + b.ids[1], "/run", "/unasked", "/policies", "/policies/kakao-2022@1?incident=fire", "/whatif", "/body", "/windows"},
 			"kim": {"/enter", "/import"}, "choi": {"/payout", "/payout/reconcile", "/payout/missing"}, "yoon": {"/privacy"}, "agent": {"/questions"},
 		} {
 			p := b.as(name)

@@ -16,7 +16,7 @@ const (
 	jobsWait   = 20
 )
 
-// A job is work that takes longer than a page. It lives in this process: all that is
+// A job is work that takes longer than a page. It lives in this process, which tells the others how far it is: all that is
 // started here can be repeated, so one that a restart cut off is started again.
 type job struct {
 	ID       string
@@ -67,6 +67,9 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 func (s *Server) work(ctx context.Context, j *job) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { s.beat(context.WithoutCancel(ctx), j) })
 	defer close(j.done)
 	var result any
 	err := func() (err error) {
@@ -91,7 +94,18 @@ func (s *Server) work(ctx context.Context, j *job) {
 }
 
 // start begins a job, or returns the one of the same key that has not ended.
-func (s *Server) start(j *job) (*job, error) {
+func (s *Server) start(ctx context.Context, j *job) (*job, error) {
+	began, err := s.queue(j)
+	if err == nil && began == j {
+		s.keep(ctx, j, true)
+		if err := s.forget(ctx); err != nil {
+			s.o.Log.Warn("what came of old work is not forgotten", "err", err)
+		}
+	}
+	return began, err
+}
+
+func (s *Server) queue(j *job) (*job, error) {
 	s.jobs.mu.Lock()
 	defer s.jobs.mu.Unlock()
 	for _, old := range s.jobs.list {
@@ -114,33 +128,58 @@ func (s *Server) start(j *job) (*job, error) {
 	return j, nil
 }
 
-// find returns a job that the account may look at.
-func (c *call) job() (*job, error) {
-	s := c.s
+// here are the jobs of this process, the newest first.
+func (s *Server) here() []*job {
 	s.jobs.mu.Lock()
 	defer s.jobs.mu.Unlock()
-	i := slices.IndexFunc(s.jobs.list, func(j *job) bool { return j.ID == c.r.PathValue("id") })
-	if i < 0 {
-		return nil, errJobGone
-	}
-	if s.jobs.list[i].May&c.rights.Claims == 0 {
-		return nil, errRights
-	}
-	return s.jobs.list[i], nil
+	return slices.Clone(s.jobs.list)
 }
 
-// recent are the last jobs that the account may look at.
-func (c *call) recent(incident string) []*job {
-	s := c.s
-	s.jobs.mu.Lock()
-	defer s.jobs.mu.Unlock()
-	var out []*job
-	for _, j := range s.jobs.list {
-		if j.Incident == incident && j.May&c.rights.Claims != 0 && len(out) < 10 {
-			out = append(out, j)
+// job returns a job that the account may look at, as it is now, wherever it is done.
+func (c *call) job() (jobRow, error) {
+	id, list := c.r.PathValue("id"), c.s.here()
+	var row jobRow
+	if i := slices.IndexFunc(list, func(j *job) bool { return j.ID == id }); i >= 0 {
+		row = jobRow{list[i], list[i].At(c.s.o.Now())}
+	} else {
+		var err error
+		if row, err = c.s.elsewhere(c.r.Context(), id); err != nil {
+			return row, err
 		}
 	}
-	return out
+	if row.May&c.rights.Claims == 0 {
+		return jobRow{}, errRights
+	}
+	return row, nil
+}
+
+// mostJobs is how many jobs a page lists.
+const mostJobs = 10
+
+// rowsOfJobs are the last jobs of an incident that the account may look at.
+func (c *call) rowsOfJobs(incident string) ([]jobRow, error) {
+	now := c.s.o.Now()
+	var out []jobRow
+	for _, j := range c.s.here() {
+		out = append(out, jobRow{j, j.At(now)})
+	}
+	kept, err := c.s.kept(c.r.Context())
+	if err != nil {
+		return nil, err
+	}
+	for i := range kept {
+		if slices.ContainsFunc(out, func(r jobRow) bool { return r.ID == kept[i].ID }) {
+			continue
+		}
+		row, err := kept[i].row(now)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, row)
+	}
+	out = slices.DeleteFunc(out, func(r jobRow) bool { return r.Incident != incident || r.May&c.rights.Claims == 0 })
+	slices.SortStableFunc(out, func(a, b jobRow) int { return b.Begun.Compare(a.Begun) })
+	return out[:min(len(out), mostJobs)], nil
 }
 
 func (j *job) over() bool {

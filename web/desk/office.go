@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"io"
+	"iter"
 	"time"
 
 	"bongsu/claim"
@@ -17,6 +18,7 @@ type Office interface {
 	decider
 	proxy
 	policyKeeper
+	giver
 	body
 
 	Retain(ctx context.Context) (int, error)
@@ -61,6 +63,13 @@ type policyKeeper interface {
 	Drafts(ctx context.Context, incident string) ([]claim.Draft, error)
 	Active(ctx context.Context, incident string) (*policy.Policy, error)
 	Compare(ctx context.Context, incident string, drafts []*policy.Policy) (policy.Comparison, error)
+}
+
+// A giver gives what nobody asked for.
+type giver interface {
+	WouldGive(ctx context.Context, incident string, accounts iter.Seq2[policy.Account, error], by string) (claim.Handout, error)
+	Unasked(ctx context.Context, incident string, accounts iter.Seq2[policy.Account, error], by string, progress func(done int)) (claim.Handout, error)
+	Handouts(ctx context.Context, incident string) ([]claim.Handout, error)
 }
 
 type body interface {

@@ -23,6 +23,7 @@ type payoutView struct {
 	Windows  []claim.Window
 	Batches  []batchRow
 	Forms    []policy.Form
+	Banks    []string
 	Next     string // name of the next batch
 	Jobs     []jobRow
 	Recourse bool
@@ -52,8 +53,11 @@ func (c *call) payoutWith(answered *settle.Answered) error {
 		return err
 	}
 	v := payoutView{
-		Window: w, Windows: all, Forms: forms(), Recourse: c.s.o.Recourse != nil, Answered: answered, Jobs: c.rowsOfJobs(w.Incident),
+		Window: w, Windows: all, Forms: forms(), Banks: c.s.o.Banks, Recourse: c.s.o.Recourse != nil, Answered: answered,
 		Next: c.s.o.Now().In(c.s.o.Zone).Format("20060102") + "-" + strconv.Itoa(len(batches)+1),
+	}
+	if v.Jobs, err = c.rowsOfJobs(w.Incident); err != nil {
+		return err
 	}
 	if c.s.o.Faults != nil {
 		v.Faults = c.s.o.Faults(w.Incident)
@@ -80,7 +84,7 @@ func (c *call) grant() error {
 		return err
 	}
 	cashier, who := c.s.o.Cashier, c.who
-	j, err := c.s.start(&job{
+	j, err := c.s.start(c.r.Context(), &job{
 		Kind: "grant", Key: "grant/" + w.Incident, Incident: w.Incident, By: who, May: Payer,
 		run: func(ctx context.Context, progress func(int)) (any, error) {
 			return cashier.Grant(ctx, w.Incident, who, progress)
@@ -108,7 +112,7 @@ func (c *call) draftBatch() error {
 		return fmt.Errorf("%w: a batch needs a name, a form, and for money the bank account it leaves from", errInput)
 	}
 	cashier, who := c.s.o.Cashier, c.who
-	j, err := c.s.start(&job{
+	j, err := c.s.start(c.r.Context(), &job{
 		Kind: "draft", Key: "draft/" + w.Incident + "/" + id, Incident: w.Incident, By: who, May: Payer,
 		run: func(ctx context.Context, _ func(int)) (any, error) {
 			return cashier.Draft(ctx, w.Incident, form, bank, id, who, limit)
@@ -278,7 +282,6 @@ func (c *call) missingPage() error {
 	return c.show("missing", v)
 }
 
-// mend ends what a process that died had begun.
 // again sends a claim that the bank returned to be paid once more.
 func (c *call) again() error {
 	if _, err := c.s.o.Cashier.Again(c.r.Context(), claim.NormalCode(c.form("claim")), c.who, c.form("why")); err != nil {
@@ -287,6 +290,7 @@ func (c *call) again() error {
 	return c.to("/payout/batch/"+url.PathEscape(c.form("batch")), "again")
 }
 
+// mend ends what a process that died had begun.
 func (c *call) mend() error {
 	w, _, err := c.window()
 	if err != nil {

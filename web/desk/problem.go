@@ -15,18 +15,22 @@ import (
 
 // Errors of the desk itself.
 var (
-	errLogin    = errors.New("nobody is logged in")
-	errPassword = errors.New("wrong name or password")
-	errTooMany  = errors.New("too many attempts")
-	errForm     = errors.New("the form is too old, or belongs to another session")
-	errRights   = errors.New("the account has no duty for this")
-	errNoPage   = errors.New("no such page")
-	errInput    = errors.New("what was sent cannot be used")
-	errWhy      = errors.New("a reason is missing")
-	errNone     = errors.New("nothing is selected")
-	errNoWindow = errors.New("there is no window yet")
-	errBusy     = errors.New("too much work is waiting")
-	errJobGone  = errors.New("the work is not known here any more")
+	errLogin     = errors.New("nobody is logged in")
+	errPassword  = errors.New("wrong name or password")
+	errTooMany   = errors.New("too many attempts")
+	errForm      = errors.New("the form is too old, or belongs to another session")
+	errRights    = errors.New("the account has no duty for this")
+	errNoPage    = errors.New("no such page")
+	errInput     = errors.New("what was sent cannot be used")
+	errWhy       = errors.New("a reason is missing")
+	errRows      = errors.New("rows of the table cannot be used")
+	errOther     = errors.New("it is not the list that waits")
+	errNone      = errors.New("nothing is selected")
+	errNoWindow  = errors.New("there is no window yet")
+	errBusy      = errors.New("too much work is waiting")
+	errCutOff    = errors.New("the node that did the work stopped")
+	errElsewhere = errors.New("what came of the work is too large to be kept")
+	errJobGone   = errors.New("the work is not known here any more")
 )
 
 // A problem is an error for a person: its code leads to words that say what
@@ -52,9 +56,13 @@ func problemOf(err error) *problem {
 		{errRights, http.StatusForbidden, "role", false},
 		{errNoPage, http.StatusNotFound, "page", false},
 		{errWhy, http.StatusUnprocessableEntity, "why", false},
+		{errRows, http.StatusUnprocessableEntity, "rows", false},
+		{errOther, http.StatusConflict, "other", false},
 		{errNone, http.StatusUnprocessableEntity, "none", false},
 		{errNoWindow, http.StatusConflict, "window", false},
 		{errBusy, http.StatusTooManyRequests, "busy", false},
+		{errCutOff, http.StatusConflict, "cut", false},
+		{errElsewhere, http.StatusConflict, "elsewhere", false},
 		{errJobGone, http.StatusNotFound, "job", false},
 		{status.ErrSame, http.StatusForbidden, "same", false},
 		{claim.ErrSame, http.StatusForbidden, "same", false},
@@ -79,6 +87,7 @@ func problemOf(err error) *problem {
 		{settle.ErrNothing, http.StatusConflict, "nothing", true},
 		{settle.ErrBudget, http.StatusConflict, "budget", true},
 		{settle.ErrPayee, http.StatusConflict, "payee", true},
+		{settle.ErrBank, http.StatusUnprocessableEntity, "bank", true},
 		{settle.ErrName, http.StatusUnprocessableEntity, "input", true},
 		{settle.ErrPack, http.StatusUnprocessableEntity, "input", true},
 		{settle.ErrFormat, http.StatusUnprocessableEntity, "input", true},

@@ -27,6 +27,7 @@ var files embed.FS
 // A renderer makes pages of templates, one set for each language.
 type renderer struct {
 	messages lang.Catalogues
+	phrases  []phrase
 	sets     map[lang.Lang]map[string]*template.Template
 	css      []byte
 	cssName  string
@@ -39,6 +40,7 @@ func newRenderer(zone *time.Location) (*renderer, error) {
 	if r.messages, err = lang.Load(files, "messages"); err != nil {
 		return nil, err
 	}
+	r.phrases = phrases(r.messages)
 	if r.css, err = files.ReadFile("static/desk.css"); err != nil {
 		return nil, err
 	}
@@ -74,6 +76,7 @@ func newRenderer(zone *time.Location) (*renderer, error) {
 func (r *renderer) funcs(l lang.Lang) template.FuncMap {
 	return template.FuncMap{
 		"deed": func(what string) string { return r.deed(l, what) },
+		"said": func(text string) sentence { return r.said(l, text) },
 		"lang": func() string { return string(l) },
 		"t":    func(key string, args ...any) (string, error) { return r.messages.Text(l, key, args...) },
 		"word": func(kind string, value any) string { return r.word(l, kind, fmt.Sprint(value)) },
@@ -245,6 +248,8 @@ func (p *page) Active() string {
 		return "policies"
 	case "session":
 		return "body"
+	case "unasked":
+		return "run"
 	case "reconcile", "batch", "missing":
 		return "payout"
 	}

@@ -32,6 +32,7 @@ func allowed() map[string]string {
 		"POST /policies/{id}/approve": "decider",
 		"GET /whatif":                 "decider body", "POST /whatif": "decider body", "GET /jobs/{id}": "agent decider payer body privacy", "GET /jobs/{id}/table.xlsx": "decider body",
 		"GET /run": "decider", "POST /run/preview": "decider", "POST /run/decide": "decider", "POST /run/flag": "decider",
+		"GET /unasked": "decider", "POST /unasked/try": "decider", "POST /unasked/submit": "decider", "POST /unasked/approve": "decider",
 		"GET /body": "decider body", "GET /body/data.csv": "body", "GET /body/{session}": "decider body", "POST /body/open": "decider body",
 		"POST /body/{session}/save": "decider body", "POST /body/{session}/ask": "decider body", "POST /body/{session}/comment": "body",
 		"POST /body/{session}/vote": "body", "POST /body/{session}/publish": "decider body",

@@ -31,20 +31,15 @@ type jobRow struct {
 	progress
 }
 
-func (c *call) rowsOfJobs(incident string) []jobRow {
-	var out []jobRow
-	for _, j := range c.recent(incident) {
-		out = append(out, jobRow{j, j.At(c.s.o.Now())})
-	}
-	return out
-}
-
 func (c *call) runPage() error {
 	w, all, err := c.window()
 	if err != nil {
 		return err
 	}
-	v := runView{Window: w, Windows: all, Jobs: c.rowsOfJobs(w.Incident)}
+	v := runView{Window: w, Windows: all}
+	if v.Jobs, err = c.rowsOfJobs(w.Incident); err != nil {
+		return err
+	}
 	if v.Policy, err = c.active(w.Incident); err != nil {
 		return err
 	}
@@ -82,7 +77,7 @@ func (c *call) previewAll() error {
 		return err
 	}
 	o := c.s.o.Office
-	j, err := c.s.start(&job{
+	j, err := c.s.start(c.r.Context(), &job{
 		Kind: "preview", Key: "preview/" + w.Incident, Incident: w.Incident, By: c.who, May: Decider,
 		run: func(ctx context.Context, progress func(int)) (any, error) {
 			t, err := o.Preview(ctx, w.Incident, progress)
@@ -112,7 +107,7 @@ func (c *call) decideAll() error {
 		total = 0
 	}
 	o, who := c.s.o.Office, c.who
-	j, err := c.s.start(&job{
+	j, err := c.s.start(c.r.Context(), &job{
 		Kind: "decide", Key: "decide/" + w.Incident, Incident: w.Incident, By: who, May: Decider, Total: total,
 		run: func(ctx context.Context, progress func(int)) (any, error) {
 			t, err := o.DecideAll(ctx, w.Incident, who, progress)
@@ -131,7 +126,7 @@ func (c *call) flagAll() error {
 		return err
 	}
 	o := c.s.o.Office
-	j, err := c.s.start(&job{
+	j, err := c.s.start(c.r.Context(), &job{
 		Kind: "flag", Key: "flag/" + w.Incident, Incident: w.Incident, By: c.who, May: Decider,
 		run: func(ctx context.Context, _ func(int)) (any, error) { return o.Flag(ctx, w.Incident) },
 	})
@@ -151,6 +146,7 @@ type jobView struct {
 	Preview  *preview
 	Granted  *settle.Granted
 	Batch    *settle.Batch
+	Handout  *handout
 	N        int
 }
 
@@ -162,7 +158,7 @@ func (c *call) jobPage() error {
 	if err != nil {
 		return err
 	}
-	v := jobView{jobRow: jobRow{j, j.At(c.s.o.Now())}, Back: backOf(j.Kind, j.Incident), Still: c.r.URL.Query().Get("still") == "1"}
+	v := jobView{jobRow: j, Back: backOf(j.Kind, j.Incident), Still: c.r.URL.Query().Get("still") == "1"}
 	switch r := v.Result.(type) {
 	case *compared:
 		if v.Problem == nil {
@@ -174,6 +170,8 @@ func (c *call) jobPage() error {
 		v.Granted = &r
 	case settle.Batch:
 		v.Batch = &r
+	case handout:
+		v.Handout = &r
 	case int:
 		v.N = r
 	}
@@ -191,6 +189,8 @@ func backOf(kind, incident string) string {
 		return "/payout?incident=" + incident
 	case "retain":
 		return "/privacy"
+	case "unasked-try", "unasked-submit", "unasked-approve":
+		return unaskedPath(incident)
 	}
 	return "/run?incident=" + incident
 }

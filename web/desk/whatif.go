@@ -40,7 +40,11 @@ func (c *call) whatIfPage() error {
 	if p != nil {
 		v.Active = p.ID
 	}
-	for _, j := range c.rowsOfJobs(w.Incident) {
+	jobs, err := c.rowsOfJobs(w.Incident)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
 		if j.Kind == "whatif" {
 			v.Jobs = append(v.Jobs, j)
 		}
@@ -109,7 +113,7 @@ func (c *call) whatIf() error {
 	if coarse {
 		may, key = Decider|Body, append(key, "coarse")
 	}
-	j, err := c.s.start(&job{
+	j, err := c.s.start(c.r.Context(), &job{
 		Kind: "whatif", Key: strings.Join(key, "/"), Incident: w.Incident, By: c.who, May: may,
 		run: func(ctx context.Context, _ func(int)) (any, error) {
 			got, err := o.Compare(ctx, w.Incident, drafts)
@@ -269,7 +273,7 @@ func (c *call) whatIfTable() error {
 	if err != nil {
 		return err
 	}
-	x, ok := j.At(c.s.o.Now()).Result.(*compared)
+	x, ok := j.Result.(*compared)
 	if !ok {
 		return errJobGone
 	}

@@ -72,7 +72,7 @@ func open(t *testing.T, n int) string {
 	}
 	h, err := deskapi.New(deskapi.Options{
 		Office: office, Ledger: k, Accounts: tokens{}, Template: claim.DefaultTemplate(),
-		Cashier: &settle.Cashier{Store: s, Ledger: k, Book: settle.NewBook(s)},
+		Cashier: &settle.Cashier{Store: s, Ledger: k, Book: settle.NewBook(s), Banks: map[string]settle.Debtor{"main": {Name: "Beacon", Bank: "004", Number: "1"}}},
 	})
 	if err != nil {
 		t.Fatal(err)

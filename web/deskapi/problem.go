@@ -46,6 +46,7 @@ func problem(err error) *web.Error {
 		{settle.ErrAnswer, http.StatusUnprocessableEntity, "bad-input", "ask the bank for pain.002 or a CSV with id and result; nothing was changed"},
 		{settle.ErrPack, http.StatusUnprocessableEntity, "bad-input", "bongsu claim recourse --help says what it is made of"},
 		{settle.ErrPayee, http.StatusConflict, "payee", "see to the account, or drop the batch and draft another"},
+		{settle.ErrBank, http.StatusUnprocessableEntity, "bad-input", "claims.banks in the configuration of the public nodes names the company's own accounts"},
 		{settle.ErrName, http.StatusUnprocessableEntity, "bad-input", "leave spaces out of names"},
 		{settle.ErrFormat, http.StatusUnprocessableEntity, "bad-input", "leave the format out for the usual one"},
 		{settle.ErrState, http.StatusConflict, "refused", "bongsu claim payout list shows its state"},

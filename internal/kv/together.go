@@ -1,4 +1,4 @@
-package settle
+package kv
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 // price of one.
 const atOnce = 16
 
-// together calls do for 0 to n-1, several at a time, and returns the first error.
-func together(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+// Together calls do for 0 to n-1, several at a time, and returns the first error.
+func Together(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	next := make(chan int)

@@ -1,0 +1,153 @@
+package desk
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"bongsu/internal/lang"
+)
+
+// sentences are the formats of what code says to people of the desk, by where it stands: those given to calls of these names,
+// or put together and appended to a list of one of them.
+func sentences(t *testing.T, folder, calls, lists string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	says, keeps := regexp.MustCompile(`^(`+calls+`)$`), regexp.MustCompile(`(?i)(`+lists+`)$`)
+	set := token.NewFileSet()
+	var visit func(n ast.Node)
+	take := func(e ast.Expr) {
+		if l, ok := e.(*ast.BasicLit); ok && l.Kind == token.STRING {
+			if s, err := strconv.Unquote(l.Value); err == nil && len(s) > 3 {
+				out[s] = set.Position(l.Pos()).String()
+			}
+		}
+	}
+	visit = func(n ast.Node) {
+		ast.Inspect(n, func(n ast.Node) bool {
+			c, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			name := ""
+			switch f := c.Fun.(type) {
+			case *ast.SelectorExpr:
+				name = f.Sel.Name
+			case *ast.Ident:
+				name = f.Name
+			}
+			kept := name == "append" && len(c.Args) > 0 && keeps.MatchString(lastName(c.Args[0]))
+			if !says.MatchString(name) && !kept {
+				return true
+			}
+			for _, a := range c.Args {
+				take(a)
+				if f, ok := a.(*ast.CallExpr); ok && len(f.Args) > 0 && lastName(f.Fun) == "Sprintf" {
+					take(f.Args[0])
+				}
+			}
+			return true
+		})
+	}
+	err := fs.WalkDir(os.DirFS(folder), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "test/") {
+			return err
+		}
+		f, err := parser.ParseFile(set, folder+"/"+path, nil, 0)
+		if err == nil {
+			visit(f)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func lastName(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	case *ast.Ident:
+		return e.Name
+	}
+	return ""
+}
+
+// TestSentences: what the packages below the desk say to people is told in Korean on a Korean page. It is looked for in their source,
+// so that nobody adds a sentence and forgets.
+func TestSentences(t *testing.T) {
+	r, err := newRenderer(time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, x := range []struct{ folder, calls, lists string }{
+		{"../../settle", "say", "odd"},
+		{"../../claim/policy", "because|person|bad", "warnings"},
+		{"../../claim", "toPerson|stop", "odd"},
+	} {
+		found := sentences(t, x.folder, x.calls, x.lists)
+		if len(found) < 4 {
+			t.Errorf("%s: only %d sentences were found: is the test still right?", x.folder, len(found))
+		}
+		for s, at := range found {
+			all[s] = at
+		}
+	}
+	verb := regexp.MustCompile(`%(\[\d\])?[a-z]`)
+	for format, at := range all {
+		if verb.ReplaceAllString(format, "") == "" { // an error says it all
+			continue
+		}
+		// Blanks that hold a part of the sentence, as the code fills them.
+		format = strings.NewReplacer("%s:%d:", "policy.yaml:17:", "%q%s", "%q; known: x", "%s: %s: %v", "%s: amount: %v").Replace(format)
+		s := verb.ReplaceAllStringFunc(format, func(v string) string {
+			switch v[len(v)-1] {
+			case 'd':
+				return "17"
+			case 'q':
+				return `"kim"`
+			}
+			return "x"
+		})
+		got := r.said(lang.Korean, s)
+		if got.Foreign || !strings.ContainsFunc(got.Text, func(c rune) bool { return unicode.Is(unicode.Hangul, c) }) {
+			t.Errorf("%s: %q is told in English", at, format)
+		}
+		if en := r.said(lang.English, s); en.Text != s || en.Foreign {
+			t.Errorf("%q in English: %+v", s, en)
+		}
+	}
+}
+
+// Blanks hold sentences and words that are told too; what nobody knows is shown as it stands, and as what it is.
+func TestNestedSentences(t *testing.T) {
+	r, err := newRenderer(time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		text, want string
+		foreign    bool
+	}{
+		{"claim 7F3K is approved and should be paid (batch b1): mend it", "접수 7F3K의 상태가 지급 결정인데 지급됨이어야 합니다(묶음 b1). 끊긴 일 마치기를 누르세요", false},
+		{"and 3 more: batches", "그 밖에 3건: 지급 묶음", false},
+		{"r1: amount: cannot be computed: division by zero", "r1의 금액: 계산할 수 없음: division by zero", false},
+		{"the moon is full", "the moon is full", true},
+		{"a: b", "a: b", true},
+	} {
+		if got := r.said(lang.Korean, tt.text); got.Text != tt.want || got.Foreign != tt.foreign {
+			t.Errorf("%q: %+v, want %q", tt.text, got, tt.want)
+		}
+	}
+}
