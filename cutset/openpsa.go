@@ -22,6 +22,7 @@ type ModelError struct {
 	File string // if the reader has a name
 	Line int
 	What string
+	err  error // behind it, if any
 }
 
 // Error gives the place first.
@@ -32,8 +33,13 @@ func (e *ModelError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.What)
 }
 
-// Unwrap marks the error as bad input.
-func (e *ModelError) Unwrap() error { return ErrInput }
+// Unwrap marks the error as bad input, beside what is behind it.
+func (e *ModelError) Unwrap() []error {
+	if e.err == nil {
+		return []error{ErrInput}
+	}
+	return []error{ErrInput, e.err}
+}
 
 // ReadOpenPSA reads a coherent fault tree in the Open-PSA Model Exchange Format
 // (S. Epstein, A. Rauzy, "Open-PSA Model Exchange Format", 2.0d, 2008, part III). Gates
@@ -474,7 +480,8 @@ func (m *model) tree(top string) (Tree, error) {
 	}
 	if err := t.Check(); err != nil {
 		if c, ok := errors.AsType[*CycleError](err); ok {
-			return Tree{}, m.gates[m.owner(c.Gates[0])].at.errorf("%v", c)
+			at := m.gates[m.owner(c.Gates[0])].at
+			return Tree{}, &ModelError{File: at.file, Line: at.line, What: c.Error(), err: c}
 		}
 		return Tree{}, err
 	}

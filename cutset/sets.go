@@ -69,11 +69,7 @@ func (l *lister) gate(g *partGate, value [][]smallSet) []smallSet {
 				l.effort = -1
 				return nil
 			}
-			for i := range value[c] {
-				if l.weigh(&value[c][i]) <= l.bound {
-					all = append(all, value[c][i])
-				}
-			}
+			all = append(all, l.trim(value[c])...)
 		}
 		return l.minimal(all)
 	case kindAnd:
@@ -111,23 +107,38 @@ func (l *lister) gate(g *partGate, value [][]smallSet) []smallSet {
 		}
 		l.effort--
 		r := l.meet(value[g.in[at.i]], from(goal{at.i + 1, at.k - g.weight[at.i]}))
-		r = l.minimal(append(r, from(goal{at.i + 1, at.k})...))
+		if more := from(goal{at.i + 1, at.k}); len(more) > 0 {
+			r = l.minimal(append(r, more...))
+		}
 		known[at] = r
 		return r
 	}
 	return from(goal{0, g.k})
 }
 
-// meet unites each set of a with each of b, where that is light enough. Sets of the full weight stay if they contain one
-// of the other family. Of the others, each meets all that are light enough beside it, and those that share a member with it.
+// meet unites each set of a with each of b, where that is light enough. A set that contains one of the other family is
+// a union by itself, and no other with it is minimal. Of the others, each meets all that are light
+// enough beside it, and those that share a member with it.
 func (l *lister) meet(a, b []smallSet) []smallSet {
 	if l.effort -= len(a) + len(b); l.effort < 0 {
 		return nil
 	}
-	out := l.full(nil, a, b)
-	out = l.full(out, b, a)
-	heavy := func(s smallSet) bool { return l.weigh(&s) >= l.bound }
-	a, b = slices.DeleteFunc(slices.Clone(a), heavy), slices.DeleteFunc(slices.Clone(b), heavy)
+	switch {
+	case len(a) == 0 || len(b) == 0:
+		return nil
+	case a[0][0] < 0: // the empty set alone
+		return l.trim(b)
+	case b[0][0] < 0:
+		return l.trim(a)
+	}
+	out, restA := l.whole(a, b)
+	more, restB := l.whole(b, a)
+	for i := range more { // what both have is there
+		if !l.index.has(&more[i]) {
+			out = append(out, more[i])
+		}
+	}
+	a, b = restA, restB
 	slices.SortStableFunc(b, func(x, y smallSet) int { return cmp.Compare(l.weigh(&x), l.weigh(&y)) })
 	upTo := make([]int, l.bound+1) // how many of b weigh at most so much
 	holders := map[int32][]int32{}
@@ -165,8 +176,13 @@ func (l *lister) meet(a, b []smallSet) []smallSet {
 	return l.minimal(out)
 }
 
-// full appends the sets of a that weigh as much as may be and contain one of b.
-func (l *lister) full(out, a, b []smallSet) []smallSet {
+// trim returns the sets that are light enough.
+func (l *lister) trim(sets []smallSet) []smallSet {
+	return slices.DeleteFunc(slices.Clone(sets), func(s smallSet) bool { return l.weigh(&s) > l.bound })
+}
+
+// whole returns the sets of a that contain one of b, and of the others those to which something can be added.
+func (l *lister) whole(a, b []smallSet) (whole, rest []smallSet) {
 	l.index.reset(len(b))
 	smallest := listBound
 	for i := range b {
@@ -174,11 +190,16 @@ func (l *lister) full(out, a, b []smallSet) []smallSet {
 		smallest = min(smallest, b[i].size())
 	}
 	for i := range a {
-		if s := &a[i]; l.weigh(s) == l.bound && (smallest == 0 || l.index.has(s) || l.covered(s, smallest)) {
-			out = append(out, *s)
+		s := &a[i]
+		weight := l.weigh(s)
+		switch {
+		case weight <= l.bound && (l.index.has(s) || l.covered(s, smallest)):
+			whole = append(whole, *s)
+		case weight < l.bound:
+			rest = append(rest, *s)
 		}
 	}
-	return out
+	return whole, rest
 }
 
 func (l *lister) weigh(s *smallSet) int32 {

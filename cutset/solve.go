@@ -230,6 +230,7 @@ func (s *solver) nothing() {
 // upTo solves orders up to k at once if it can, else up to 1, 2, 3, … as far as it gets.
 func (s *solver) upTo(k int) {
 	s.nothing()
+	s.effort *= 2
 	if s.all || s.bounded(k) {
 		return
 	}
@@ -418,11 +419,11 @@ func (s *solver) remembered(f *forest, p *part, d *diagram, k int) (node, bool) 
 // module solves a module that is more than one gate.
 func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
 	if k <= listBound {
-		each := 512
-		if k <= 3 {
-			each = 4096 // what people ask for first
+		effort := 1<<18 + 512*(len(p.names)+len(p.gates))
+		if k <= 3 { // what people ask for first
+			effort = 2 * s.o.NodeBudget
 		}
-		if root, ok := s.enlist(f, p, k, 1<<18+each*(len(p.names)+len(p.gates))); ok {
+		if root, ok := s.enlist(f, p, k, effort); ok {
 			return root, true
 		}
 	}
@@ -527,7 +528,7 @@ func (c *race) won(a *attempt) {
 
 // enlist solves a part by lists of small sets, if that takes little effort.
 func (s *solver) enlist(f *forest, p *part, k, effort int) (node, bool) {
-	effort = min(effort, s.o.NodeBudget, int(s.effort))
+	effort = min(effort, int(s.effort))
 	l := lister{p: p, bound: narrow(k), effort: effort, limit: s.o.NodeBudget / 2}
 	sets, ok := l.run()
 	s.st.Attempts++

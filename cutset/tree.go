@@ -102,7 +102,7 @@ type CycleError struct{ Gates []string }
 // Error shows the cycle.
 func (e *CycleError) Error() string {
 	return "the tree has a cycle: " + strings.Join(e.Gates, " <- ") + " <- " + e.Gates[0] +
-		"; remove one of these references, or mark the tree as cyclic if they are run-time needs"
+		"; remove one of these references"
 }
 
 // ErrInput is wrapped by every error about a tree or an option that cannot be used as given.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -449,4 +450,21 @@ func randomEstate(r *rand.Rand) string {
 		maybe("in: %s\nlead: %s\nyearly: 7\n", quoted(one(names...)), duration())
 	}
 	return b.String()
+}
+
+// TestTooLargeIsNotRead: what is too large is refused by its size. The file takes no room on the
+// disk, and would in memory.
+func TestTooLargeIsNotRead(t *testing.T) {
+	dir := t.TempDir()
+	large := filepath.Join(dir, "large.yaml")
+	if err := os.WriteFile(large, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(large, 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(os.DirFS(dir))
+	if err == nil || !strings.Contains(err.Error(), "large.yaml: the estate is too large; expected at most 512 MiB in all files") {
+		t.Errorf("error %v", err)
+	}
 }

@@ -43,7 +43,7 @@ func Load(fsys fs.FS) (*Snapshot, error) {
 // ReadFiles reads the files that make up the estate in fsys, sorted by path.
 func ReadFiles(fsys fs.FS) ([]File, error) {
 	var files []File
-	total := 0
+	total := int64(0)
 	err := fs.WalkDir(fsys, ".", func(p string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -58,18 +58,20 @@ func ReadFiles(fsys fs.FS) ([]File, error) {
 			return nil
 		}
 		// A pipe or a device would be read for ever; a link to a file is a file.
-		if info, err := fs.Stat(fsys, p); err != nil {
+		info, err := fs.Stat(fsys, p)
+		switch {
+		case err != nil:
 			return err
-		} else if !info.Mode().IsRegular() {
+		case !info.Mode().IsRegular():
 			return &Error{File: p, Msg: "this is no file", Want: "a regular file, or another name than *.yaml"}
+		case total+info.Size() > maxBytes: // before it is in memory
+			return &Error{File: p, Msg: "the estate is too large", Want: fmt.Sprintf("at most %d MiB in all files", maxBytes>>20)}
 		}
 		data, err := fs.ReadFile(fsys, p)
 		if err != nil {
 			return err
 		}
-		if total += len(data); total > maxBytes {
-			return &Error{File: p, Msg: "the estate is too large", Want: fmt.Sprintf("at most %d MiB in all files", maxBytes>>20)}
-		}
+		total += int64(len(data))
 		files = append(files, File{Name: p, Data: data})
 		return nil
 	})

@@ -246,6 +246,9 @@ func (c *cutsetsRun) model() (*cutset.Tree, error) {
 	}
 	defer func() { _ = f.Close() }()
 	t, err := cutset.ReadOpenPSATop(c.of, f)
+	if _, ok := errors.AsType[*cutset.CycleError](err); ok {
+		return nil, usagef("an Open-PSA model has no cycles: no gate may depend on itself, through whatever others", "%w", err)
+	}
 	if errors.Is(err, cutset.ErrInput) {
 		return nil, usagef("a model is an Open-PSA MEF file with and, or and atleast gates", "%w", err)
 	}
