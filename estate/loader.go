@@ -551,11 +551,18 @@ func sameNeed(a, b Need, to func(i int) int) bool {
 // may not be, what it was.
 func (u *updating) unlike() (old *Snapshot, k Kind, i int) {
 	for k := range kinds {
-		if u.to[k] != nil {
-			return u.old, k, 0
+		first := len(u.to[k])
+		for at, to := range u.to[k] {
+			if at != to {
+				first = at
+				break
+			}
 		}
-		if len(u.placed[k]) > 0 {
+		if len(u.placed[k]) > 0 && (u.to[k] == nil || slices.Min(u.placed[k]) < first) {
 			return u.old, k, slices.Min(u.placed[k])
+		}
+		if u.to[k] != nil {
+			return u.old, k, first
 		}
 	}
 	return u.old, kinds, 0
