@@ -175,6 +175,7 @@ type strictly struct {
 
 func (a *auditor) newStrictly(s *estate.Snapshot) *strictly {
 	c := *s
+	c.Components, c.Services = nil, nil
 	k := &strictly{s: &c}
 	k.copy(s)
 	k.engine = impact.NewEngine(k.s)
@@ -186,7 +187,7 @@ func (a *auditor) newStrictly(s *estate.Snapshot) *strictly {
 
 // copy takes over all components and services.
 func (k *strictly) copy(s *estate.Snapshot) {
-	k.s.Components, k.s.Services = slices.Clone(s.Components), slices.Clone(s.Services)
+	k.s.Components, k.s.Services = append(k.s.Components[:0], s.Components...), append(k.s.Services[:0], s.Services...)
 	for i := range s.Components {
 		k.component(s, i)
 	}

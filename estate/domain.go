@@ -174,6 +174,46 @@ func (s *Snapshot) place() {
 	}
 }
 
+// placeOne is place for one domain, when all that it needs is placed.
+func (s *Snapshot) placeOne(i int) {
+	direct := func(i int) (out []int) {
+		s.Domains[i].Needs.outright(func(r Ref) { out = append(out, r.Index) })
+		return out
+	}
+	var steps func(i int) int // to the site
+	steps = func(i int) int {
+		d := &s.Domains[i]
+		least := 0
+		for _, p := range direct(i) {
+			if q := s.Domains[p].Site; q >= 0 && q == d.Site && d.Site != i {
+				if n := steps(p) + 1; least == 0 || n < least {
+					least = n
+				}
+			}
+		}
+		return least
+	}
+	d := &s.Domains[i]
+	d.Site = -1
+	if d.Type == TypeSite {
+		d.Site = i
+	}
+	var (
+		all []int
+		far int
+	)
+	for _, p := range direct(i) {
+		all = append(append(all, p), s.Domains[p].Ancestors...)
+		if q := s.Domains[p].Site; q >= 0 && d.Site != i {
+			if n := steps(p) + 1; d.Site < 0 || cmp.Or(cmp.Compare(n, far), cmp.Compare(q, d.Site)) < 0 {
+				d.Site, far = q, n
+			}
+		}
+	}
+	slices.Sort(all)
+	d.Ancestors = slices.Clip(slices.Compact(all))
+}
+
 // deepestFirst orders the domains so that each comes after those it needs.
 func deepestFirst(direct [][]int) []int {
 	waits := make([]int, len(direct))

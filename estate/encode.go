@@ -129,8 +129,8 @@ func (s *Snapshot) revise(old *Snapshot, kind Kind, index int) {
 	)
 	if old != nil {
 		for _, m := range old.marks {
-			if m.kind > kind || m.kind == kind && m.index > index {
-				break
+			if m.kind > kind || m.kind == kind && m.index > index || m.index >= len(s.text[m.kind]) {
+				break // what is not the same, or a kind that has no documents any more
 			}
 			s.marks, start = append(s.marks, m), m
 		}

@@ -462,7 +462,7 @@ func (u *updating) snapshot() *Snapshot {
 	if m.lost {
 		return nil
 	}
-	if len(u.docs.domains) > 0 || u.to[KindDomain] != nil {
+	if (len(u.docs.domains) > 0 || u.to[KindDomain] != nil) && !u.replace(s) {
 		if len(s.cycles()) > 0 {
 			return nil
 		}
@@ -474,15 +474,95 @@ func (u *updating) snapshot() *Snapshot {
 	return s
 }
 
+// replace sets the ancestors and sites of domains from what they were. It does
+// nothing, and returns false, where a domain has other needs or another type than
+// before, or one that came needs another one that did: nothing can need those that
+// came but what came with them, so else there is no cycle either.
+func (u *updating) replace(s *Snapshot) bool {
+	var (
+		came = make(map[int]bool, len(u.placed[KindDomain])) // new ones, by index
+		was  = map[int]int{}                                 // of the others that came
+	)
+	for _, at := range u.placed[KindDomain] {
+		if i, had := u.old.index[KindDomain][s.Domains[at].Name]; had {
+			was[at] = i
+		} else {
+			came[at] = true
+		}
+	}
+	to := func(i int) int {
+		if i >= 0 && u.to[KindDomain] != nil {
+			return u.to[KindDomain][i]
+		}
+		return i
+	}
+	for at, i := range was {
+		if s.Domains[at].Type != u.old.Domains[i].Type || !sameNeed(s.Domains[at].Needs, u.old.Domains[i].Needs, to) {
+			return false
+		}
+	}
+	for at := range came {
+		again := false
+		s.Domains[at].Needs.refs(func(n Need) { again = again || came[n.Ref.Index] })
+		if again {
+			return false
+		}
+	}
+	keep := func(at, i int) {
+		d, old := &s.Domains[at], &u.old.Domains[i]
+		d.Site, d.Ancestors = to(old.Site), old.Ancestors
+		if u.to[KindDomain] != nil {
+			d.Ancestors = slices.Clone(old.Ancestors)
+			for j, x := range d.Ancestors {
+				d.Ancestors[j] = to(x)
+			}
+		}
+	}
+	if u.to[KindDomain] == nil {
+		for at, i := range was {
+			keep(at, i)
+		}
+		return true
+	}
+	for i, at := range u.to[KindDomain] {
+		if at >= 0 {
+			keep(at, i)
+		}
+	}
+	for at := range came {
+		s.placeOne(at)
+	}
+	return true
+}
+
+// sameNeed reports whether a need is what an older one was, whose documents have
+// other numbers.
+func sameNeed(a, b Need, to func(i int) int) bool {
+	if a.K != b.K || a.Gate != b.Gate || (a.Ref == nil) != (b.Ref == nil) {
+		return false
+	}
+	if a.Ref != nil && (a.Ref.Kind != b.Ref.Kind || a.Ref.Index != to(b.Ref.Index)) {
+		return false
+	}
+	return slices.EqualFunc(a.Of, b.Of, func(x, y Need) bool { return sameNeed(x, y, to) })
+}
+
 // unlike returns the old snapshot, and the first document whose text is not, or
 // may not be, what it was.
 func (u *updating) unlike() (old *Snapshot, k Kind, i int) {
 	for k := range kinds {
-		if u.to[k] != nil {
-			return u.old, k, 0
+		first := len(u.to[k])
+		for at, to := range u.to[k] {
+			if at != to {
+				first = at
+				break
+			}
 		}
-		if len(u.placed[k]) > 0 {
+		if len(u.placed[k]) > 0 && (u.to[k] == nil || slices.Min(u.placed[k]) < first) {
 			return u.old, k, slices.Min(u.placed[k])
+		}
+		if u.to[k] != nil {
+			return u.old, k, first
 		}
 	}
 	return u.old, kinds, 0

@@ -320,7 +320,6 @@ func (k *stood) renumber(all, actions *shift, by map[estate.Kind]*shift) {
 	s.hyp = shifted(all, s.hyp, -1)
 	s.living, s.direct = shifted(comps, s.living, 0), shifted(comps, s.direct, false)
 	s.held, s.ran = shifted(comps, s.held, true), shifted(actions, s.ran, 0)
-	k.area.mark, k.cone.mark = make([]int32, all.size), make([]int32, all.size)
 	if k.w == nil {
 		return
 	}
