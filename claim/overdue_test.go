@@ -76,7 +76,10 @@ func TestAppealClock(t *testing.T) {
 		must(t)(o.Decide(ctx, r.ID, 0, pays(5_000), "kim"))
 		move := func(to claim.State, what string) {
 			t.Helper()
-			c := get(t, o, r.ID)
+			c, err := o.Ledger.Claim(ctx, r.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
 			c.State = to
 			if err := o.Ledger.Change(ctx, []claim.Claim{c}, []claim.Event{{Who: "bank", What: what}}); err != nil {
 				t.Fatal(err)

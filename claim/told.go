@@ -123,7 +123,7 @@ func Tell(ctx context.Context, s kv.Store, key string, now time.Time, count func
 		}
 		var last Told
 		if modified != 0 {
-			if last, err = kept.told(); err != nil {
+			if last, err = kept.unpack(); err != nil {
 				return Told{}, fmt.Errorf("read %s: %w", key, err)
 			}
 		}
@@ -135,7 +135,7 @@ func Tell(ctx context.Context, s kv.Store, key string, now time.Time, count func
 			return Told{}, err
 		}
 		next := last.Next(day, claims)
-		if kept, err = next.kept(); err != nil {
+		if kept, err = next.pack(); err != nil {
 			return Told{}, fmt.Errorf("write %s: %w", key, err)
 		}
 		do, err := op(key, kept)
@@ -153,7 +153,7 @@ func Tell(ctx context.Context, s kv.Store, key string, now time.Time, count func
 	return Told{}, fmt.Errorf("%w: others write %s all the time", ErrUnavailable, key)
 }
 
-func (s *storedTold) told() (Told, error) {
+func (s *storedTold) unpack() (Told, error) {
 	var t Told
 	z, err := gzip.NewReader(bytes.NewReader(s.Gzip))
 	if err != nil {
@@ -166,7 +166,7 @@ func (s *storedTold) told() (Told, error) {
 	return t, json.Unmarshal(b, &t)
 }
 
-func (t *Told) kept() (storedTold, error) {
+func (t Told) pack() (storedTold, error) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	err := errors.Join(json.NewEncoder(z).Encode(t), z.Close())

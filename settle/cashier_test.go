@@ -796,7 +796,7 @@ func TestStatistics(t *testing.T) {
 	if err != nil || s.Claims != 29 || s.Amount != 12_000 {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	at := o.Cashier.now()
+	at := o.now()
 	tell := func(later time.Duration) Statistics {
 		t.Helper()
 		node := *o.Cashier // another one, or the same that began anew

@@ -262,23 +262,25 @@ func (c *claims) closeWindows(ctx context.Context) error {
 		if w.At(time.Now()) == claim.Over || slices.ContainsFunc(w.Changes, byNode) {
 			continue
 		}
-		withdrawn := false
-		if _, inc := c.incident(w.Incident); inc != nil {
-			withdrawn = inc.Withdrawn
-		} else if withdrawn, err = c.seen.takenBack(ctx, w.Incident); err != nil {
-			errs = append(errs, err)
-			continue
+		withdrawn, err := c.withdrawn(ctx, w.Incident)
+		if err == nil && withdrawn {
+			_, err = c.office.Close(ctx, w.Incident, "policy", claim.WhyWithdrawn)
 		}
-		if !withdrawn {
-			continue
-		}
-		if _, err := c.office.Close(ctx, w.Incident, "policy", claim.WhyWithdrawn); err != nil {
+		if err != nil || !withdrawn {
 			errs = append(errs, err)
 			continue
 		}
 		c.p.log.Info("no more reports of damage are taken in: the incident was withdrawn", "incident", w.Incident)
 	}
 	return errors.Join(errs...)
+}
+
+// withdrawn says whether an incident turned out to be none.
+func (c *claims) withdrawn(ctx context.Context, id string) (bool, error) {
+	if _, inc := c.incident(id); inc != nil {
+		return inc.Withdrawn, nil
+	}
+	return c.seen.takenBack(ctx, id)
 }
 
 // incident is what is told of one incident; nil: nothing is, or not any more.

@@ -214,7 +214,8 @@ func TestRealAxe(t *testing.T) {
 					for scheme, run := range map[string]string{"light": runAxe, "dark": runAxeColours} {
 						p.scheme(scheme)
 						p.shot(name + "." + scheme)
-						if width != 390 {
+						// Colours are those of neither language nor width, and what is too narrow is seen in the first language.
+						if width == 1280 && (l == "ko" || scheme == "light") || width == 320 && l == "ko" && scheme == "light" {
 							p.axe(where+", "+scheme, run)
 						}
 					}
@@ -301,7 +302,7 @@ func TestRealKeyboard(t *testing.T) {
 // who is writing, and "unknown since" by the page itself.
 func TestRealLive(t *testing.T) {
 	s := present(t, "incident")
-	s.AsOf, s.GoodFor = time.Now().Truncate(time.Second), 30*time.Second
+	s.AsOf, s.GoodFor = time.Now().Truncate(time.Second), 15*time.Second // news is asked for every ten
 	p, _, src := open(chromium(t), t, s, "ko", "America/New_York")
 	p.do(chromedp.Navigate(p.url+"/ko/"), chromedp.WaitVisible(chromedp.CSS("h1")))
 	p.until(`document.querySelector(".zone").textContent === "America/New_York"`)

@@ -95,7 +95,7 @@ func TestRealReport(t *testing.T) {
 	for _, scripts := range []bool{true, false} {
 		t.Run(fmt.Sprintf("scripts=%v", scripts), func(t *testing.T) {
 			server, h := claimSite(t)
-			p := openOn(chromium(t), t, server, "ko", "Asia/Seoul")
+			p := openOn(chromium(t), t, server, "ko", "America/New_York")
 			if !scripts {
 				must(p.ctx, t, emulation.SetScriptExecutionDisabledParams{Value: true}, emulation.SetScriptExecutionDisabled)
 			}
@@ -104,6 +104,12 @@ func TestRealReport(t *testing.T) {
 				p.do(chromedp.Focus(chromedp.CSS("#f-service")))
 				eval[bool](p, `(() => { const s = document.querySelector("#f-service"); s.value = "talk/"; s.dispatchEvent(new Event("change", {bubbles: true})); return true; })()`)
 				p.until(`document.querySelector("#f-from").value !== "" && document.querySelector("#f-to").value !== ""`)
+				const told = `(() => { const seoul = new Intl.DateTimeFormat("en-GB", {hour: "2-digit", minute: "2-digit", timeZone: "Asia/Seoul"});
+					const times = [...document.querySelectorAll("time[data-f=m], time[data-f=s], time[data-f=h]")];
+					return times.length + " " + times.filter((e) => !e.textContent.includes(seoul.format(new Date(e.dateTime)))).map((e) => e.outerHTML).join(); })()`
+				if got := eval[string](p, told); strings.HasPrefix(got, "0 ") || !strings.HasSuffix(got, " ") {
+					t.Errorf("times are typed in the zone of the page, and others are told in that of the reader: %s", got)
+				}
 			}
 			if scripts {
 				eval[bool](p, `document.querySelector("form.fields").noValidate = true, document.querySelector("#f-service").value = "talk/", true`)

@@ -8,7 +8,8 @@
   const $ = (q, e = document) => e.querySelector(q), all = (q, e = document) => e.querySelectorAll(q);
   const store = (k, v) => { try { localStorage[k] = v; } catch { /* the choice lasts as long as the page */ } };
 
-  // Times of the page are in its own zone. A reader of another one gets theirs.
+  // Times of the page are in its own zone. A reader of another one gets theirs; where times are typed, in the
+  // zone of the page, all others stay in it too.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone, two = (n) => String(n).padStart(2, "0");
   const write = (t) => {
     const d = new Date(t.dateTime), f = t.dataset.f;
@@ -19,7 +20,7 @@
     t.textContent = (far ? month : "") + clock;
   };
   const times = () => {
-    if (!zone || zone === data.zone) return;
+    if (!zone || zone === data.zone || $("#f-from")) return;
     all("time[data-f]").forEach(write);
     all(".zone").forEach((e) => { e.textContent = zone; });
   };
