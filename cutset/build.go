@@ -199,7 +199,7 @@ func (a *attempt) sets(d *diagram, f node, barWeak, barStrict []node) node {
 	if a.how != byFamily {
 		// What the function took tells what its solutions will, so that it is not made again for them with more room.
 		d.maxNodes = max(d.maxNodes, min(a.room, 8*len(d.nodes)))
-		d.maxSteps = max(d.maxSteps, min(a.effort, d.steps+24*int64(len(d.nodes))))
+		d.maxSteps = max(d.maxSteps, min(a.effort, d.steps+96*int64(len(d.nodes))))
 		f = d.minimal(f, a.bound)
 		weak, strict = d.without, d.withoutParts
 	}

@@ -232,7 +232,7 @@ func (d *diagram) compact(roots []*node) {
 		*r = keep[*r]
 	}
 	// What is left is to lie close together.
-	size := min(len(d.slots), 1<<bits.Len(uint(4*len(d.nodes)))) //nolint:gosec // a length
+	size := min(len(d.slots), 1<<bits.Len(uint(4*len(d.nodes))))
 	if size < len(d.cache) {
 		d.cache = make([]cached, size)
 	} else {

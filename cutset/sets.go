@@ -329,7 +329,7 @@ type setIndex struct {
 
 // reset empties the index and makes room for n sets.
 func (x *setIndex) reset(n int) {
-	size := 1 << bits.Len(uint(2*n+1)) //nolint:gosec // a length
+	size := 1 << bits.Len(uint(2*n+1))
 	x.sets = x.sets[:0]
 	if cap(x.slots) < size {
 		x.slots = make([]int32, size)
