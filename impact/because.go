@@ -158,7 +158,7 @@ func (t *supposition) force(x node) {
 	s := t.s
 	t.forced = append(t.forced, x)
 	if !t.played {
-		t.key = binary.LittleEndian.AppendUint32(t.key, uint32(x))
+		t.key = binary.LittleEndian.AppendUint32(t.key, uint32(x)) //nolint:gosec // a node is no negative number
 		if known := s.supposed[string(t.key)]; known != nil {
 			t.known = known
 			return
@@ -190,7 +190,7 @@ func (t *supposition) end() {
 		}
 		var key []byte
 		for i, x := range t.forced[:min(len(t.forced), mostForced)] {
-			key = binary.LittleEndian.AppendUint32(key, uint32(x))
+			key = binary.LittleEndian.AppendUint32(key, uint32(x)) //nolint:gosec // a node is no negative number
 			switch known, twice := s.supposed[string(key)]; {
 			case known != nil || !twice && len(s.supposed) >= mostSupposed:
 			case !twice:

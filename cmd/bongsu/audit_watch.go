@@ -68,7 +68,11 @@ func judged(j audit.Judged, took time.Duration) string {
 	case j.Whole:
 		what = "everything was judged anew"
 	case j.Reached > 0:
-		what = counted(j.Reached, "thing that it reaches was", "things that it reaches were") + " judged anew"
+		reach := "it reaches"
+		if j.Documents != 1 {
+			reach = "they reach"
+		}
+		what = counted(j.Reached, "thing that "+reach+" was", "things that "+reach+" were") + " judged anew"
 	}
 	return fmt.Sprintf("%s changed; %s, in %s", counted(j.Documents, "document", "documents"), what, took.Round(time.Millisecond))
 }

@@ -28,6 +28,9 @@ type cache struct {
 	loaded  map[string]*estate.Snapshot // by revision; the last two
 	readers map[chan struct{}]struct{}
 	poked   chan struct{}
+
+	loading sync.Mutex // held while the loader is used
+	loader  estate.Loader
 }
 
 // known is one consistent enough picture of the store.
@@ -202,7 +205,10 @@ func (c *cache) snapshot(ctx context.Context, s kv.Store, rev string) (*estate.S
 	if err != nil {
 		return nil, err
 	}
-	if snap, err = estate.Parse(files); err != nil {
+	c.loading.Lock()
+	snap, err = c.loader.Parse(files) // only what changed since the last revision
+	c.loading.Unlock()
+	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
