@@ -240,6 +240,7 @@ type auditor struct {
 	behind []estate.Ref        // what changed since strict was asked for
 
 	recounted []estate.Ref // and of which crews and limits the number did
+	moves     *moves       // of a check that follows another
 	known     *known       // of a check that follows another; else nil
 
 	places   *estate.Snapshot // where documents are in files, if not s
@@ -367,21 +368,30 @@ func eachHost(c *estate.Component, f func(d int)) {
 	}
 }
 
-// rehost brings hosts up to date with changed documents.
-func rehost(hosts [][]int, before, after *estate.Snapshot, changed []estate.Ref) {
-	for _, r := range changed {
+// rehost brings hosts up to date with changed documents. old is where they were,
+// and those that went.
+func rehost(hosts [][]int, before, after *estate.Snapshot, v *moves, old, changed []estate.Ref) [][]int {
+	for _, r := range old {
 		if r.Kind != estate.KindComponent {
 			continue
 		}
 		eachHost(&before.Components[r.Index], func(d int) {
 			hosts[d] = slices.DeleteFunc(hosts[d], func(c int) bool { return c == r.Index })
 		})
+	}
+	hosts = shifted(v, estate.KindDomain, hosts, nil)
+	v.lists(estate.KindComponent, hosts)
+	for _, r := range changed {
+		if r.Kind != estate.KindComponent {
+			continue
+		}
 		eachHost(&after.Components[r.Index], func(d int) {
 			if at, found := slices.BinarySearch(hosts[d], r.Index); !found {
 				hosts[d] = slices.Insert(hosts[d], at, r.Index)
 			}
 		})
 	}
+	return hosts
 }
 
 // follows brings a list of documents up to date with changed ones.
@@ -599,6 +609,14 @@ func (a *auditor) asItStands() {
 			}
 		}
 		a.base.note(a.list[before:])
+		if a.known == nil {
+			return
+		}
+		for _, f := range a.known.over { // nor what is taken over
+			if f.Rule == "unrecoverable" && f.Loss == NoLoss {
+				a.base.note([]Finding{*f})
+			}
+		}
 	})
 }
 

@@ -37,30 +37,6 @@ func (u usage) of(s *estate.Snapshot, k room) float64 {
 	return 0
 }
 
-// room brings a domain up to date whose capacity may have changed. Who stands in
-// it is as it was before the change, and brought up to date after.
-func (l *ledger) room(a *auditor, before *estate.Snapshot, d int) {
-	l.takes[d], l.used[d] = nil, nil
-	for c := range before.Components {
-		for j := range before.Components[c].Replicas {
-			r := &before.Components[c].Replicas[j]
-			if _, inside := slices.BinarySearch(a.s.Domains[r.In].Ancestors, d); !inside && r.In != d {
-				continue
-			}
-			a.takeRoom(r, func(in, i int, amount float64) {
-				if in != d {
-					return
-				}
-				if l.takes[d] == nil {
-					l.takes[d], l.used[d] = make([][]take, len(a.s.Domains[d].Capacity)), make([]float64, len(a.s.Domains[d].Capacity))
-				}
-				l.takes[d][i] = append(l.takes[d][i], take{c, amount})
-				l.used[d][i] += amount
-			})
-		}
-	}
-}
-
 // usage says how much room the replicas take with nothing lost.
 func (a *auditor) usage() usage {
 	if a.ledger != nil {
@@ -108,28 +84,38 @@ func newLedger(a *auditor) *ledger {
 	return l
 }
 
-// follow brings the ledger up to date with changed documents.
-func (l *ledger) follow(a *auditor, before *estate.Snapshot, changed []estate.Ref) {
-	for _, r := range changed {
-		if r.Kind == estate.KindDomain {
-			l.room(a, before, r.Index)
-		}
-	}
+// follow brings the ledger up to date with changed documents; old is where they
+// were, and those that went.
+func (l *ledger) follow(a, last *auditor, v *moves, old, changed []estate.Ref) {
 	type place struct{ d, i int }
 	touched := map[place]bool{}
-	for _, r := range changed {
+	for _, r := range old {
 		if r.Kind != estate.KindComponent {
 			continue
 		}
-		c := r.Index
-		for j := range before.Components[c].Replicas {
-			a.takeRoom(&before.Components[c].Replicas[j], func(d, i int, _ float64) {
-				l.takes[d][i] = slices.DeleteFunc(l.takes[d][i], func(t take) bool { return t.component == c })
-				touched[place{d, i}] = true
+		for j := range last.s.Components[r.Index].Replicas {
+			last.takeRoom(&last.s.Components[r.Index].Replicas[j], func(d, i int, _ float64) {
+				l.takes[d][i] = slices.DeleteFunc(l.takes[d][i], func(t take) bool { return t.component == r.Index })
+				touched[place{v.to(estate.KindDomain, d), i}] = true
 			})
 		}
+	}
+	if v.any() {
+		l.takes, l.used = shifted(v, estate.KindDomain, l.takes, nil), shifted(v, estate.KindDomain, l.used, nil)
+		for _, rooms := range l.takes {
+			for _, list := range rooms {
+				for i := range list {
+					list[i].component = v.to(estate.KindComponent, list[i].component)
+				}
+			}
+		}
+	}
+	join := func(c int, only map[int]bool) {
 		for j := range a.s.Components[c].Replicas {
 			a.takeRoom(&a.s.Components[c].Replicas[j], func(d, i int, amount float64) {
+				if only != nil && !only[d] {
+					return
+				}
 				if l.takes[d] == nil {
 					l.takes[d], l.used[d] = make([][]take, len(a.s.Domains[d].Capacity)), make([]float64, len(a.s.Domains[d].Capacity))
 				}
@@ -138,6 +124,32 @@ func (l *ledger) follow(a *auditor, before *estate.Snapshot, changed []estate.Re
 				touched[place{d, i}] = true
 			})
 		}
+	}
+	own, anew := map[int]bool{}, map[int]bool{}
+	for _, r := range changed {
+		switch r.Kind {
+		case estate.KindComponent:
+			own[r.Index] = true
+		case estate.KindDomain: // what is stated of it may be something else
+			anew[r.Index] = true
+			l.takes[r.Index], l.used[r.Index] = nil, nil
+		case estate.KindService, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
+		}
+	}
+	for p := range touched {
+		if anew[p.d] || p.d < 0 {
+			delete(touched, p)
+		}
+	}
+	if len(anew) > 0 {
+		for c := range a.s.Components {
+			if !own[c] {
+				join(c, anew)
+			}
+		}
+	}
+	for c := range own {
+		join(c, nil)
 	}
 	for p := range touched {
 		sum := 0.0
@@ -550,7 +562,17 @@ func outrightOf(list []int32, n estate.Need) []int32 {
 }
 
 // follow brings it up to date with changed documents.
-func (o *outright) follow(s *estate.Snapshot, changed []estate.Ref) {
+func (o *outright) follow(s *estate.Snapshot, v *moves, changed []estate.Ref) {
+	if v.any() {
+		o.components, o.services = shifted(v, estate.KindComponent, o.components, nil), shifted(v, estate.KindService, o.services, nil)
+		for _, lists := range [2][][]int32{o.components, o.services} {
+			for _, list := range lists {
+				for i, c := range list {
+					list[i] = int32(v.to(estate.KindComponent, int(c))) //nolint:gosec // an estate has fewer components
+				}
+			}
+		}
+	}
 	for _, r := range changed {
 		switch r.Kind {
 		case estate.KindComponent:

@@ -60,8 +60,7 @@ func (c *Checker) Check(s *estate.Snapshot, now time.Time) (*Report, error) {
 
 // follow returns an auditor that takes over from the last one what the changes
 // since then do not reach, or nil where everything is to be judged: a domain
-// changed, or a document came or went, or time made something too old, or losses
-// are swept.
+// changed, a site came or went, time ran backwards, or losses are swept.
 func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	last := c.last
 	if last == nil || last.standing == nil {
@@ -74,55 +73,90 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	}
 	k := &known{}
 	for _, x := range changes {
-		if x.What != estate.Changed {
+		if x.What == estate.Changed {
+			r, _ := s.Lookup(x.Kind, x.Name)
+			was, _ := last.s.Lookup(x.Kind, x.Name)
+			k.count(r, last.s, s, was)
+			if k.note(r, x.Fields)&swaysAll != 0 {
+				return nil, nil //nolint:nilnil // everything is to be judged
+			}
+		} else if !k.comeOrGo(x, last.s, s) {
 			return nil, nil //nolint:nilnil // everything is to be judged
 		}
-		r, _ := s.Lookup(x.Kind, x.Name)
-		if k.note(r, x.Fields)&swaysAll != 0 {
-			return nil, nil //nolint:nilnil // everything is to be judged
+	}
+	turned, ok := last.turns(s, last.o.Now, now)
+	if !ok {
+		return nil, nil //nolint:nilnil // everything is to be judged
+	}
+	for _, r := range turned {
+		if !slices.Contains(k.documents, r) {
+			k.note(r, nil)
 		}
 	}
 	if err := checkWaivers(s, ruleNames(), k.documents); err != nil {
 		return nil, err
 	}
-	if last.turns(s, last.o.Now, now) {
-		return nil, nil //nolint:nilnil // everything is to be judged
+	v := &moves{}
+	if k.comes || len(k.gone) > 0 {
+		v = movesOf(last.s, s)
 	}
 	a := *last
-	a.s, a.o.Now = s, now
-	a.behind = slices.Concat(last.behind, k.changed)
-	a.recounted = slices.Concat(last.recounted, k.recounted)
+	a.s, a.o.Now, a.moves = s, now, v
+	if v.any() {
+		a.named = nil
+		if err := a.choose(); err != nil || !slices.EqualFunc(a.named, last.named, func(x, y loss) bool { return x.name == y.name }) {
+			return nil, nil //nolint:nilerr,nilnil // everything is to be judged, and says the error
+		}
+		a.renumber(last, v)
+	}
+	old := v.before(k.changed, k.gone)
+	a.behind = slices.Concat(v.now(last.behind), k.changed)
+	a.recounted = slices.Concat(v.now(last.recounted), k.recounted)
 	a.base, a.list, a.swept, a.idle, a.skip, a.sweep = found{}, nil, nil, 0, nil, nil
 	a.known, a.touches = k, map[int]reach{}
+	before := last.graph
 	if k.sways&swaysGraph != 0 {
-		a.graph = last.graph.renew(s, k.changed)
-		if a.graph == nil {
-			return nil, nil //nolint:nilnil // everything is to be judged
+		var sways []estate.Ref
+		for i, r := range k.documents {
+			if k.of[i]&swaysDown != 0 {
+				sways = append(sways, r)
+			}
 		}
-		a.needed = slices.Clone(last.needed)
+		for _, t := range before.ties(v.before(sways, k.gone)) {
+			k.needed = append(k.needed, t.from)
+		}
+		ties := before.ties(old)
+		if v.any() || before.reshaped(s, old) {
+			before, ties, k.needed = before.moved(s, v, ties, k.needed)
+		}
+		a.graph = before.renew(s, k.changed, ties)
+		needed := slices.Clone(last.needed)
+		for _, r := range old {
+			eachDomain(last.s, r, func(d int) { needed[d]-- })
+		}
+		a.needed = shifted(v, estate.KindDomain, needed, 0)
 		for _, r := range k.changed {
-			eachDomain(last.s, r, func(d int) { a.needed[d]-- })
 			eachDomain(s, r, func(d int) { a.needed[d]++ })
 		}
-		a.outright.follow(s, k.changed)
+		a.outright.follow(s, v, k.changed)
 		a.must = a.outright.musts()
-		k.musts = !slices.Equal(a.must, last.must)
+		k.musts = v.any() || !slices.Equal(a.must, last.must)
 	} else {
 		g := *last.graph
 		g.s = s
 		a.graph = &g
 	}
 	if last.cutter != nil {
-		a.cutter = last.cutter.follow(s, k.changed)
+		a.cutter = last.cutter.follow(s, v, k.changed)
 	}
 	if k.sways&swaysPlaces != 0 {
-		rehost(a.hosts, last.s, s, k.changed)
+		a.hosts = rehost(a.hosts, last.s, s, v, old, k.changed)
 	}
 	if k.sways&swaysRoom != 0 {
-		a.ledger.follow(&a, last.s, k.changed)
+		a.ledger.follow(&a, last, v, old, k.changed)
 	}
-	a.dates.follow(last.s, s, k.documents)
-	a.waivers = follows(last.waivers, k.documents, func(r estate.Ref) bool { return len(s.Doc(r).Waive) > 0 })
+	a.dates.follow(last.s, s, v.before(k.documents, k.gone), k.documents)
+	a.waivers = follows(v.now(last.waivers), k.documents, func(r estate.Ref) bool { return len(s.Doc(r).Waive) > 0 })
 	if k.sways&(swaysGraph|swaysTools) != 0 {
 		a.channels = nil
 	}
@@ -137,11 +171,11 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 			}
 		}
 		a.standing.Renew(s, k.documents, stirring)
-	} else if !a.standing.Follow(s, k.changed, k.recounted) {
+	} else if !a.standing.Follow(s, v.Moves, k.changed, k.recounted) {
 		return nil, nil //nolint:nilnil // everything is to be judged
 	}
 	a.engine = a.standing.Engine()
-	k.reach(last.graph, a.graph)
+	k.reach(before, a.graph)
 	k.lossAt = map[string]int{NoLoss: 0}
 	for i, l := range a.named {
 		k.lossAt[l.name] = 1 + i
@@ -150,49 +184,43 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 		o := &s.Services[i].Objectives
 		k.promised = k.promised || k.reached[estate.KindService][i] && (o.RTO != nil || o.RPO != nil)
 	}
-	a.takeOver(c.list)
-	c.judged.Reached = k.count
+	a.takeOver(v.findings(c.list, k))
+	c.judged.Reached = k.far
 	return &a, nil
 }
 
-// turns reports whether something is too old, or has run out, at one of the two
-// moments and not at the other.
-func (a *auditor) turns(s *estate.Snapshot, from, to time.Time) bool {
+// turns lists the documents of which something is too old, or has run out, at one of
+// the two moments and not at the other; ok is false where time does not go on.
+func (a *auditor) turns(s *estate.Snapshot, from, to time.Time) (out []estate.Ref, ok bool) {
 	if from.Equal(to) {
-		return false
+		return nil, true
 	}
 	if from.IsZero() || to.IsZero() || to.Before(from) {
-		return true
+		return nil, false
 	}
 	// What is so after a moment, or from it on, changes where it is passed or met.
 	passed := func(t time.Time) bool { return !t.Before(from) && !t.After(to) }
 	for r := range docs(s) {
 		d := s.Doc(r)
-		if !d.Source.At.IsZero() && passed(d.Source.At.Add(a.o.MaxAge)) {
-			return true
+		turns := !d.Source.At.IsZero() && passed(d.Source.At.Add(a.o.MaxAge)) ||
+			slices.ContainsFunc(d.Waive, func(w estate.Waiver) bool { return passed(w.Until.Add(24 * time.Hour)) })
+		if r.Kind == estate.KindComponent && s.Components[r.Index].Data != nil {
+			turns = turns || slices.ContainsFunc(s.Components[r.Index].Data.Copies, func(k estate.Copy) bool {
+				return !k.Tested.IsZero() && (passed(k.Tested) || passed(k.Tested.Add(a.o.MaxUntested)))
+			})
 		}
-		for i := range d.Waive {
-			if passed(d.Waive[i].Until.Add(24 * time.Hour)) {
-				return true
-			}
-		}
-	}
-	for i := range s.Components {
-		if s.Components[i].Data == nil {
-			continue
-		}
-		for _, k := range s.Components[i].Data.Copies {
-			if !k.Tested.IsZero() && (passed(k.Tested) || passed(k.Tested.Add(a.o.MaxUntested))) {
-				return true
-			}
+		if turns {
+			out = append(out, r)
 		}
 	}
-	return false
+	return out, true
 }
 
 // known is what the check before found, and what the change since then reaches.
 type known struct {
-	documents []estate.Ref // that changed
+	documents []estate.Ref // that changed or came
+	gone      []estate.Ref // what went, where it was
+	comes     bool         // something came
 	changed   []estate.Ref // of these, but for those that follow
 	recounted []estate.Ref // crews and limits of which only the number changed
 	of        []sways      // what the change of each of documents sways
@@ -208,7 +236,10 @@ type known struct {
 	promised bool                // a service with an objective is reached
 	reached  [4][]bool           // of each component, service and crew, by kind
 	local    [4][]bool           // of these: those that rules that look at one thing by itself have to judge
-	count    int
+	far      int                 // how many are reached
+	needed   []int               // what the documents that changed or went needed before, where that matters
+
+	numbers map[estate.Ref][2]int // the people of each crew that changed, and the slots of each limit: before and now
 }
 
 // A sways is a set of things that the change of a document may sway.
@@ -241,6 +272,51 @@ func (k *known) note(r estate.Ref, fields []estate.FieldChange) sways {
 		k.changed = append(k.changed, r)
 	}
 	return all
+}
+
+// swaysWhole is what a document sways that comes or goes.
+const swaysWhole = swaysImpact | swaysGraph | swaysPlaces | swaysRoom | swaysTools | swaysUp | swaysDown
+
+// comeOrGo notes that a document came or went; false: this may change what
+// documents mean that did not change, or which losses there are.
+func (k *known) comeOrGo(x estate.Change, before, after *estate.Snapshot) bool {
+	for _, other := range estate.Kinds() {
+		_, had := before.Lookup(other, x.Name)
+		if _, has := after.Lookup(other, x.Name); other != x.Kind && (had || has) {
+			return false
+		}
+	}
+	in := after
+	if x.What == estate.Removed {
+		in = before
+	}
+	r, _ := in.Lookup(x.Kind, x.Name)
+	if r.Kind == estate.KindDomain && in.Domains[r.Index].Type == estate.TypeSite {
+		return false
+	}
+	k.sways |= swaysWhole
+	if x.What == estate.Removed {
+		k.gone = append(k.gone, r)
+		return true
+	}
+	k.comes = true
+	k.documents, k.of, k.changed = append(k.documents, r), append(k.of, swaysWhole), append(k.changed, r)
+	return true
+}
+
+// count notes how many people a crew had that changed, and slots a limit.
+func (k *known) count(r estate.Ref, before, after *estate.Snapshot, was estate.Ref) {
+	key := estate.Ref{Kind: r.Kind, Index: r.Index}
+	if k.numbers == nil {
+		k.numbers = map[estate.Ref][2]int{}
+	}
+	switch r.Kind {
+	case estate.KindCrew:
+		k.numbers[key] = [2]int{before.Crews[was.Index].People, after.Crews[r.Index].People}
+	case estate.KindLimit:
+		k.numbers[key] = [2]int{before.Limits[was.Index].Slots, after.Limits[r.Index].Slots}
+	case estate.KindDomain, estate.KindComponent, estate.KindService, estate.KindProbe, estate.KindOption:
+	}
 }
 
 func swaysOf(kind estate.Kind, path string) sways {
@@ -313,7 +389,6 @@ func (k *known) reach(before, after *graph) {
 			*list = append(*list, i)
 		}
 	}
-	changed := map[int]bool{}
 	var own []int
 	for j, r := range k.documents {
 		switch r.Kind {
@@ -324,13 +399,15 @@ func (k *known) reach(before, after *graph) {
 				push(up, &ups, i)
 			}
 			if k.of[j]&swaysDown != 0 {
-				changed[i] = true
 				push(down, &downs, i)
 			}
 		case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
 		}
 	}
-	flipped := k.flipped(before.s, s)
+	for _, i := range k.needed {
+		push(down, &downs, i)
+	}
+	flipped := k.flipped(s)
 	k.flips = len(flipped) > 0
 	for _, c := range flipped {
 		push(up, &ups, c)
@@ -352,11 +429,7 @@ func (k *known) reach(before, after *graph) {
 	for len(downs) > 0 {
 		i := downs[len(downs)-1]
 		downs = downs[:len(downs)-1]
-		note := func(_ bond, from, _ int) { push(down, &downs, from) }
-		after.edges(after.ref(i), note)
-		if changed[i] {
-			before.edges(before.ref(i), note)
-		}
+		after.edges(after.ref(i), func(_ bond, from, _ int) { push(down, &downs, from) })
 	}
 	for _, kind := range []estate.Kind{estate.KindComponent, estate.KindService, estate.KindCrew} {
 		k.reached[kind], k.local[kind] = make([]bool, count(s, kind)), make([]bool, count(s, kind))
@@ -377,32 +450,21 @@ func (k *known) reach(before, after *graph) {
 			r := after.ref(i)
 			k.reached[r.Kind][r.Index] = true
 			k.local[r.Kind][r.Index] = k.local[r.Kind][r.Index] || down[i]
-			k.count++
+			k.far++
 		}
 	}
 }
 
 // flipped lists the components with actions that there were enough people or slots
 // for, and are not any more, or the other way round.
-func (k *known) flipped(before, after *estate.Snapshot) []int {
-	numbers := map[estate.Ref][2]int{}
-	for _, r := range k.documents {
-		key := estate.Ref{Kind: r.Kind, Index: r.Index}
-		switch r.Kind {
-		case estate.KindCrew:
-			numbers[key] = [2]int{before.Crews[r.Index].People, after.Crews[r.Index].People}
-		case estate.KindLimit:
-			numbers[key] = [2]int{before.Limits[r.Index].Slots, after.Limits[r.Index].Slots}
-		case estate.KindDomain, estate.KindComponent, estate.KindService, estate.KindProbe, estate.KindOption:
-		}
-	}
-	if len(numbers) == 0 {
+func (k *known) flipped(after *estate.Snapshot) []int {
+	if len(k.numbers) == 0 {
 		return nil
 	}
 	enough := func(have, asked int) bool { return have < 0 || asked <= have }
 	flips := func(kind estate.Kind, uses []estate.Use) bool {
 		return slices.ContainsFunc(uses, func(u estate.Use) bool {
-			x, ok := numbers[estate.Ref{Kind: kind, Index: u.Index}]
+			x, ok := k.numbers[estate.Ref{Kind: kind, Index: u.Index}]
 			return ok && enough(x[0], u.Count) != enough(x[1], u.Count)
 		})
 	}
@@ -465,7 +527,6 @@ func (a *auditor) takeOver(list []Finding) {
 		local[r.name] = r.local
 	}
 	k := a.known
-	k.findings, k.had = map[string]*Finding{}, map[[2]string]bool{}
 	for i := range list {
 		f := &list[i]
 		var anew bool
@@ -476,6 +537,8 @@ func (a *auditor) takeOver(list []Finding) {
 			anew = k.reaches(f.about[0])
 		case f.Rule == "stale":
 			anew = len(f.about) == 0 || a.dates.anew(f.about[0].Kind) || slices.Contains(k.documents, f.about[0])
+		case f.spot.part > 0 && f.spot.part > len(a.s.Services[f.about[0].Index].Parts):
+			anew = true // that part went
 		case f.Rule == "unrecoverable":
 			if anew = a.stirred(f.Loss, f.about[0], f.spot.part-1); anew {
 				k.findings[f.ID] = f

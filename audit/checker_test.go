@@ -25,7 +25,7 @@ func TestCheckerIsCheck(t *testing.T) { t.Parallel(); checkerIsCheck(t, 8, 10) }
 func checkerIsCheck(t *testing.T, seeds, steps int) {
 	t.Helper()
 	const components = 24
-	follow, whole, spared := 0, 0, 0
+	follow, whole, spared, moved := 0, 0, 0, 0
 	for seed := range uint64(seeds) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		docs := variant(r, components)
@@ -43,7 +43,10 @@ func checkerIsCheck(t *testing.T, seeds, steps int) {
 		}
 		c := audit.NewChecker(o)
 		var l estate.Loader
-		var before []string
+		var (
+			before []string
+			last   *estate.Snapshot
+		)
 		for step := range steps {
 			files := []estate.File{{Name: "estate.yaml", Data: []byte(strings.Join(docs, "---\n"))}}
 			s, err := l.Parse(files)
@@ -57,6 +60,10 @@ func checkerIsCheck(t *testing.T, seeds, steps int) {
 				if wantErr == nil {
 					compareReports(t, seed, step, want, got)
 				}
+				if j := c.Judged(); last != nil && !j.Whole && slices.ContainsFunc(estate.Diff(last, s), func(c estate.Change) bool { return c.What != estate.Changed }) {
+					moved++
+				}
+				last = s
 				switch j := c.Judged(); {
 				case j.Whole:
 					whole++
@@ -81,8 +88,8 @@ func checkerIsCheck(t *testing.T, seeds, steps int) {
 			}
 		}
 	}
-	t.Logf("%d checks by what changed, %d of them of less than half, %d whole", follow, spared, whole)
-	if spared < seeds*steps/5 {
+	t.Logf("%d checks by what changed, %d of them of less than half, %d with documents that came or went; %d whole", follow, spared, moved, whole)
+	if spared < seeds*steps/5 || moved < seeds*steps/20 {
 		t.Errorf("only %d checks were spared anything: the edits do not try what they should", spared)
 	}
 }
@@ -168,7 +175,17 @@ func edit(r *rand.Rand, docs *[]string, other []string, components int) {
 	}
 	numbers := regexp.MustCompile(`(users|tier|cost|people|slots|cpu|atLeast|count|lag|rto|takes|share|ops): (0\.)?\d+`)
 	words := regexp.MustCompile(`(tool|auto|sync): (true|false)`)
-	switch r.IntN(16) {
+	switch r.IntN(20) {
+	case 16, 17: // one more
+		*docs = newcomer(r, list, other, components)
+		return
+	case 18: // one less, and what needed it needs something else
+		*docs = leaver(r, list)
+		return
+	case 19: // who came is needed
+		if i := slices.IndexFunc(list, func(d string) bool { return strings.Contains(d, "name: n1") }); i >= 0 {
+			d = regexp.MustCompile(`c\d\d(,|\])`).ReplaceAllString(d, "n1$1")
+		}
 	case 12, 13: // one number is another
 		if all := numbers.FindAllStringIndex(d, -1); all != nil {
 			at := all[r.IntN(len(all))]
@@ -232,6 +249,60 @@ func edit(r *rand.Rand, docs *[]string, other []string, components int) {
 		}
 	}
 	list[i] = d
+}
+
+// newcomer adds a document of any kind, of which some come before all others of
+// their kind and some after.
+func newcomer(r *rand.Rand, list, other []string, components int) []string {
+	var (
+		n     = r.IntN(8)
+		c     = func() string { return fmt.Sprintf("c%02d", r.IntN(components)) }
+		place = []string{"a-h1", "b-h2", "c-h1", "a"}[r.IntN(4)]
+		doc   string
+	)
+	switch n {
+	case 0:
+		doc = fmt.Sprintf("{kind: Domain, name: a-a0, type: rack, needs: [a], capacity: {cpu: %d}}\n", r.IntN(9))
+	case 1, 2:
+		doc = strings.Replace(other[slices.IndexFunc(other, func(d string) bool {
+			return strings.Contains(d, "name: "+c()) || strings.Contains(d, "kind: Component")
+		})], "name: c", fmt.Sprintf("name: n%d\ntitle: c", n), 1)
+	case 3:
+		if !slices.ContainsFunc(list, func(d string) bool { return strings.Contains(d, "name: a-a0") }) {
+			return list
+		}
+		doc = fmt.Sprintf("{kind: Component, name: a3, tool: true, replicas: [{in: a-a0, uses: {cpu: 1}}, {in: %s}], needs: [%s], actions: [{name: s, does: start, at: b, takes: 3m, needs: [%s], crew: {ops: 1}}]}\n", place, c(), c())
+	case 4:
+		doc = fmt.Sprintf("{kind: Service, name: a4, users: %d, needs: [%s], wants: [%s], parts: [{name: p, share: 0.5, needs: [%s]}], objectives: {rto: 5m}}\n", 1+r.IntN(500), c(), c(), c())
+	case 5:
+		doc = fmt.Sprintf("{kind: Crew, name: z5, people: 2, needs: [%s]}\n", c())
+	case 6:
+		doc = "{kind: Limit, name: a6, slots: 2}\n"
+	default:
+		doc = fmt.Sprintf("{kind: Domain, name: zz, type: feed, needs: [{anyOf: [a, %s]}]}\n", place)
+	}
+	if slices.ContainsFunc(list, func(d string) bool { return named(d) == named(doc) }) {
+		return list
+	}
+	return slices.Insert(slices.Clone(list), r.IntN(len(list)), doc)
+}
+
+// leaver takes a component, a service or a domain away, and names another one where
+// it was named.
+func leaver(r *rand.Rand, list []string) []string {
+	i := r.IntN(len(list))
+	name := regexp.MustCompile(`name: (c\d\d|n\d|a3|a4|s\d|z5|a6|zz|a-a0)\b`).FindStringSubmatch(list[i])
+	if name == nil {
+		return list
+	}
+	list = slices.Delete(slices.Clone(list), i, i+1)
+	instead := map[byte]string{'c': "c01", 'n': "c02", 'a': "b-h1"}[name[1][0]]
+	for j, d := range list {
+		if instead != name[1] && instead != "" {
+			list[j] = regexp.MustCompile(`\b`+name[1]+`\b`).ReplaceAllString(d, instead)
+		}
+	}
+	return list
 }
 
 // TestCheckerForgetsWhatAFindingHungOn edits a component that only a former

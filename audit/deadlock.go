@@ -104,9 +104,10 @@ func (a *auditor) prepareStrictly() (join func()) {
 		strict = a.strict
 		behind = a.behind
 		counts = a.recounted
+		moves  = a.moves
 	)
 	wait.Go(func() {
-		if strict == nil || !strict.follow(s, behind, counts) {
+		if strict == nil || !strict.follow(s, moves, behind, counts) {
 			strict = a.newStrictly(s)
 		}
 	})
@@ -174,14 +175,8 @@ type strictly struct {
 
 func (a *auditor) newStrictly(s *estate.Snapshot) *strictly {
 	c := *s
-	c.Components, c.Services = slices.Clone(s.Components), slices.Clone(s.Services)
 	k := &strictly{s: &c}
-	for i := range s.Components {
-		k.component(s, i)
-	}
-	for i := range s.Services {
-		k.service(s, i)
-	}
+	k.copy(s)
 	k.engine = impact.NewEngine(k.s)
 	if a.standing != nil {
 		k.standing = k.engine.Stand(a.losses())
@@ -189,9 +184,20 @@ func (a *auditor) newStrictly(s *estate.Snapshot) *strictly {
 	return k
 }
 
+// copy takes over all components and services.
+func (k *strictly) copy(s *estate.Snapshot) {
+	k.s.Components, k.s.Services = slices.Clone(s.Components), slices.Clone(s.Services)
+	for i := range s.Components {
+		k.component(s, i)
+	}
+	for i := range s.Services {
+		k.service(s, i)
+	}
+}
+
 // follow goes over to a snapshot of which only some documents changed; false: it
 // cannot. The places in files of the others may be former ones.
-func (k *strictly) follow(s *estate.Snapshot, changed, recounted []estate.Ref) bool {
+func (k *strictly) follow(s *estate.Snapshot, v *moves, changed, recounted []estate.Ref) bool {
 	if k.standing == nil {
 		return false
 	}
@@ -200,6 +206,9 @@ func (k *strictly) follow(s *estate.Snapshot, changed, recounted []estate.Ref) b
 	c := *s
 	c.Components, c.Services = k.s.Components, k.s.Services
 	*k.s = c
+	if v.any() {
+		k.copy(s)
+	}
 	for _, r := range changed {
 		switch r.Kind {
 		case estate.KindComponent:
@@ -209,7 +218,7 @@ func (k *strictly) follow(s *estate.Snapshot, changed, recounted []estate.Ref) b
 		case estate.KindDomain, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
 		}
 	}
-	return k.standing.Follow(k.s, changed, recounted)
+	return k.standing.Follow(k.s, v.Moves, changed, recounted)
 }
 
 func (k *strictly) component(s *estate.Snapshot, i int) {

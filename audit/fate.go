@@ -9,8 +9,10 @@ import (
 // fates returns, for each domain, the single domains whose loss takes it: itself
 // and whatever it needs outright or through every alternative. Sorted. Domains
 // need each other in no circle (estate.Parse refuses one).
-func fates(s *estate.Snapshot) [][]int {
-	out := make([][]int, len(s.Domains))
+func fates(s *estate.Snapshot) [][]int { return furtherFates(s, make([][]int, len(s.Domains))) }
+
+// furtherFates fills in what is not known yet.
+func furtherFates(s *estate.Snapshot, out [][]int) [][]int {
 	var (
 		of   func(d int) []int
 		need func(n estate.Need) []int

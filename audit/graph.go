@@ -27,6 +27,23 @@ type graph struct {
 
 func newGraph(s *estate.Snapshot) *graph {
 	g := &graph{s: s}
+	g.number()
+	link := func(of bond, from, to int) {
+		edges := g.of(of)
+		edges[from] = append(edges[from], to)
+	}
+	for i := range g.first[3] {
+		g.edges(g.ref(i), link)
+	}
+	for i := range g.run {
+		slices.Sort(g.run[i]) // parts come after all else; the others are sorted
+	}
+	return g
+}
+
+// number gives everything its number.
+func (g *graph) number() {
+	s := g.s
 	g.first[1] = len(s.Components)
 	g.first[2] = g.first[1] + len(s.Services)
 	g.first[3] = g.first[2] + len(s.Crews)
@@ -40,17 +57,6 @@ func newGraph(s *estate.Snapshot) *graph {
 	g.first[4] = g.first[3] + len(g.parts)
 	n := g.first[4]
 	g.run, g.repair, g.wanted, g.seen = make([][]int, n), make([][]int, n), make([][]int, n), make([]int, n)
-	link := func(of bond, from, to int) {
-		edges := g.of(of)
-		edges[from] = append(edges[from], to)
-	}
-	for i := range g.first[3] {
-		g.edges(g.ref(i), link)
-	}
-	for i := range g.run {
-		slices.Sort(g.run[i]) // parts come after all else; the others are sorted
-	}
-	return g
 }
 
 // A bond is why one thing is tied to another: to run, to come back, or to run well.
@@ -128,25 +134,102 @@ func (g *graph) ref(i int) estate.Ref {
 	}
 }
 
+// A tie is an edge with why there is one.
+type tie struct {
+	of       bond
+	from, to int
+}
+
+// ties lists the edges that some documents make.
+func (g *graph) ties(of []estate.Ref) []tie {
+	var out []tie
+	for _, r := range of {
+		g.edges(r, func(of bond, from, to int) { out = append(out, tie{of, from, to}) })
+	}
+	return out
+}
+
+// reshaped reports whether a service has more parts in a snapshot, or fewer.
+func (g *graph) reshaped(s *estate.Snapshot, old []estate.Ref) bool {
+	return slices.ContainsFunc(old, func(r estate.Ref) bool {
+		now, has := s.Lookup(r.Kind, r.Name)
+		return has && r.Kind == estate.KindService && len(s.Services[now.Index].Parts) != len(g.s.Services[r.Index].Parts)
+	})
+}
+
+// moved returns the graph with the numbers that everything has in another snapshot,
+// and ties and numbers of it with them. What went is in no edge.
+func (g *graph) moved(s *estate.Snapshot, v *moves, ties []tie, numbers []int) (*graph, []tie, []int) {
+	n := &graph{s: s}
+	n.number()
+	to := make([]int, g.first[4])
+	for i, k := range []estate.Kind{estate.KindComponent, estate.KindService, estate.KindCrew} {
+		for j := range g.first[i+1] - g.first[i] {
+			to[g.first[i]+j] = -1
+			if at := v.to(k, j); at >= 0 {
+				to[g.first[i]+j] = n.first[i] + at
+			}
+		}
+	}
+	for p := range g.parts {
+		svc := v.to(estate.KindService, g.parts[p].Index)
+		to[g.first[3]+p] = -1
+		if svc >= 0 && g.part[p] < len(s.Services[svc].Parts) {
+			to[g.first[3]+p] = n.first[3] + n.firstPart[svc] + g.part[p]
+		}
+	}
+	for _, edges := range [3][2][][]int{{g.run, n.run}, {g.repair, n.repair}, {g.wanted, n.wanted}} {
+		size := 0
+		for _, list := range edges[0] {
+			size += len(list)
+		}
+		all := make([]int, 0, size)
+		for i, list := range edges[0] {
+			if to[i] < 0 {
+				continue
+			}
+			start := len(all)
+			for _, up := range list {
+				if to[up] >= 0 {
+					all = append(all, to[up])
+				}
+			}
+			if len(all) > start {
+				edges[1][to[i]] = all[start:len(all):len(all)]
+			}
+		}
+	}
+	var kept []tie
+	for _, t := range ties {
+		if t.from, t.to = to[t.from], to[t.to]; t.from >= 0 && t.to >= 0 {
+			kept = append(kept, t)
+		}
+	}
+	var left []int
+	for _, i := range numbers {
+		if to[i] >= 0 {
+			left = append(left, to[i])
+		}
+	}
+	return n, kept, left
+}
+
 // renew returns the graph of a snapshot with the same names, of which only some
-// documents changed; nil where a service has more parts or fewer.
-func (g *graph) renew(s *estate.Snapshot, changed []estate.Ref) *graph {
+// documents changed, which made the old edges.
+func (g *graph) renew(s *estate.Snapshot, changed []estate.Ref, old []tie) *graph {
 	n := *g
 	n.s = s
 	n.run, n.repair, n.wanted = slices.Clone(g.run), slices.Clone(g.repair), slices.Clone(g.wanted)
+	for _, t := range old {
+		edges := n.of(t.of)
+		edges[t.from] = slices.DeleteFunc(slices.Clone(edges[t.from]), func(x int) bool { return x == t.to })
+	}
 	for _, r := range changed {
-		if r.Kind == estate.KindService && len(s.Services[r.Index].Parts) != len(g.s.Services[r.Index].Parts) {
-			return nil
-		}
 		switch r.Kind {
 		case estate.KindComponent, estate.KindService, estate.KindCrew:
 		case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
 			continue
 		}
-		g.edges(r, func(of bond, from, to int) {
-			edges := n.of(of)
-			edges[from] = slices.DeleteFunc(slices.Clone(edges[from]), func(x int) bool { return x == to })
-		})
 		n.edges(r, func(of bond, from, to int) {
 			edges := n.of(of)
 			at, _ := slices.BinarySearch(edges[from], to)

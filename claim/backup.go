@@ -97,12 +97,32 @@ type Restored struct {
 	LeftKeys int       `json:"leftKeys"` // keys of claims that the backup has not; they were left out
 }
 
-// Run restores. Until every erasure was replayed the store counts as unfinished, and a
+// ErrServing says that a node serves from the store that is to be restored into.
+var ErrServing = errors.New("a public node serves from this store, and would take reports into the middle of a restore: end it, and start it with --store-only")
+
+// idle says that no node serves from the store: one that does holds a lease.
+func (r *Restore) idle(ctx context.Context) error {
+	all, _, err := r.Store.List(ctx, "")
+	if err != nil {
+		return unavailable("look whether a node serves", err)
+	}
+	for _, e := range all {
+		if e.Lease != 0 {
+			return fmt.Errorf("%w (it holds %s)", ErrServing, e.Key)
+		}
+	}
+	return nil
+}
+
+// Run restores, where no node serves ([ErrServing]). Until every erasure was replayed the store counts as unfinished, and a
 // restore that was interrupted can be run again.
 func (r *Restore) Run(ctx context.Context) (Restored, error) {
 	info, entries, err := kv.ReadPart(r.Rest, PartRest, r.Now)
 	if err != nil {
 		return Restored{}, fmt.Errorf("backup of the public side: %w", err)
+	}
+	if err := r.idle(ctx); err != nil {
+		return Restored{}, err
 	}
 	out := Restored{At: info.At}
 	has := map[string]bool{}

@@ -206,6 +206,17 @@ func TestRestoreRefuses(t *testing.T) {
 			t.Errorf("%s: %d keys were written, %v", tt.name, len(all), err)
 		}
 	}
+	serving := kv.NewMemory()
+	lead, err := kv.Campaign(t.Context(), serving, kv.Claim{Key: "claim-leader", Value: []byte("north"), TTL: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.restore(serving).Run(t.Context()); !errors.Is(err, claim.ErrServing) {
+		t.Errorf("while a node serves: %v", err)
+	}
+	if err := lead.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	// Without keys it opens nothing, and says of how many. Keys of claims that it has not stay out.
 	to := kv.NewMemory()
 	r := k.restore(to)

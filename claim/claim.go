@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"bongsu/claim/paper"
 	"bongsu/claim/policy"
 )
 
@@ -137,6 +138,9 @@ type Report struct {
 	Key      string   // Idempotency-Key or form token; empty: none
 	Marks    []string // what duplicates are found by: kind:value, kept only as keyed hashes
 	Row      int      // of the table that it came in; 0: it came in none
+	// RecordedFrom and RecordedTo say that nobody wrote these times of the claim: they are what was recorded when it came. When the same comes
+	// again, and more is recorded since, it is still the same.
+	RecordedFrom, RecordedTo bool
 }
 
 // A Receipt is what a claimant is given at once.
@@ -225,17 +229,47 @@ func LookedAt(f File) string { return Looked + " at " + f.Kind + " " + f.ID }
 func (e *Event) Look() bool { return e.What == Looked || strings.HasPrefix(e.What, Looked+" at ") }
 
 // Add puts a paper to the claim, and its kind to the evidence that rules see. When it is the last that was
-// asked for, the claim is for the desk again.
-func (c *Claim) Add(f File) {
+// asked for, the claim is for the desk again. [paper.ErrLarge] when the papers of the claim are too large together.
+func (c *Claim) Add(f File) error {
+	if err := c.room(f.Size); err != nil {
+		return err
+	}
 	c.Files = append(slices.Clone(c.Files), f)
 	if !slices.Contains(c.Report.Evidence, f.Kind) {
 		c.Report.Evidence = append(slices.Clone(c.Report.Evidence), f.Kind)
 	}
 	if c.State != Asked || c.Decision == nil {
-		return
+		return nil
 	}
 	if !slices.ContainsFunc(c.Decision.Evidence, func(kind string) bool { return !slices.Contains(c.Report.Evidence, kind) }) {
 		c.State, c.NextAt = Review, f.At.Add(ReviewTime)
+	}
+	return nil
+}
+
+// room says whether there is room for a paper of this size.
+func (c *Claim) room(size int64) error {
+	for _, have := range c.Files {
+		size += have.Size
+	}
+	if size > paper.MostOfClaim {
+		return fmt.Errorf("%w: the papers of one claim have at most %d bytes", paper.ErrLarge, paper.MostOfClaim)
+	}
+	return nil
+}
+
+// Forget leaves nothing in the claim that tells whose it was. Nobody can be asked or told anything any more, so what was not
+// decided is withdrawn.
+func (c *Claim) Forget(now time.Time) {
+	c.Account, c.Erased, c.NextAt, c.Appeal, c.Proposal = "", now, time.Time{}, time.Time{}, nil
+	switch c.State {
+	case Received, Review, Asked:
+		c.State = Withdrawn
+	case Appealed:
+		if c.Decision == nil || c.Decision.Outcome != policy.Pay { // what was given, and is perhaps paid, stays on record
+			c.State = Withdrawn
+		}
+	case Decided, Approved, Paying, Paid, Returned, Withdrawn, Merged:
 	}
 }
 

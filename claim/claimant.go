@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"bongsu/claim/paper"
+	"bongsu/claim/policy"
 )
 
 // Claimant is the name under which whoever holds the receipt does things.
@@ -130,10 +131,6 @@ func (o *Office) AddPaper(ctx context.Context, id, secret, kind, name string, da
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return File{}, err
 	}
-	var sum int64
-	for _, f := range c.Files {
-		sum += f.Size
-	}
 	switch {
 	case !c.open():
 		return File{}, c.not("add a paper to")
@@ -146,8 +143,8 @@ func (o *Office) AddPaper(ctx context.Context, id, secret, kind, name string, da
 	if err != nil {
 		return File{}, err
 	}
-	if sum+int64(len(p.Data)) > paper.MostOfClaim {
-		return File{}, fmt.Errorf("%w: the papers of one claim have at most %d bytes", paper.ErrLarge, paper.MostOfClaim)
+	if err := c.room(int64(len(p.Data))); err != nil {
+		return File{}, err
 	}
 	// The doubt comes first: after a crash it may be about nothing, but no paper comes without its doubt.
 	if len(p.Doubts) > 0 {
@@ -210,7 +207,8 @@ func (c *Claim) doubtful(kind string, doubts []string, now time.Time) (Event, er
 // paperDoubt is how much a paper that cannot be cleaned wholly counts among doubts.
 const paperDoubt = 0.5
 
-// Withdraw ends a claim at the word of its claimant, before it is paid. Again it does nothing.
+// Withdraw ends a claim at the word of its claimant, before it is paid. Again it does nothing. What was given and appealed against may be paid
+// already, so that it cannot be withdrawn ([ErrState]).
 func (o *Office) Withdraw(ctx context.Context, id, secret, by string) (Claim, error) {
 	by, err := o.holder(ctx, id, secret, by)
 	if err != nil {
@@ -223,10 +221,34 @@ func (o *Office) Withdraw(ctx context.Context, id, secret, by string) (Claim, er
 		if !c.open() {
 			return Event{}, c.not("withdraw")
 		}
+		if c.State == Appealed && c.Decision != nil && c.Decision.Outcome == policy.Pay {
+			return Event{}, fmt.Errorf("withdraw %s: what was given is under appeal, and may be paid already: it stays on record, and the appeal is decided first: %w", c.ID, ErrState)
+		}
 		c.State, c.Proposal = Withdrawn, nil
 		c.NextAt, c.Appeal = time.Time{}, time.Time{}
 		return Event{Who: by, What: "withdrawn"}, nil
 	})
+}
+
+// AppealUntil is until when the claimant of a claim with this history may appeal; zero: the decision is the last, or there is none. The clock
+// stands still while money is on its way, as nobody can appeal then.
+func (c *Claim) AppealUntil(history []Event) time.Time {
+	until := c.Appeal
+	var left time.Time // when money went on its way
+	for _, e := range history {
+		switch e.What {
+		case "to be paid", "to be paid again":
+			if left.IsZero() {
+				left = e.At
+			}
+		case "paid", "returned", "not paid yet":
+			if !left.Before(c.Appeal.Add(-AppealTime)) && left.Before(until) { // since this decision, and in its time
+				until = until.Add(e.At.Sub(left))
+			}
+			left = time.Time{}
+		}
+	}
+	return until
 }
 
 // Appeal asks that another person decides, once, within [AppealTime] of the decision, also one of a claim that was paid; after an
@@ -239,15 +261,19 @@ func (o *Office) Appeal(ctx context.Context, id, secret, text, by string) (Claim
 	if text, err = said(text, false); err != nil {
 		return Claim{}, err
 	}
+	history, err := o.Ledger.History(ctx, id)
+	if err != nil {
+		return Claim{}, err
+	}
 	return o.Ledger.Amend(ctx, id, func(c *Claim, p *Personal) (Event, error) {
 		now := o.now()
-		switch {
+		switch until := c.AppealUntil(history); {
 		case c.State != Decided && c.State != Approved && c.State != Paid || c.Decision == nil:
 			return Event{}, c.not("appeal against the decision on")
 		case !c.Appealed.IsZero() || c.Appeal.IsZero():
 			return Event{}, fmt.Errorf("the decision on %s is the last: %w", c.ID, ErrState)
-		case now.After(c.Appeal):
-			return Event{}, fmt.Errorf("the time to appeal for %s ended at %s: %w", c.ID, c.Appeal.Format(time.RFC3339), ErrState)
+		case now.After(until):
+			return Event{}, fmt.Errorf("the time to appeal for %s ended at %s: %w", c.ID, until.Format(time.RFC3339), ErrState)
 		}
 		c.State, c.Appealed, c.Proposal = Appealed, now, nil
 		c.NextAt, c.Appeal = now.Add(ReviewTime), time.Time{}

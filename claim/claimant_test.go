@@ -437,7 +437,7 @@ func TestSessions(t *testing.T) {
 	if _, err := o.SaveSession(ctx, next, "chair"); !errors.Is(err, claim.ErrState) {
 		t.Errorf("another question under votes: %v", err)
 	}
-	if err := o.Publish(ctx, "i", s.ID, "chair"); fields(err)["minutes"] != "language" {
+	if now, err := o.Sessions(ctx, "i"); err != nil || fields(o.Publish(ctx, "i", s.ID, now[0].Version, "chair"))["minutes"] != "language" {
 		t.Errorf("without minutes: %v", err)
 	}
 	s.Minutes, s.Decision = two("we met"), two("yes")
@@ -454,8 +454,11 @@ func TestSessions(t *testing.T) {
 	if got, err := o.Published(ctx, "i"); err != nil || len(got) != 0 {
 		t.Errorf("public before it is published: %v, %v", got, err)
 	}
+	if err := o.Publish(ctx, "i", s.ID, s.Version-1, "chair"); !errors.Is(err, claim.ErrConflict) {
+		t.Errorf("what was not read is published: %v", err)
+	}
 	for range 2 {
-		if err := o.Publish(ctx, "i", s.ID, "chair"); err != nil {
+		if err := o.Publish(ctx, "i", s.ID, s.Version, "chair"); err != nil {
 			t.Fatal(err)
 		}
 	}

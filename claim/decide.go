@@ -121,9 +121,29 @@ func (c *Claim) spends() int64 {
 }
 
 // All decides every claim of an incident that nobody has decided. It goes over all of
-// them once, the oldest first, and may be repeated after a crash: what is decided is left alone. Decisions
-// do not depend on the order of the ledger or the number of cores.
+// them once, and may be repeated after a crash: what is decided is left alone. Decisions
+// do not depend on the order of the ledger or the number of cores: money is given in the order in which reports came.
 func (d *Decider) All(ctx context.Context, incident string, progress func(done int)) (Tally, error) {
+	r, err := d.running(ctx, incident)
+	if err != nil {
+		return Tally{}, err
+	}
+	r.progress = progress
+	return r.all(ctx)
+}
+
+// Preview is what [Decider.All] would come to. Nothing is written.
+func (d *Decider) Preview(ctx context.Context, incident string, progress func(done int)) (Tally, error) {
+	r, err := d.running(ctx, incident)
+	if err != nil {
+		return Tally{}, err
+	}
+	r.progress, r.dry = progress, true
+	return r.all(ctx)
+}
+
+// running goes over the claims of an incident, and finds out for which the money of the policy is enough, in the order in which they came.
+func (d *Decider) running(ctx context.Context, incident string) (*running, error) {
 	var todo []Claim
 	var spent int64
 	var first *Claim // that an earlier run had no money for
@@ -138,33 +158,40 @@ func (d *Decider) All(ctx context.Context, incident string, progress func(done i
 		spent += c.spends()
 		return nil
 	}); err != nil {
-		return Tally{}, err
+		return nil, err
 	}
-	slices.SortFunc(todo, func(a, b Claim) int { return older(&a, &b) })
-	r := running{d: d, cut: len(todo), progress: progress}
+	r := &running{d: d, todo: todo}
 	if d.Policy.Budget > 0 {
-		if first != nil { // after it there was none either; before it some may not have been written
-			r.cut, _ = slices.BinarySearchFunc(todo, first, func(c Claim, x *Claim) int { return older(&c, x) })
+		order := make([]*Claim, len(todo))
+		for i := range todo {
+			order[i] = &todo[i]
 		}
-		r.cut = d.affordable(todo[:r.cut], d.Policy.Budget-spent)
+		slices.SortFunc(order, older)
+		cut := len(order)
+		if first != nil { // after it there was none either; before it some may not have been written
+			cut, _ = slices.BinarySearchFunc(order, first, older)
+		}
+		if cut = d.affordable(order[:cut], d.Policy.Budget-spent); cut < len(order) {
+			r.cut = order[cut]
+		}
 	}
-	return r.all(ctx, todo)
+	return r, nil
 }
 
-// older is the order in which claims are decided.
+// older is the order in which claims are given money.
 func older(a, b *Claim) int {
 	return cmp.Or(a.Filed.Compare(b.Filed), strings.Compare(a.ID, b.ID))
 }
 
 // affordable returns how many of the claims, in their order, can be decided before money ends.
-func (d *Decider) affordable(todo []Claim, left int64) int {
+func (d *Decider) affordable(todo []*Claim, left int64) int {
 	costs := make([]int64, len(todo))
 	workers := runtime.GOMAXPROCS(0)
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
 			for i := w * len(todo) / workers; i < (w+1)*len(todo)/workers; i++ {
-				if c, _ := d.settled(todo[i], false); c.State == Approved {
+				if c, _ := d.settled(*todo[i], false); c.State == Approved {
 					costs[i] = c.Decision.Cost
 				}
 			}
@@ -182,21 +209,20 @@ func (d *Decider) affordable(todo []Claim, left int64) int {
 // A running decision of many claims.
 type running struct {
 	d        *Decider
-	cut      int // from here on no money is left
+	todo     []Claim
+	cut      *Claim // for it, and those that came later, no money is left; nil: there is enough
+	dry      bool   // nothing is written
 	progress func(done int)
 }
 
-// A chunk of what is to be decided, from here on.
-type chunk struct {
-	claims []Claim
-	from   int
-}
+// over says that no money is left for a claim.
+func (r *running) over(c *Claim) bool { return r.cut != nil && older(c, r.cut) >= 0 }
 
-func (r *running) all(ctx context.Context, todo []Claim) (Tally, error) {
+func (r *running) all(ctx context.Context) (Tally, error) {
 	var mu sync.Mutex
 	var tally Tally
 	var first error
-	next := make(chan chunk)
+	next := make(chan []Claim)
 	var wg sync.WaitGroup
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -217,11 +243,13 @@ func (r *running) all(ctx context.Context, todo []Claim) (Tally, error) {
 			}
 		})
 	}
-	for from := 0; from < len(todo) && ctx.Err() == nil; from += mostTogetherDecided {
+	for some := range slices.Chunk(r.todo, mostTogetherDecided) {
 		select {
-		case next <- chunk{todo[from:min(from+mostTogetherDecided, len(todo))], from}:
+		case next <- some:
+			continue
 		case <-ctx.Done():
 		}
+		break
 	}
 	close(next)
 	wg.Wait()
@@ -236,13 +264,16 @@ const mostTogetherDecided = 250
 
 // some decides some claims in one change; one by one when somebody else changed one
 // of them meanwhile.
-func (r *running) some(ctx context.Context, x chunk) (Tally, error) {
+func (r *running) some(ctx context.Context, claims []Claim) (Tally, error) {
 	d := r.d
-	changed, events := make([]Claim, len(x.claims)), make([]Event, len(x.claims))
+	changed, events := make([]Claim, len(claims)), make([]Event, len(claims))
 	var t Tally
-	for i, c := range x.claims {
-		changed[i], events[i] = d.settled(c, x.from+i >= r.cut)
+	for i, c := range claims {
+		changed[i], events[i] = d.settled(c, r.over(&c))
 		t.count(&changed[i])
+	}
+	if r.dry {
+		return t, nil
 	}
 	err := d.Ledger.Change(ctx, changed, events)
 	if !errors.Is(err, ErrConflict) {
@@ -252,7 +283,7 @@ func (r *running) some(ctx context.Context, x chunk) (Tally, error) {
 		return t, nil
 	}
 	t = Tally{}
-	for i, c := range x.claims {
+	for _, c := range claims {
 		c, err := d.Ledger.Claim(ctx, c.ID)
 		if err != nil {
 			return t, err
@@ -261,7 +292,7 @@ func (r *running) some(ctx context.Context, x chunk) (Tally, error) {
 			t.Skipped++
 			continue
 		}
-		now, event := d.settled(c, x.from+i >= r.cut)
+		now, event := d.settled(c, r.over(&c))
 		switch err := d.Ledger.Change(ctx, []Claim{now}, []Event{event}); {
 		case errors.Is(err, ErrConflict):
 			t.Skipped++

@@ -175,6 +175,14 @@ func (v *Verdict) worth() int64 {
 	return max(v.Amount, v.Cost)
 }
 
+// costs is what a verdict takes out of the budget.
+func (v *Verdict) costs() int64 {
+	if v.Outcome != policy.Pay {
+		return 0
+	}
+	return v.Cost
+}
+
 // allowancePrefix + incident/person: what each gave alone of late.
 const allowancePrefix = "claim/g/"
 
@@ -244,7 +252,7 @@ func (a *storedAllowance) take(amount int64) {
 // unwritten says whether a change is known not to have been made: one of which that is not known may
 // have given what it was to give.
 func unwritten(err error) bool {
-	return errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrErased) || errors.Is(err, ErrInput)
+	return errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrErased) || errors.Is(err, ErrInput) || errors.Is(err, ErrBudget)
 }
 
 // giveBack takes back what was allowed and not given. When that fails, less is allowed than could be: nothing worse.
@@ -277,7 +285,7 @@ func (o *Office) unpriced(c *Claim, v *Verdict, p *policy.Policy) bool {
 
 // Decide decides one claim that was read at this version. Above the limit of the policy, for the claim or for all that
 // this person gave alone within a day, the verdict becomes a [Proposal]; an appeal is decided by another
-// person than who decided before ([ErrSame]).
+// person than who decided before ([ErrSame]). Nothing is given that the budget has no money for ([ErrBudget]).
 func (o *Office) Decide(ctx context.Context, id string, version int64, v Verdict, by string) (Claim, error) {
 	if err := who(by); err != nil {
 		return Claim{}, err
@@ -293,13 +301,21 @@ func (o *Office) Decide(ctx context.Context, id string, version int64, v Verdict
 	if err := o.complete(ctx, &c, &v, p); err != nil {
 		return Claim{}, err
 	}
+	returned, err := o.afford(ctx, &c, v.costs(), p, false)
+	if err != nil {
+		return Claim{}, err
+	}
 	alone := !o.unpriced(&c, &v, p)
 	if alone {
 		if alone, err = o.alone(ctx, c.Incident, by, v.worth(), p); err != nil {
+			returned()
 			return Claim{}, err
 		}
 	}
 	err = o.ruled(ctx, c, v, p, by, alone)
+	if err != nil || !alone {
+		returned()
+	}
 	if err != nil {
 		if alone && unwritten(err) {
 			o.giveBack(ctx, c.Incident, by, v.worth(), p)
@@ -396,8 +412,13 @@ func (o *Office) Confirm(ctx context.Context, id string, version int64, by strin
 	if err := o.complete(ctx, &c, &v, p); err != nil {
 		return Claim{}, err
 	}
+	returned, err := o.afford(ctx, &c, v.costs(), p, false)
+	if err != nil {
+		return Claim{}, err
+	}
 	c.settle(&v, p, proposer, o.now())
 	if err := o.Ledger.Change(ctx, []Claim{c}, []Event{{Who: by, What: didConfirm + string(c.State), Why: "proposed by " + proposer + ": " + v.Why}}); err != nil {
+		returned()
 		return Claim{}, err
 	}
 	return o.Ledger.Claim(ctx, c.ID)
@@ -488,7 +509,7 @@ func (o *Office) Bulk(ctx context.Context, ids []string, v Verdict, by string) [
 		var unused int64
 		for _, x := range todo[incident] {
 			if errs[x.at] = err; err == nil {
-				errs[x.at] = o.ruled(ctx, x.c, x.v, p, by, alone && !o.unpriced(&x.c, &x.v, p))
+				errs[x.at] = o.affordable(ctx, x.c, x.v, p, by, alone && !o.unpriced(&x.c, &x.v, p))
 			}
 			if unwritten(errs[x.at]) {
 				unused += x.v.worth()
@@ -501,8 +522,22 @@ func (o *Office) Bulk(ctx context.Context, ids []string, v Verdict, by string) [
 	return errs
 }
 
+// affordable is ruled, for what the budget has money for.
+func (o *Office) affordable(ctx context.Context, c Claim, v Verdict, p *policy.Policy, by string, alone bool) error {
+	returned, err := o.afford(ctx, &c, v.costs(), p, false)
+	if err != nil {
+		return err
+	}
+	err = o.ruled(ctx, c, v, p, by, alone)
+	if err != nil || !alone {
+		returned()
+	}
+	return err
+}
+
 // ByPolicy applies the active policy to one claim again, after papers came in: by has looked at them. What was decided
-// stays as it is, and an appeal is for a person to decide ([ErrState]). Above the limit it becomes a [Proposal].
+// stays as it is, and an appeal is for a person to decide ([ErrState]). Above the limit it becomes a [Proposal]; where the budget has no money
+// for it, or had none for one that came before, it is for a person, with that reason.
 func (o *Office) ByPolicy(ctx context.Context, id string, version int64, by string) (Claim, error) {
 	if err := who(by); err != nil {
 		return Claim{}, err
@@ -521,6 +556,16 @@ func (o *Office) ByPolicy(ctx context.Context, id string, version int64, by stri
 	x := d.Case(&c)
 	got := d.Policy.Assess(&x)
 	now, ev := d.settled(c, false)
+	returned := func() {}
+	if now.State == Approved {
+		switch returned, err = o.afford(ctx, &c, got.Cost, d.Policy, true); {
+		case errors.Is(err, ErrBudget):
+			returned = func() {}
+			now, ev = d.settled(c, true)
+		case err != nil:
+			return Claim{}, err
+		}
+	}
 	now.Proposal = nil
 	second, worth := d.wantsSecond(&got), int64(0)
 	if now.State == Approved {
@@ -533,6 +578,7 @@ func (o *Office) ByPolicy(ctx context.Context, id string, version int64, by stri
 			worth = max(got.Amount, got.Cost)
 			ok, err := o.alone(ctx, c.Incident, by, worth, d.Policy)
 			if err != nil {
+				returned()
 				return Claim{}, err
 			}
 			second = !ok
@@ -553,7 +599,11 @@ func (o *Office) ByPolicy(ctx context.Context, id string, version int64, by stri
 		now.Decider = by
 	}
 	ev.Who = by
-	if err := o.Ledger.Change(ctx, []Claim{now}, []Event{ev}); err != nil {
+	err = o.Ledger.Change(ctx, []Claim{now}, []Event{ev})
+	if err != nil || second {
+		returned()
+	}
+	if err != nil {
 		if !second && unwritten(err) {
 			o.giveBack(ctx, c.Incident, by, worth, d.Policy)
 		}
@@ -595,7 +645,17 @@ func (o *Office) DecideAll(ctx context.Context, incident, by string, progress fu
 	if _, err := o.Flag(ctx, incident); err != nil {
 		return Tally{}, err
 	}
+	defer o.purses.forget(incident)
 	return d.All(ctx, incident, progress)
+}
+
+// Preview is what [Office.DecideAll] would come to as things are now, without a look for duplicates. Nothing is written.
+func (o *Office) Preview(ctx context.Context, incident string, progress func(done int)) (Tally, error) {
+	d, err := o.decider(ctx, incident, "")
+	if err != nil {
+		return Tally{}, err
+	}
+	return d.Preview(ctx, incident, progress)
 }
 
 // Figures are what papers prove, of a claim's own figures.
@@ -640,15 +700,21 @@ func (o *Office) Compare(ctx context.Context, incident string, drafts []*policy.
 		return policy.Comparison{}, fmt.Errorf("compare drafts for %s: %w", incident, ErrNoRecord)
 	}
 	d.Outages = all
-	cases := []policy.Case{}
+	var parts [][]policy.Case // a slice that grows would be copied again and again
 	if err := o.Ledger.Each(ctx, incident, func(c Claim) error {
 		if c.State != Withdrawn && c.State != Merged && c.Channel != Unasked {
-			cases = append(cases, d.Case(&c))
+			n := len(parts) - 1
+			if n < 0 || len(parts[n]) == cap(parts[n]) {
+				n++
+				parts = append(parts, make([]policy.Case, 0, 4096))
+			}
+			parts[n] = append(parts[n], d.Case(&c))
 		}
 		return nil
 	}); err != nil {
 		return policy.Comparison{}, err
 	}
+	cases := slices.Concat(parts...)
 	out := policy.Compare(cases, drafts)
 	out.Borders(cases, drafts, -10, 10)
 	return out, nil

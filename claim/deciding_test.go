@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -596,6 +597,82 @@ func TestBudget(t *testing.T) {
 	bare.Outages = nil
 	if _, err := bare.DecideAll(ctx, "i", "kim", nil); !errors.Is(err, claim.ErrNoRecord) {
 		t.Errorf("without a record everybody would be refused: %v", err)
+	}
+}
+
+// What persons decide, and the policy at their word, is held against the budget too; and there is no money for one report that
+// came after another for which there was none.
+func TestBudgetOfPersons(t *testing.T) {
+	ctx := t.Context()
+	o := opened(t)
+	adopt(t, o, rules(1, "budget: 100000"))
+	var ids []string
+	for n := range 6 {
+		ids = append(ids, filed(t, o, shop(n, 40_000)).ID)
+	}
+	late := shop(7, 1_000)
+	late.Claim.Report.Kind = "company"
+	papers := filed(t, o, late)
+	would, err := o.Preview(ctx, "i", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tally, err := o.DecideAll(ctx, "i", "kim", nil); err != nil || tally != would || tally.Approved != 2 || tally.Review != 4 || tally.Asked != 1 {
+		t.Fatalf("%+v, %v; the preview %+v", tally, err, would)
+	}
+	before := get(t, o, ids[2])
+	if _, err := o.Decide(ctx, ids[2], 0, pays(40_000), "kim"); !errors.Is(err, claim.ErrBudget) || get(t, o, ids[2]).Version != before.Version {
+		t.Errorf("40,000 of the 20,000 that are left: %v", err)
+	}
+	must(t)(o.Decide(ctx, ids[2], 0, pays(15_000), "kim"))
+	if _, err := o.AddPaper(ctx, papers.ID, papers.Secret, "loss-proof", "loss.txt", []byte("손해액은 다음과 같습니다"), ""); err != nil {
+		t.Fatal(err)
+	}
+	if c := must(t)(o.ByPolicy(ctx, papers.ID, 0, "kim")); c.State != claim.Review || c.Decision.Outcome != policy.Human || !strings.Contains(strings.Join(c.Decision.Why, "; "), "budget") {
+		t.Errorf("after one for which there was no money: %+v", c.Decision)
+	}
+	if errs := o.Bulk(ctx, ids[3:5], pays(4_000), "kim"); errs[0] != nil || !errors.Is(errs[1], claim.ErrBudget) {
+		t.Errorf("twice 4,000 of 5,000: %v", errs)
+	}
+	must(t)(o.Decide(ctx, ids[0], 0, refuses(), "kim")) // 40,000 are there again
+	must(t)(o.Decide(ctx, ids[4], 0, pays(41_000), "kim"))
+	if _, err := o.Decide(ctx, ids[5], 0, pays(1), "kim"); !errors.Is(err, claim.ErrBudget) {
+		t.Errorf("all is given: %v", err)
+	}
+	must(t)(o.Decide(ctx, ids[4], 0, pays(40_000), "kim")) // less than before is always possible
+	must(t)(o.Decide(ctx, ids[5], 0, refuses(), "kim"))
+}
+
+// Who decide at once do not give more than there is, and a proposal takes nothing before it is confirmed.
+func TestBudgetRace(t *testing.T) {
+	ctx := t.Context()
+	o := opened(t)
+	adopt(t, o, rules(1, "budget: 100000\nfourEyes: 50000"))
+	var ids []string
+	for n := range 9 {
+		ids = append(ids, filed(t, o, shop(n, 40_000)).ID)
+	}
+	for _, id := range ids[7:] {
+		must(t)(o.Decide(ctx, id, 0, pays(90_000), "kim"))
+	}
+	var wg sync.WaitGroup
+	var given atomic.Int32
+	for n, id := range ids[:7] {
+		wg.Go(func() {
+			switch _, err := o.Decide(ctx, id, 0, pays(40_000), fmt.Sprint("person ", n)); {
+			case err == nil:
+				given.Add(1)
+			case !errors.Is(err, claim.ErrBudget):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if given.Load() != 2 {
+		t.Errorf("%d were given 40,000 of 100,000", given.Load())
+	}
+	if _, err := o.Confirm(ctx, ids[8], 0, "lee"); !errors.Is(err, claim.ErrBudget) {
+		t.Errorf("confirmed when the money was gone: %v", err)
 	}
 }
 

@@ -71,10 +71,15 @@ func (o *Office) Submit(ctx context.Context, incident string, text []byte, by st
 	if err != nil {
 		return Draft{}, err
 	}
-	if w, err := o.Window(ctx, incident); err == nil && w.Currency != p.Currency {
-		return Draft{}, fmt.Errorf("%w: it is in %s, and reports are in %s", ErrPolicy, p.Currency, w.Currency)
-	} else if err != nil && !errors.Is(err, ErrNotFound) {
+	switch w, err := o.Window(ctx, incident); {
+	case errors.Is(err, ErrNotFound):
+		if _, ok := o.outages(incident); !ok {
+			return Draft{}, fmt.Errorf("policy for %q: no reports were ever taken about such an incident, and nothing of it is recorded: %w", incident, ErrNotFound)
+		}
+	case err != nil:
 		return Draft{}, err
+	case w.Currency != p.Currency:
+		return Draft{}, fmt.Errorf("%w: it is in %s, and reports are in %s", ErrPolicy, p.Currency, w.Currency)
 	}
 	kept, err := update(ctx, o.Store, policyPrefix+p.ID, func(s *storedPolicy, exists bool) (kv.Txn, error) {
 		if exists {

@@ -45,6 +45,7 @@ type Office struct {
 
 	windows  remembered[Window]
 	policies remembered[*policy.Policy]
+	purses   purses
 	cleaning queue // of papers
 }
 

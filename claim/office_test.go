@@ -517,6 +517,9 @@ func TestPolicies(t *testing.T) {
 	if again, err := o.Submit(ctx, "i", text, "lee"); err != nil || !cmp.Equal(d, again) {
 		t.Errorf("handed in again: %v\n%s", err, cmp.Diff(d, again))
 	}
+	if _, err := o.Submit(ctx, "unknown", text, "kim"); !errors.Is(err, claim.ErrNotFound) {
+		t.Errorf("for an incident that nobody knows: %v", err)
+	}
 	for name, bad := range map[string]string{
 		"other content":         string(text) + "\n# changed",
 		"no policy":             "policy: [",

@@ -69,10 +69,16 @@ func (m *Master) Prepare(r *Report, now time.Time) (*Prepared, error) {
 const mostReport = 200 << 10
 
 // fits refuses what a store cannot hold, so that one report never spoils those that are
-// filed with it. It returns the report in JSON, aside from when it came and who entered it.
+// filed with it. It returns the report in JSON as it was written: aside from when it came, who entered it, and times of the record.
 func (r *Report) fits() ([]byte, error) {
 	c := r.Claim
 	c.Filed, c.Consent.At, c.NextAt, c.Agent = time.Time{}, time.Time{}, time.Time{}, ""
+	if r.RecordedFrom {
+		c.Report.From = time.Time{}
+	}
+	if r.RecordedTo {
+		c.Report.To = time.Time{}
+	}
 	b, err := json.Marshal(struct {
 		Claim    Claim    `json:"claim"`
 		Personal Personal `json:"personal"`

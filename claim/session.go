@@ -258,8 +258,9 @@ func (o *Office) Vote(ctx context.Context, incident, session, question, vote, by
 	})
 }
 
-// Publish makes minutes, decision and counts of votes of a session public for good. Both languages are needed.
-func (o *Office) Publish(ctx context.Context, incident, session, by string) error {
+// Publish makes minutes, decision and counts of votes of a session public for good, as they were read at this version, else
+// [ErrConflict]. Both languages are needed.
+func (o *Office) Publish(ctx context.Context, incident, session string, version int64, by string) error {
 	if err := who(by); err != nil {
 		return err
 	}
@@ -272,6 +273,8 @@ func (o *Office) Publish(ctx context.Context, incident, session, by string) erro
 			return kv.Txn{}, fmt.Errorf("session %q of %q: %w", session, incident, ErrNotFound)
 		case !s.Published.IsZero():
 			return kv.Txn{}, errSame
+		case s.Version != version:
+			return kv.Txn{}, fmt.Errorf("%w: session %s is of version %d", ErrConflict, session, s.Version)
 		}
 		f := FieldErrors{}
 		f.set(!bilingual(s.Minutes, longMinutes), "minutes", "language")

@@ -24,7 +24,7 @@ type shelf struct {
 	names  map[string]uint32 // of services, states and so on; 0 is the empty one
 	marked []uint64          // start of each mark that there ever was
 	markOf []int32           // whose it is
-	order  []string          // IDs, sorted; nil: to be sorted again
+	order  []int32           // of rows and claims, by ID; nil: to be sorted again
 }
 
 type shelved struct {
@@ -124,21 +124,32 @@ func (s *shelf) get(id string) (storedClaim, int64, bool) {
 func (s *shelf) each(incident string, visit func(Claim) error) error {
 	s.mu.Lock()
 	if s.order == nil {
-		s.order = slices.Sorted(maps.Keys(s.at))
+		s.order = slices.Collect(maps.Values(s.at))
+		slices.SortFunc(s.order, func(a, b int32) int { return strings.Compare(s.claims[a].Claim.ID, s.claims[b].Claim.ID) })
 	}
 	order := s.order
 	s.mu.Unlock()
-	for _, id := range order {
-		c, _, ok := s.get(id)
-		if !ok || incident != "" && c.Claim.Incident != incident {
-			continue
+	some := make([]Claim, 0, eachAtOnce)
+	for at := range slices.Chunk(order, eachAtOnce) {
+		some = some[:0]
+		s.mu.RLock()
+		for _, i := range at {
+			if c := &s.claims[i].Claim; incident == "" || c.Incident == incident {
+				some = append(some, *c)
+			}
 		}
-		if err := visit(c.Claim); err != nil {
-			return err
+		s.mu.RUnlock()
+		for i := range some {
+			if err := visit(some[i]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
+
+// eachAtOnce is how many claims are taken from the shelf at once.
+const eachAtOnce = 64
 
 // marks returns the marks of the claims of an incident.
 func (s *shelf) marks(incident string) map[string][]string {

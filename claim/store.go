@@ -824,7 +824,8 @@ func (k *Keeper) Erase(ctx context.Context, id, who, why string) error {
 			}
 			gone = append(gone, kv.Op{Key: movePrefix + id + "/" + f.ID, Value: value})
 		}
-		s.Marks, s.Claim.Account, s.Claim.Erased = nil, "", now
+		s.Marks = nil
+		s.Claim.Forget(now)
 		return Event{Who: who, What: "erased", Why: why}, kv.Txn{Do: gone}, nil
 	})
 	if err != nil {
@@ -975,7 +976,9 @@ func (k *Keeper) AddFile(ctx context.Context, id, kind, mediaType string, data [
 		case !ok || e.Modified != begun:
 			return Event{}, kv.Txn{}, fmt.Errorf("%w: the paper took too long and was removed, send it again", ErrUnavailable)
 		}
-		s.Claim.Add(f)
+		if err := s.Claim.Add(f); err != nil {
+			return Event{}, kv.Txn{}, err
+		}
 		return Event{Who: who, What: "sent a paper", Why: kind}, kv.Txn{
 			If: []kv.Cond{{Key: movePrefix + name, Modified: begun}},
 			Do: []kv.Op{{Key: movePrefix + name, Delete: true}},

@@ -57,6 +57,9 @@ const (
 	Closed   = "closed"
 )
 
+// WhyWithdrawn is the reason of a window that closed by itself, as its incident was withdrawn: pages put it into words.
+const WhyWithdrawn = "withdrawn"
+
 // A WindowChange is one thing that was done to a window.
 type WindowChange struct {
 	At    time.Time `json:"at"`

@@ -25,59 +25,102 @@ type attempt struct {
 	past   int   // and with a quarter of the limit
 	steps  int64 // that the last try took
 	gains  bool  // it got further than the one before, and both were large
-	root   node
+	room   int   // nodes that there may be at most
+	effort int64 // and steps
+	d      *diagram
+	stuck  *builder // at the gate where it burst
+	unit   int
+	roots  []node // of families that have no set in common
 	passed bool
 }
 
 // compactFrom is the size below which dead nodes are not worth collecting.
 const compactFrom = 1 << 15
 
-// run builds the part's family in the diagram, or bursts.
+// ownFrom is the limit from which on an attempt keeps what it has when it bursts, and goes on from there.
+const ownFrom = 1 << 18
+
+// run builds the part's family in a diagram, or bursts: in d, or in one of its own.
 func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
-	if a.how == bySweep {
+	a.roots, a.passed = nil, false
+	switch {
+	case a.how == bySweep:
+		a.d = d
 		a.sweep(p, d, limit, steps)
 		return
+	case a.stuck != nil:
+		a.d.resume(limit, steps)
+	default:
+		if limit >= ownFrom {
+			d = newDiagram()
+		}
+		a.d, a.gates, a.unit = d, 0, 0
+		a.stuck = newBuilder(a, p, d, limit, steps)
 	}
-	n := len(p.names)
-	weight := make([]int32, n)
+	b := a.stuck
+	a.stuck = nil
+	if b.build() {
+		return
+	}
+	if limit >= ownFrom { // stuck at a gate
+		a.d.burst = false
+		a.d.compact(b.alive(a.unit - 1))
+		a.stuck = b
+	}
+}
+
+func newBuilder(a *attempt, p *part, d *diagram, limit int, steps int64) *builder {
+	weight := make([]int32, len(p.names))
 	for i, l := range a.level {
 		weight[l] = min(p.weight[i], heavy)
 	}
 	d.reset(weight, limit, steps)
-	value := make([]node, n+len(p.gates))
+	value := make([]node, len(p.names)+len(p.gates))
 	for i, l := range a.level {
 		if a.how == byFunction || p.weight[i] <= a.bound {
 			value[i] = d.make(l, zero, one)
 		}
 	}
-	b := builder{a: a, p: p, d: d, value: value}
-	a.gates, a.passed = 0, false
-	threshold := compactFrom
-	for u, unit := range p.units {
+	return &builder{a: a, p: p, d: d, value: value, rooms: p.rooms(a.bound)}
+}
+
+// build goes on to the root, and reports whether it got beyond the gates.
+func (b *builder) build() bool {
+	a, p, d := b.a, b.p, b.d
+	n := len(p.names)
+	threshold := max(compactFrom, 2*len(d.nodes))
+	for ; a.unit < len(p.units); a.unit++ {
+		unit := p.units[a.unit]
 		if p.gates[unit[0]].kind == kindBarred {
 			break // the last
 		}
+		b.room = b.rooms[unit[0]]
+		apart := a.unit == len(p.units)-1 && len(unit) == 1 && p.gates[unit[0]].kind == kindOr
+		if apart && a.how == byFamily && len(d.nodes) > compactFrom {
+			b.pieces()
+			return true
+		}
 		if len(unit) == 1 {
-			value[n+int(unit[0])] = b.gate(&p.gates[unit[0]])
+			b.value[n+int(unit[0])] = b.gate(&p.gates[unit[0]])
 		} else {
 			b.knot(unit)
 		}
-		if d.burst && a.how == byFunction && unit[0] == p.root && p.gates[p.root].kind == kindOr && len(unit) == 1 {
-			d.revive(b.alive(u - 1))
-			a.root = b.union()
-			a.passed = !d.burst
-			return
+		if d.burst && apart && a.how == byFunction {
+			d.revive(b.alive(a.unit - 1))
+			b.pieces()
+			return true
 		}
 		if d.burst {
-			return
+			return false
 		}
 		a.gates += len(unit)
 		if len(d.nodes) > threshold {
-			d.compact(b.alive(u))
+			d.compact(b.alive(a.unit))
 			threshold = max(compactFrom, 2*len(d.nodes))
 		}
 	}
 	a.finish(d, b.roots())
+	return true
 }
 
 // roots returns the values of the root, and of what bars sets of it.
@@ -94,6 +137,49 @@ func (b *builder) roots() [3][]node {
 	return roots
 }
 
+// pieces leaves an or on top apart: the sets of each input that those before it do not have, and of which
+// those after it have no proper part. To unite them, and to compare all with all, would cost more than the rest.
+func (b *builder) pieces() {
+	a, d := b.a, b.d
+	var f []node
+	for _, c := range b.p.gates[b.p.root].in {
+		f = append(f, b.value[c])
+	}
+	slices.SortFunc(f, func(x, y node) int { return cmp.Compare(y, x) })
+	f = slices.Compact(f)
+	d.maxNodes = max(d.maxNodes, min(a.room, 8*len(d.nodes)))
+	d.maxSteps = max(d.maxSteps, min(a.effort, d.steps+128*int64(len(d.nodes))))
+	for i := 0; i < len(f) && !d.burst; i++ {
+		keep := make([]*node, 0, 2*len(f))
+		for j := range f {
+			keep = append(keep, &f[j])
+		}
+		for j := range a.roots {
+			keep = append(keep, &a.roots[j])
+		}
+		d.compact(keep)
+		a.roots = append(a.roots, b.own(f, i))
+	}
+	a.passed = !d.burst
+}
+
+// own returns the sets of the i-th of several values that those before do not have, and of which those after
+// have no proper part.
+func (b *builder) own(f []node, i int) node {
+	reduced := b.d.binary
+	if b.a.how == byFamily {
+		reduced = b.d.zeroSuppressed
+	}
+	in := b.d.support(f[i])
+	f = slices.Clone(f)
+	for j := range f {
+		if j != i {
+			f[j] = b.d.within(f[j], in, reduced)
+		}
+	}
+	return b.a.sets(b.d, f[i], f[:i], f[i+1:])
+}
+
 // finish takes the sets of the attempt from the values of the root.
 func (a *attempt) finish(d *diagram, roots [3][]node) {
 	var keep []*node
@@ -103,19 +189,27 @@ func (a *attempt) finish(d *diagram, roots [3][]node) {
 		}
 	}
 	d.compact(keep)
-	f := roots[barOf][0]
+	a.roots = []node{a.sets(d, roots[barOf][0], roots[barWeak], roots[barStrict])}
+	a.passed = !d.burst
+}
+
+// sets returns the sets of a value that others do not bar.
+func (a *attempt) sets(d *diagram, f node, barWeak, barStrict []node) node {
 	weak, strict := d.subtract, d.subtractParts
 	if a.how != byFamily {
-		f = d.minimal(f)
+		// What the function took tells what its solutions will, so that it is not made again for them with more room.
+		d.maxNodes = max(d.maxNodes, min(a.room, 8*len(d.nodes)))
+		d.maxSteps = max(d.maxSteps, min(a.effort, d.steps+24*int64(len(d.nodes))))
+		f = d.minimal(f, a.bound)
 		weak, strict = d.without, d.withoutParts
 	}
-	for _, bar := range roots[barWeak] {
+	for _, bar := range barWeak {
 		f = weak(f, bar)
 	}
-	for _, bar := range roots[barStrict] {
+	for _, bar := range barStrict {
 		f = strict(f, bar)
 	}
-	a.root, a.passed = f, !d.burst
+	return f
 }
 
 type builder struct {
@@ -123,6 +217,8 @@ type builder struct {
 	p     *part
 	d     *diagram
 	value []node
+	rooms []int32
+	room  int32 // up to which weight the solutions of the gate at hand matter
 }
 
 // alive returns the values that gates after unit u still read.
@@ -137,20 +233,6 @@ func (b *builder) alive(u int) []*node {
 		}
 	}
 	return roots
-}
-
-// union is the way out where the inputs of an or on top fit but their
-// disjunction does not: the minimal solutions of the inputs one by one, joined as families.
-func (b *builder) union() node {
-	in := b.p.gates[b.p.root].in
-	f := make([]node, len(in))
-	for i, c := range in {
-		f[i] = b.value[c]
-	}
-	slices.SortFunc(f, func(x, y node) int {
-		return cmp.Or(cmp.Compare(b.d.nodes[y].level, b.d.nodes[x].level), cmp.Compare(x, y))
-	})
-	return b.d.thin(fold(f, b.d.minimal, b.d.unite))
 }
 
 // fold combines values by halves: one large operand taken up with many small ones,
@@ -168,7 +250,7 @@ func (b *builder) and(f, g node) node {
 	if b.a.how == byFunction {
 		return b.d.and(f, g)
 	}
-	return b.d.meet(f, g, b.a.bound)
+	return b.d.meet(f, g, b.room)
 }
 
 func (b *builder) or(f, g node) node {
@@ -221,7 +303,7 @@ func (b *builder) gate(g *partGate) node {
 	case kindOr:
 		if b.a.how == byFamily {
 			// Made minimal once at the end: to do so at every step costs more than what is dropped early saves.
-			return b.d.thin(fold(in, func(x input) node { return x.f }, b.d.unite))
+			return b.d.thin(b.d.trim(fold(in, func(x input) node { return x.f }, b.d.unite), b.room))
 		}
 		return fold(in, func(x input) node { return x.f }, b.d.or)
 	case kindAnd:

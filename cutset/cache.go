@@ -31,15 +31,20 @@ type solved struct {
 	effort   int64
 	steps    int64
 	attempts int
+	after    hint
 	used     int // by the clock of the cache
 }
 
-// content is a hash of all that the family of a part depends on, besides the names of its variables.
-func (p *part) content(k, budget int) [sha256.Size]byte {
+// content is a hash of all that the family of a part depends on, and what it takes, besides the names of its variables.
+func (p *part) content(k, budget int, h hint) [sha256.Size]byte {
 	var b []byte
 	put := func(n int32) { b = binary.AppendVarint(b, int64(n)) }
 	b = binary.AppendVarint(b, int64(k))
 	b = binary.AppendVarint(b, int64(budget))
+	put(narrow(boolInt(h.known)))
+	put(narrow(h.field))
+	put(narrow(h.at))
+	put(narrow(h.gates))
 	put(narrow(len(p.names)))
 	for _, w := range p.weight {
 		put(w)

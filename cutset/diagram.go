@@ -1,6 +1,9 @@
 package cutset
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // node is an index into a diagram's table. The two terminals are shared by both
 // readings of the table: as a binary decision diagram 0 and 1 are the constants,
@@ -58,6 +61,7 @@ type diagram struct {
 	cache  []cached
 
 	maxNodes int
+	stride   int64 // what a step counts
 	steps    int64
 	maxSteps int64
 	burst    bool
@@ -81,7 +85,7 @@ func (d *diagram) reset(weight []int32, limit int, maxSteps int64) {
 		clear(d.slots)
 		clear(d.cache)
 	}
-	d.maxNodes, d.maxSteps, d.steps, d.burst = limit, maxSteps, 0, false
+	d.maxNodes, d.maxSteps, d.steps, d.stride, d.burst = limit, maxSteps, 0, 1, false
 }
 
 func mix(a, b, c int32) uint64 {
@@ -156,8 +160,14 @@ func (d *diagram) grow() {
 	}
 }
 
+// wide is the size of tables that processors' caches no longer hold: a step then takes twice as long.
+const wide = 1 << 19
+
 func (d *diagram) rehash(size int) {
-	d.slots = make([]int32, size)
+	d.slots, d.stride = make([]int32, size), 1
+	if size >= wide {
+		d.stride = 2
+	}
 	bits := mask(d.slots)
 	for n := 2; n < len(d.nodes); n++ {
 		x := &d.nodes[n]
@@ -179,7 +189,7 @@ func (d *diagram) look(a, b, op int32) (node, *cached) {
 }
 
 func (d *diagram) step() {
-	if d.steps++; d.steps > d.maxSteps {
+	if d.steps += d.stride; d.steps > d.maxSteps {
 		d.burst = true
 	}
 }
@@ -221,8 +231,19 @@ func (d *diagram) compact(roots []*node) {
 	for _, r := range roots {
 		*r = keep[*r]
 	}
-	clear(d.cache)
-	d.rehash(len(d.slots))
+	// What is left is to lie close together.
+	size := min(len(d.slots), 1<<bits.Len(uint(4*len(d.nodes)))) //nolint:gosec // a length
+	if size < len(d.cache) {
+		d.cache = make([]cached, size)
+	} else {
+		clear(d.cache)
+	}
+	d.rehash(size)
+}
+
+// resume goes on after a burst under new limits.
+func (d *diagram) resume(limit int, maxSteps int64) {
+	d.maxNodes, d.maxSteps, d.steps, d.burst = limit, maxSteps, 0, false
 }
 
 // revive takes up after a burst with what the roots reach, and half of the steps.
@@ -282,19 +303,26 @@ func (d *diagram) split(f, under, g, beneath node) (l int32, f0, f1, g0, g1 node
 // minimal turns a monotone function into the family of its minimal solutions
 // (Rauzy 1993, "New algorithms for fault trees analysis", section 5): those
 // without the variable, and with it those of the high branch that do not already
-// satisfy the low one.
-func (d *diagram) minimal(f node) node {
-	if f <= one || d.burst {
+// satisfy the low one. Those heavier than k are left out.
+func (d *diagram) minimal(f node, k int32) node {
+	x := d.nodes[f]
+	switch {
+	case d.burst || x.least > k:
+		return zero
+	case f <= one:
 		return f
 	}
-	r, c := d.look(f, 0, opMinimal)
+	r, c := d.look(f, 0, opMinimal|k<<8)
 	if c == nil {
 		return r
 	}
-	lo := d.nodes[f].lo
-	r0 := d.minimal(lo)
-	r1 := d.without(d.minimal(d.nodes[f].hi), lo)
-	return d.store(f, 0, opMinimal, d.zeroSuppressed(d.nodes[f].level, r0, r1))
+	under := k
+	if k < unbounded {
+		under -= d.weight[x.level]
+	}
+	r0 := d.minimal(x.lo, k)
+	r1 := d.without(d.minimal(x.hi, under), x.lo)
+	return d.store(f, 0, opMinimal|k<<8, d.zeroSuppressed(x.level, r0, r1))
 }
 
 // without drops from a family the sets that satisfy the monotone function f.
@@ -538,6 +566,47 @@ func (d *diagram) subtractParts(a, b node) node {
 		r1 = d.subtract(d.nodes[a].hi, b)
 	}
 	return d.store(a, b, opSubtractParts, d.zeroSuppressed(l, r0, r1))
+}
+
+// support tells by level which variables a family or function has.
+func (d *diagram) support(f node) []bool {
+	in := make([]bool, len(d.weight))
+	seen := map[node]bool{zero: true, one: true}
+	var visit func(n node)
+	visit = func(n node) {
+		if seen[n] {
+			return
+		}
+		seen[n] = true
+		x := d.nodes[n]
+		in[x.level] = true
+		visit(x.lo)
+		visit(x.hi)
+	}
+	visit(f)
+	return in
+}
+
+// within drops the sets with members that are not in; of a function, it takes these as not failed.
+func (d *diagram) within(a node, in []bool, reduced func(level int32, lo, hi node) node) node {
+	known := map[node]node{zero: zero, one: one}
+	var walk func(a node) node
+	walk = func(a node) node {
+		r, ok := known[a]
+		if ok {
+			return r
+		}
+		d.step()
+		x := d.nodes[a]
+		r = walk(x.lo)
+		if in[x.level] {
+			hi := walk(x.hi)
+			r = reduced(x.level, r, hi)
+		}
+		known[a] = r
+		return r
+	}
+	return walk(a)
 }
 
 // trim drops the sets heavier than k.

@@ -40,7 +40,7 @@ func TestUnionsAgree(t *testing.T) {
 		}
 		slices.Sort(want)
 		want = slices.Compact(want)
-		for name, f := range map[string]node{"join": joined, "unite and thin": d.thin(united), "or and minimal": d.minimal(function)} {
+		for name, f := range map[string]node{"join": joined, "unite and thin": d.thin(united), "or and minimal": d.minimal(function, unbounded)} {
 			if got := setsOf(d, f); !slices.Equal(got, want) {
 				t.Fatalf("%d, %s of %b: %b; the minimal ones are %b", i, name, masks, got, want)
 			}

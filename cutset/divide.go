@@ -63,13 +63,7 @@ func (s *solver) byInputs(f *forest, g *graph, bars [3]int32, d *diagram, k int)
 			roots = append(roots, root)
 		}
 	}
-	from := narrow(len(f.leaf))
-	r := zero
-	for _, root := range roots {
-		r = f.node(-1, root, r, one)
-	}
-	f.bounds = append(f.bounds, span{from, narrow(len(f.leaf)), r})
-	return r, true
+	return f.either(roots), true
 }
 
 // byLeaf divides by whether the leaf with most users is in a set.

@@ -2,6 +2,7 @@ package cutset
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 )
 
@@ -29,8 +30,7 @@ type lister struct {
 	bound  int32
 	effort int
 	limit  int // of sets in one family, before it is made minimal
-	index  map[smallSet]struct{}
-	room   int // what the index has held
+	index  setIndex
 }
 
 func noVars() smallSet { return smallSet{-1, -1, -1, -1, -1, -1} }
@@ -46,11 +46,12 @@ func (l *lister) run() ([]smallSet, bool) {
 			value[v] = []smallSet{s}
 		}
 	}
-	l.index = map[smallSet]struct{}{}
+	rooms := l.p.rooms(l.bound)
 	for _, unit := range l.p.units {
 		if len(unit) > 1 {
 			return nil, false // knots are left to diagrams, where equal families are found at a glance
 		}
+		l.bound = rooms[unit[0]]
 		value[n+int(unit[0])] = l.gate(&l.p.gates[unit[0]], value)
 		if l.effort < 0 {
 			return nil, false
@@ -68,7 +69,11 @@ func (l *lister) gate(g *partGate, value [][]smallSet) []smallSet {
 				l.effort = -1
 				return nil
 			}
-			all = append(all, value[c]...)
+			for i := range value[c] {
+				if l.weigh(&value[c][i]) <= l.bound {
+					all = append(all, value[c][i])
+				}
+			}
 		}
 		return l.minimal(all)
 	case kindAnd:
@@ -113,23 +118,78 @@ func (l *lister) gate(g *partGate, value [][]smallSet) []smallSet {
 	return from(goal{0, g.k})
 }
 
+// meet unites each set of a with each of b, where that is light enough. Sets of the full weight stay if they contain one
+// of the other family. Of the others, each meets all that are light enough beside it, and those that share a member with it.
 func (l *lister) meet(a, b []smallSet) []smallSet {
-	if l.effort -= len(a) * len(b); l.effort < 0 {
+	if l.effort -= len(a) + len(b); l.effort < 0 {
 		return nil
 	}
-	var out []smallSet
+	out := l.full(nil, a, b)
+	out = l.full(out, b, a)
+	heavy := func(s smallSet) bool { return l.weigh(&s) >= l.bound }
+	a, b = slices.DeleteFunc(slices.Clone(a), heavy), slices.DeleteFunc(slices.Clone(b), heavy)
+	slices.SortStableFunc(b, func(x, y smallSet) int { return cmp.Compare(l.weigh(&x), l.weigh(&y)) })
+	upTo := make([]int, l.bound+1) // how many of b weigh at most so much
+	holders := map[int32][]int32{}
+	for j := range b {
+		for w := l.weigh(&b[j]); w <= l.bound; w++ {
+			upTo[w]++
+		}
+		for _, v := range b[j][:b[j].size()] {
+			holders[v] = append(holders[v], narrow(j))
+		}
+	}
+	try := func(x, y *smallSet) {
+		l.effort--
+		if s, ok := l.unite(x, y); ok {
+			out = append(out, s)
+		}
+	}
 	for i := range a {
-		if len(out) > l.limit {
+		if len(out) > l.limit || l.effort < 0 {
 			l.effort = -1
 			return nil
 		}
-		for j := range b {
-			if s, ok := l.unite(&a[i], &b[j]); ok {
-				out = append(out, s)
+		light := upTo[l.bound-l.weigh(&a[i])]
+		for j := range b[:light] {
+			try(&a[i], &b[j])
+		}
+		for _, v := range a[i][:a[i].size()] {
+			shared := holders[v]
+			from, _ := slices.BinarySearch(shared, narrow(light))
+			for _, j := range shared[from:] {
+				try(&a[i], &b[j])
 			}
 		}
 	}
 	return l.minimal(out)
+}
+
+// full appends the sets of a that weigh as much as may be and contain one of b.
+func (l *lister) full(out, a, b []smallSet) []smallSet {
+	l.index.reset(len(b))
+	smallest := listBound
+	for i := range b {
+		l.index.add(&b[i])
+		smallest = min(smallest, b[i].size())
+	}
+	for i := range a {
+		if s := &a[i]; l.weigh(s) == l.bound && (smallest == 0 || l.index.has(s) || l.covered(s, smallest)) {
+			out = append(out, *s)
+		}
+	}
+	return out
+}
+
+func (l *lister) weigh(s *smallSet) int32 {
+	sum := int32(0)
+	for _, v := range s {
+		if v < 0 {
+			break
+		}
+		sum += l.p.weight[v]
+	}
+	return sum
 }
 
 // unite merges two sets, unless the union is too heavy.
@@ -175,26 +235,27 @@ func (l *lister) minimal(sets []smallSet) []smallSet {
 	if l.effort -= len(sets); l.effort < 0 {
 		return nil
 	}
-	slices.SortFunc(sets, func(a, b smallSet) int {
-		return cmp.Or(cmp.Compare(a.size(), b.size()), slices.Compare(a[:], b[:]))
-	})
-	if sets[0][0] < 0 {
-		return sets[:1]
-	}
-	smallest := sets[0].size()
-	if l.room > 8*len(sets)+1000 {
-		l.index, l.room = map[smallSet]struct{}{}, 0 // clearing takes as long as the map was ever large
-	}
-	l.room = max(l.room, len(sets))
-	clear(l.index)
-	out := sets[:0]
+	bySize := [listBound + 1][]int32{}
 	for i := range sets {
-		s := sets[i]
-		if len(out) > 0 && out[len(out)-1] == s || l.covered(s, smallest) {
-			continue
+		n := sets[i].size()
+		bySize[n] = append(bySize[n], narrow(i))
+	}
+	if len(bySize[0]) > 0 {
+		return []smallSet{noVars()}
+	}
+	l.index.reset(len(sets))
+	var out []smallSet
+	smallest := 0
+	for size, list := range bySize {
+		if smallest == 0 && len(list) > 0 {
+			smallest = size
 		}
-		out = append(out, s)
-		l.index[s] = struct{}{}
+		for _, i := range list {
+			if s := &sets[i]; !l.index.has(s) && !l.covered(s, smallest) {
+				l.index.add(s)
+				out = append(out, *s)
+			}
+		}
 	}
 	return out
 }
@@ -205,26 +266,26 @@ func (l *lister) barred(sets, others []smallSet, strict bool) []smallSet {
 		return sets
 	}
 	smallest := listBound
-	l.index, l.room = make(map[smallSet]struct{}, len(others)), len(others)
-	for _, o := range others {
-		l.index[o] = struct{}{}
-		smallest = min(smallest, o.size())
+	l.index.reset(len(others))
+	for i := range others {
+		l.index.add(&others[i])
+		smallest = min(smallest, others[i].size())
 	}
 	return slices.DeleteFunc(slices.Clone(sets), func(s smallSet) bool {
-		if _, ok := l.index[s]; ok && !strict {
-			return true
-		}
-		return l.covered(s, smallest)
+		return !strict && l.index.has(&s) || l.covered(&s, smallest)
 	})
 }
 
 // covered reports whether a proper subset of s is in the index.
-func (l *lister) covered(s smallSet, smallest int) bool {
+func (l *lister) covered(s *smallSet, smallest int) bool {
 	n := s.size()
 	if n <= smallest {
 		return false
 	}
 	for m := 1; m < 1<<n-1; m++ {
+		if bits.OnesCount(uint(m)) < smallest {
+			continue
+		}
 		sub, k := noVars(), 0
 		for i := range n {
 			if m>>i&1 == 1 {
@@ -232,14 +293,50 @@ func (l *lister) covered(s smallSet, smallest int) bool {
 				k++
 			}
 		}
-		if k < smallest {
-			continue
-		}
-		if _, ok := l.index[sub]; ok {
+		if l.index.has(&sub) {
 			return true
 		}
 	}
 	return false
+}
+
+// A setIndex holds sets by open addressing, without pointers.
+type setIndex struct {
+	slots []int32 // 1 and the number of a set; 0 is free
+	sets  []smallSet
+}
+
+// reset empties the index and makes room for n sets.
+func (x *setIndex) reset(n int) {
+	size := 1 << bits.Len(uint(2*n+1)) //nolint:gosec // a length
+	x.sets = x.sets[:0]
+	if cap(x.slots) < size {
+		x.slots = make([]int32, size)
+		return
+	}
+	x.slots = x.slots[:size]
+	clear(x.slots)
+}
+
+// place returns where a set is, or would be.
+func (x *setIndex) place(s *smallSet) uint64 {
+	h := mix(s[0], s[1], s[2])
+	if s[3] >= 0 {
+		h ^= mix(s[3], s[4], s[5])
+	}
+	for h &= mask(x.slots); x.slots[h] != 0 && x.sets[x.slots[h]-1] != *s; {
+		h = (h + 1) & mask(x.slots)
+	}
+	return h
+}
+
+func (x *setIndex) has(s *smallSet) bool { return x.slots[x.place(s)] != 0 }
+
+func (x *setIndex) add(s *smallSet) {
+	if h := x.place(s); x.slots[h] == 0 {
+		x.sets = append(x.sets, *s)
+		x.slots[h] = narrow(len(x.sets))
+	}
 }
 
 // plant adds a list of sets to the forest: those with the same first variable

@@ -50,7 +50,7 @@ const (
 // Steps that all tries together may take, for each node of the budget: the
 // nodes bound the memory, these the time.
 const (
-	wholeEffort   = 6
+	wholeEffort   = 4
 	boundedEffort = 1
 )
 
@@ -224,6 +224,7 @@ func (s *solver) nothing() {
 	top := s.g.find(s.g.top)
 	s.keep(newForest(), boolNode(top == 1), 0, !s.g.isGate(top) && top <= 1)
 	s.effort = boundedEffort * int64(s.o.NodeBudget)
+	s.hint = hint{}
 }
 
 // upTo solves orders up to k at once if it can, else up to 1, 2, 3, … as far as it gets.
@@ -390,12 +391,13 @@ func (s *solver) remembered(f *forest, p *part, d *diagram, k int) (node, bool) 
 	if s.o.Cache == nil || s.depth > 0 {
 		return s.module(f, p, d, k)
 	}
-	key := p.content(k, s.o.NodeBudget)
+	key := p.content(k, s.o.NodeBudget, s.hint)
 	if known := s.o.Cache.find(key); known != nil {
 		if known.need > s.effort {
 			return zero, false
 		}
 		s.effort -= known.effort
+		s.hint = known.after
 		s.st.Steps += known.steps
 		s.st.Attempts += known.attempts
 		return f.replay(p, known), true
@@ -407,6 +409,7 @@ func (s *solver) remembered(f *forest, p *part, d *diagram, k int) (node, bool) 
 		known := f.record(p, from, root)
 		known.need = effort - min(s.slack, s.effort)
 		known.effort, known.steps, known.attempts = effort-s.effort, s.st.Steps-before.Steps, s.st.Attempts-before.Attempts
+		known.after = s.hint
 		s.o.Cache.keep(key, known)
 	}
 	return root, ok
@@ -415,21 +418,25 @@ func (s *solver) remembered(f *forest, p *part, d *diagram, k int) (node, bool) 
 // module solves a module that is more than one gate.
 func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
 	if k <= listBound {
-		if root, ok := s.enlist(f, p, k, 1<<18+512*(len(p.names)+len(p.gates))); ok {
+		each := 512
+		if k <= 3 {
+			each = 4096 // what people ask for first
+		}
+		if root, ok := s.enlist(f, p, k, 1<<18+each*(len(p.names)+len(p.gates))); ok {
 			return root, true
 		}
 	}
 	c := s.newRace(p, k)
 	if s.depth >= s.o.divide {
 		if a := c.hinted(d); a != nil {
-			return f.copy(p, d, a), true
+			return f.copy(p, a), true
 		}
 		limit := limitFirst
 		if s.depth > 0 {
 			limit = 16 * limitFirst
 		}
 		if a := c.run(d, limit); a != nil {
-			return f.copy(p, d, a), true
+			return f.copy(p, a), true
 		}
 	}
 	if s.depth > 0 {
@@ -437,7 +444,7 @@ func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
 	}
 	if k < unbounded {
 		if a := c.run(d, 16*limitFirst); a != nil {
-			return f.copy(p, d, a), true
+			return f.copy(p, a), true
 		}
 	}
 	if len(p.divisors()) > 2 && !p.knotted() {
@@ -446,7 +453,7 @@ func (s *solver) module(f *forest, p *part, d *diagram, k int) (node, bool) {
 		}
 	}
 	if a := c.run(d, math.MaxInt); a != nil {
-		return f.copy(p, d, a), true
+		return f.copy(p, a), true
 	}
 	return zero, false
 }
@@ -455,7 +462,7 @@ const limitFirst = 1 << 16
 
 // pieces divides a part, with a quota of effort.
 func (s *solver) pieces(f *forest, p *part, d *diagram, k int) (node, bool) {
-	quota := int64(s.o.NodeBudget) * 3 / 2
+	quota := int64(s.o.NodeBudget)
 	if k < unbounded {
 		quota /= 6
 	}
@@ -463,12 +470,12 @@ func (s *solver) pieces(f *forest, p *part, d *diagram, k int) (node, bool) {
 		return zero, false
 	}
 	s.slack = min(s.slack, s.effort-quota-1)
-	m, rest := f.mark(), s.effort-quota
+	m, rest, before := f.mark(), s.effort-quota, s.hint
 	s.effort, s.allowed = quota, quota
 	s.hint, s.share, s.done = hint{}, 1, 0
 	slack := s.slack
 	root, ok := s.divide(f, p, d, k)
-	s.slack = slack
+	s.slack, s.hint = slack, before
 	s.effort += rest
 	if !ok {
 		f.back(m)
@@ -480,40 +487,54 @@ func (s *solver) pieces(f *forest, p *part, d *diagram, k int) (node, bool) {
 type hint struct {
 	known     bool
 	field, at int
+	gates     int // of the piece
 }
 
-// hinted tries what won the last race for a piece. Pieces of one part are alike.
+// hinted tries what won the last race for a piece. Pieces of one part are alike, and so are a
+// module up to one order and up to the next.
 func (c *race) hinted(d *diagram) *attempt {
 	h := c.s.hint
-	if c.s.depth == 0 || !h.known || h.at >= len(c.all[h.field]) {
+	if !h.known || h.at >= len(c.all[h.field]) {
 		return nil
 	}
-	a := c.all[h.field][h.at]
+	most := 4 * limitFirst
+	if c.s.depth == 0 {
+		if most *= 16; 2*len(c.p.gates) < h.gates {
+			return nil
+		}
+	}
 	field := make([][]*attempt, fields)
-	field[h.field] = []*attempt{a}
-	return c.s.round(c.p, d, field, min(4*limitFirst, c.s.o.NodeBudget), []int{1, 1, 1, 1, 1})
+	field[h.field] = []*attempt{c.all[h.field][h.at]}
+	for limit := 4 * limitFirst; limit <= most; limit *= 4 {
+		if a := c.s.round(c.p, d, field, min(limit, c.s.o.NodeBudget), []int{1, 1, 1, 1, 1}); a != nil {
+			return a
+		}
+	}
+	return nil
 }
 
 // won notes the winner of a race.
 func (c *race) won(a *attempt) {
+	if c.s.depth == 0 && (a.bound == unbounded || len(c.p.gates) < c.s.hint.gates/2) {
+		return
+	}
 	for f := range c.all {
 		if i := slices.Index(c.all[f], a); i >= 0 {
-			c.s.hint = hint{true, f, i}
+			c.s.hint = hint{true, f, i, len(c.p.gates)}
 		}
 	}
 }
 
 // enlist solves a part by lists of small sets, if that takes little effort.
 func (s *solver) enlist(f *forest, p *part, k, effort int) (node, bool) {
-	const most = 40_000_000
-	effort = min(effort, most)
+	effort = min(effort, s.o.NodeBudget, int(s.effort))
 	l := lister{p: p, bound: narrow(k), effort: effort, limit: s.o.NodeBudget / 2}
 	sets, ok := l.run()
 	s.st.Attempts++
-	if s.depth > 0 {
-		s.effort -= int64(effort - max(l.effort, 0))
-	}
-	s.st.Steps += int64(effort - max(l.effort, 0))
+	used := int64(effort - max(l.effort, 0))
+	s.effort -= used
+	s.st.Steps += used
+	s.slack = min(s.slack, s.effort)
 	if !ok {
 		return zero, false
 	}
@@ -570,20 +591,51 @@ func (s *solver) chain(f *forest, p *part) (node, bool) {
 	return row[k], true
 }
 
-// copy moves the family that an attempt found from the diagram to the forest.
-func (f *forest) copy(p *part, d *diagram, a *attempt) node {
-	root := a.root
-	d.compact([]*node{&root})
+// copy moves the families that an attempt found from the diagram to the forest.
+func (f *forest) copy(p *part, a *attempt) node {
 	at := make([]int32, len(p.names)) // variable of a level
 	for v, l := range a.level {
 		at[l] = narrow(v)
 	}
-	moved := make([]node, len(d.nodes))
-	moved[one] = one
-	for n := 2; n < len(d.nodes); n++ {
-		moved[n] = f.variable(p.names[at[d.nodes[n].level]], moved[d.nodes[n].lo], moved[d.nodes[n].hi])
+	piece := func(root node) (node, span) {
+		moved := map[node]node{zero: zero, one: one}
+		from := narrow(len(f.leaf))
+		var move func(n node) node
+		move = func(n node) node {
+			m, ok := moved[n]
+			if !ok {
+				x := a.d.nodes[n]
+				lo, hi := move(x.lo), move(x.hi)
+				m = f.variable(p.names[at[x.level]], lo, hi)
+				moved[n] = m
+			}
+			return m
+		}
+		m := move(root)
+		return m, span{from, narrow(len(f.leaf)), m}
 	}
-	return moved[root]
+	if len(a.roots) == 1 {
+		root, _ := piece(a.roots[0])
+		return root
+	}
+	var roots []node
+	for _, r := range a.roots {
+		if m, s := piece(r); m != zero {
+			roots, f.bounds = append(roots, m), append(f.bounds, s)
+		}
+	}
+	return f.either(roots)
+}
+
+// either is the family of the sets of families that have none in common.
+func (f *forest) either(roots []node) node {
+	from := narrow(len(f.leaf))
+	r := zero
+	for _, root := range roots {
+		r = f.node(-1, root, r, one)
+	}
+	f.bounds = append(f.bounds, span{from, narrow(len(f.leaf)), r})
+	return r
 }
 
 // The fields of a race: attempts that are compared with each other, how far they got. Across
@@ -623,12 +675,10 @@ func (s *solver) newRace(p *part, k int) *race {
 		}
 	}
 	orders := p.orders()
-	if k == unbounded {
-		enter(fieldFunction, byFunction, orders)
-		enter(fieldFlipped, byFunction, flipped(orders))
-	}
+	enter(fieldFunction, byFunction, orders)
+	enter(fieldFlipped, byFunction, flipped(orders))
 	enter(fieldFamily, byFamily, orders)
-	if k == unbounded && !p.knotted() {
+	if !p.knotted() {
 		enter(fieldSweep, bySweep, append(p.orders(), flipped(p.orders())...))
 		enter(fieldNarrow, bySweep, p.narrow())
 	}
@@ -641,8 +691,8 @@ func (s *solver) newRace(p *part, k int) *race {
 		{1 << 11, [fields]int{all, all, all, 2 * all, 4}},
 		{1 << 14, [fields]int{all, all, 6, 6, 4}},
 		{1 << 16, [fields]int{5, 5, 3, 3, 2}},
-		{1 << 18, [fields]int{3, 3, 2, 2, 2}},
-		{1 << 20, [fields]int{2, 1, 1, 1, 1}},
+		{1 << 18, [fields]int{2, 2, 2, 2, 2}},
+		{1 << 20, [fields]int{1, 1, 1, 1, 1}},
 		{1 << 22, [fields]int{1, 1, 1, 1, 1}},
 		{1 << 30, [fields]int{1, 1, 1, 1, 1}},
 	}
@@ -779,10 +829,12 @@ func (s *solver) round(p *part, d *diagram, field [][]*attempt, limit int, each 
 			if a.level = a.order.level; a.level == nil {
 				continue
 			}
-			if s.effort <= 2*a.steps {
-				return nil // what is left adds too little to what did not suffice
+			if a.stuck == nil {
+				if s.effort <= 2*a.steps {
+					return nil // what is left adds too little to what did not suffice
+				}
+				s.slack = min(s.slack, s.effort-2*a.steps-1)
 			}
-			s.slack = min(s.slack, s.effort-2*a.steps-1)
 			steps := int64(limit) * effort
 			if f == fieldFamily && a.gains {
 				steps *= 2 // families are small for what it takes to make them
@@ -795,12 +847,13 @@ func (s *solver) round(p *part, d *diagram, field [][]*attempt, limit int, each 
 				}
 				room, steps = min(ahead*limit, s.o.NodeBudget), ahead*steps
 			}
+			a.room, a.effort = s.o.NodeBudget, s.effort
 			a.run(p, d, room, min(steps, s.effort))
 			a.past = gates
 			a.gains = a.gates > gates && limit >= 1<<20
-			a.steps = d.steps
-			s.st.Steps += d.steps
-			s.effort -= d.steps
+			a.steps = a.d.steps
+			s.st.Steps += a.steps
+			s.effort -= a.steps
 			if a.passed {
 				return a
 			}

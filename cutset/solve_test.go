@@ -258,12 +258,12 @@ func TestBurstSaysHowFarItGot(t *testing.T) {
 	if err != nil || !all.Complete {
 		t.Fatalf("%v, %+v", err, all)
 	}
-	few, err := cutset.Solve(tree, cutset.Options{NodeBudget: 3000})
+	few, err := cutset.Solve(tree, cutset.Options{NodeBudget: 20_000})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if few.Complete || few.UpTo < 1 || few.UpTo >= all.UpTo {
-		t.Fatalf("with 3000 nodes: complete %v, up to %d of %d", few.Complete, few.UpTo, all.UpTo)
+		t.Fatalf("with 20,000 nodes: complete %v, up to %d of %d", few.Complete, few.UpTo, all.UpTo)
 	}
 	if diff := cmp.Diff(fmt.Sprint(all.ByOrder[:few.UpTo+1]), fmt.Sprint(few.ByOrder)); diff != "" {
 		t.Errorf("counts up to order %d (-want +got):\n%s", few.UpTo, diff)

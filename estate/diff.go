@@ -58,20 +58,19 @@ func (c Change) String() string {
 func Diff(a, b *Snapshot) []Change {
 	var out []Change
 	f := newFormat()
-	// Where the names are the same, equal texts mean the same.
-	texts := sameNames(a, b)
+	texts := sameMeaning(a, b)
 	for _, k := range Kinds() {
 		i, j := 0, 0
 		if texts && sameList(a.text[k], b.text[k]) {
 			continue // a Loader took them over as they are
 		}
 		for i < a.count(k) || j < b.count(k) {
-			if texts && bytes.Equal(a.text[k][i], b.text[k][j]) {
-				i++
+			ra, rb := Ref{Kind: k, Index: i}, Ref{Kind: k, Index: j}
+			if texts && i < a.count(k) && j < b.count(k) && &a.text[k][i][0] == &b.text[k][j][0] {
+				i++ // the same text, so the same name
 				j++
 				continue
 			}
-			ra, rb := Ref{Kind: k, Index: i}, Ref{Kind: k, Index: j}
 			var order int
 			switch {
 			case i == a.count(k):
@@ -88,6 +87,9 @@ func Diff(a, b *Snapshot) []Change {
 			case order > 0:
 				out = append(out, Change{What: Added, Kind: k, Name: b.Doc(rb).Name})
 				j++
+			case texts && bytes.Equal(a.text[k][i], b.text[k][j]):
+				i++
+				j++
 			default:
 				ea, eb := &encoder{s: a, also: b}, &encoder{s: b, also: a}
 				ea.document(f, k, i)
@@ -103,23 +105,52 @@ func Diff(a, b *Snapshot) []Change {
 	return out
 }
 
-// sameNames reports whether both snapshots were read, and have the same names.
-func sameNames(a, b *Snapshot) bool {
+// sameMeaning reports whether both snapshots were read, and equal texts in both mean
+// the same: no name that only one of them has is that of another kind, too.
+func sameMeaning(a, b *Snapshot) bool {
 	for _, k := range Kinds() {
-		if n := a.count(k); n != b.count(k) || len(a.text[k]) != n || len(b.text[k]) != n {
+		if len(a.text[k]) != a.count(k) || len(b.text[k]) != b.count(k) {
 			return false
 		}
+	}
+	other := func(k Kind, name string) bool {
+		for _, o := range Kinds() {
+			_, inA := a.index[o][name]
+			if _, inB := b.index[o][name]; o != k && (inA || inB) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, k := range Kinds() {
 		if reflect.ValueOf(a.index[k]).Pointer() == reflect.ValueOf(b.index[k]).Pointer() {
 			continue // it is the same index
 		}
-		for i := range a.text[k] {
-			if r := (Ref{Kind: k, Index: i}); a.Doc(r).Name != b.Doc(r).Name {
-				return false
+		for i, j := 0, 0; i < a.count(k) || j < b.count(k); {
+			if i < a.count(k) && j < b.count(k) {
+				if &a.text[k][i][0] == &b.text[k][j][0] || a.nameAt(k, i) == b.nameAt(k, j) {
+					i++
+					j++
+					continue
+				}
+			}
+			if j == b.count(k) || i < a.count(k) && a.nameAt(k, i) < b.nameAt(k, j) {
+				if other(k, a.nameAt(k, i)) {
+					return false
+				}
+				i++
+			} else {
+				if other(k, b.nameAt(k, j)) {
+					return false
+				}
+				j++
 			}
 		}
 	}
 	return true
 }
+
+func (s *Snapshot) nameAt(k Kind, i int) string { return s.Doc(Ref{Kind: k, Index: i}).Name }
 
 // sameList reports whether two lists are one and the same.
 func sameList(a, b [][]byte) bool {

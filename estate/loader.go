@@ -491,7 +491,11 @@ func (u *updating) unlike() (old *Snapshot, k Kind, i int) {
 // merge returns the documents of a kind at their new places. Where nothing
 // changed it is the old list itself.
 func merge[T any](u *updating, m *mover, k Kind, old []T, came []*T, move func(*mover, *T)) []T {
-	if len(came) == 0 && u.by[k] == nil && u.left[k] == nil && !m.renumbers {
+	renumbers := m.renumbers
+	if k == KindDomain || k == KindLimit { // they name domains only, or nothing
+		renumbers = u.to[KindDomain] != nil
+	}
+	if len(came) == 0 && u.by[k] == nil && u.left[k] == nil && u.to[k] == nil && !renumbers {
 		return old
 	}
 	n := len(u.index.names[k])
@@ -503,7 +507,7 @@ func merge[T any](u *updating, m *mover, k Kind, old []T, came []*T, move func(*
 		copy(out, old)
 	}
 	for i := range old {
-		if u.by[k] == nil && u.to[k] == nil && !m.renumbers {
+		if u.by[k] == nil && u.to[k] == nil && !renumbers {
 			break // only what came is new
 		}
 		at := i
@@ -520,7 +524,7 @@ func merge[T any](u *updating, m *mover, k Kind, old []T, came []*T, move func(*
 		if u.by[k] != nil {
 			m.by = u.by[k][i]
 		}
-		if m.by != 0 || m.renumbers {
+		if m.by != 0 || renumbers {
 			move(m, &out[at])
 		}
 	}
@@ -562,6 +566,7 @@ type mover struct {
 	to        *[kinds][]int
 	renumbers bool
 	lost      bool // something that is gone is named
+	refs      []Ref
 }
 
 func (m *mover) pos(p *Pos) {
@@ -595,7 +600,21 @@ func each[T any](list []T, f func(*T)) []T {
 	return list
 }
 
+// stays reports whether nothing of a need is anywhere else.
+func (m *mover) stays(n Need) bool {
+	if m.by != 0 {
+		return false
+	}
+	if r := n.Ref; r != nil && m.to[r.Kind] != nil && m.to[r.Kind][r.Index] != r.Index {
+		return false
+	}
+	return !slices.ContainsFunc(n.Of, func(o Need) bool { return !m.stays(o) })
+}
+
 func (m *mover) need(n *Need) {
+	if m.stays(*n) {
+		return
+	}
 	m.pos(&n.Pos)
 	n.Ref = m.ref(n.Ref)
 	n.Of = each(n.Of, m.need)
@@ -605,9 +624,13 @@ func (m *mover) ref(r *Ref) *Ref {
 	if r == nil || m.to[r.Kind] == nil {
 		return r
 	}
-	moved := *r
+	if len(m.refs) == cap(m.refs) {
+		m.refs = make([]Ref, 0, 1<<10) // many at a time
+	}
+	m.refs = append(m.refs, *r)
+	moved := &m.refs[len(m.refs)-1]
 	m.index(r.Kind, &moved.Index)
-	return &moved
+	return moved
 }
 
 func (m *mover) domain(v *Domain) {
@@ -617,20 +640,26 @@ func (m *mover) domain(v *Domain) {
 
 func (m *mover) component(v *Component) {
 	m.doc(&v.Doc)
-	v.Replicas = each(v.Replicas, func(r *Replica) {
-		m.pos(&r.Pos)
-		m.index(KindDomain, &r.In)
-	})
+	places := m.by != 0 || m.to[KindDomain] != nil // a place is elsewhere, or may be
+	if places {
+		v.Replicas = each(v.Replicas, func(r *Replica) {
+			m.pos(&r.Pos)
+			m.index(KindDomain, &r.In)
+		})
+	}
 	m.need(&v.Needs)
 	m.need(&v.Wants)
 	m.need(&v.StartNeeds)
-	if v.Data != nil {
+	if v.Data != nil && places {
 		data := *v.Data
 		data.Copies = each(data.Copies, func(c *Copy) {
 			m.pos(&c.Pos)
 			m.index(KindDomain, &c.In)
 		})
 		v.Data = &data
+	}
+	if !places && m.to[KindCrew] == nil && m.to[KindLimit] == nil && !slices.ContainsFunc(v.Actions, func(a Action) bool { return !m.stays(a.Needs) }) {
+		return
 	}
 	v.Actions = each(v.Actions, func(a *Action) {
 		m.pos(&a.Pos)
@@ -650,6 +679,9 @@ func (m *mover) service(v *Service) {
 	m.doc(&v.Doc)
 	m.need(&v.Needs)
 	m.need(&v.Wants)
+	if m.by == 0 && v.Page == nil && !slices.ContainsFunc(v.Parts, func(p Part) bool { return !m.stays(p.Needs) }) {
+		return
+	}
 	v.Parts = each(v.Parts, func(p *Part) {
 		m.pos(&p.Pos)
 		m.need(&p.Needs)

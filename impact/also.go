@@ -36,10 +36,10 @@ func (v *View) Also(domain int, f func(*View)) {
 	also.Lost = append(slices.Clone(v.Lost), domain)
 	slices.Sort(also.Lost)
 	also.Lost = slices.Compact(also.Lost)
-	log := w.s.log
-	w.s.log = nil
+	log, supposed := w.s.log, w.s.supposed
+	w.s.log, w.s.supposed = nil, nil
 	f(also)
-	w.s.log = log
+	w.s.log, w.s.supposed = log, supposed
 	x.undo()
 }
 

@@ -2,6 +2,7 @@ package impact
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -97,34 +98,113 @@ func (s *state) blocking(n node, candidates, ban []node) []node {
 	var set []node
 	end := len(candidates)
 	for {
-		s.begin()
+		t := supposition{s: s}
 		for _, x := range set {
-			s.force(x)
-			s.drain()
+			t.force(x)
 		}
-		if s.val[n] {
-			s.undo()
+		if t.up(n) {
+			t.end()
 			slices.Sort(set)
 			return set
 		}
 		last := -1
-		for i := 0; i < end && !s.val[n]; i++ {
+		for i := 0; i < end && !t.up(n); i++ {
 			x := candidates[i]
-			if s.val[x] || slices.Contains(ban, x) {
+			if t.up(x) || slices.Contains(ban, x) {
 				continue
 			}
-			s.force(x)
-			s.drain()
+			t.force(x)
 			last = i
 		}
-		back := s.val[n]
-		s.undo()
+		back := t.up(n)
+		t.end()
 		if !back {
 			return nil
 		}
 		set = append(set, candidates[last])
 		end = last
 	}
+}
+
+// A supposition takes some nodes as up, one after another. Things that are down
+// for the same reason suppose the same, so what follows from the first few is kept
+// for as long as the state is what it is: that the root of everything were up is
+// thought through once, and not for everything.
+type supposition struct {
+	s      *state
+	forced []node
+	key    []byte
+	known  bits  // what else is up with all of forced
+	played bool  // the state is as supposed; else known says it, if anything is forced
+	risen  []int // how many nodes are up with each of forced and those before, once played
+}
+
+// So much is kept: so many suppositions of so few nodes, of questions in which so much
+// came back. Others are soon thought through again.
+const (
+	mostSupposed = 1 << 11
+	mostForced   = 16
+	leastRisen   = 1 << 8
+)
+
+// A bits is a set of nodes.
+type bits []uint64
+
+func (b bits) has(n node) bool { return b != nil && b[n/64]>>(n%64)&1 != 0 }
+
+func (t *supposition) up(n node) bool { return t.s.val[n] || t.known.has(n) }
+
+func (t *supposition) force(x node) {
+	s := t.s
+	t.forced = append(t.forced, x)
+	if !t.played {
+		t.key = binary.LittleEndian.AppendUint32(t.key, uint32(x))
+		if known := s.supposed[string(t.key)]; known != nil {
+			t.known = known
+			return
+		}
+		t.played, t.known = true, nil
+		s.begin()
+		for _, y := range t.forced[:len(t.forced)-1] {
+			t.play(y)
+		}
+	}
+	t.play(x)
+}
+
+func (t *supposition) play(x node) {
+	t.s.force(x)
+	t.s.drain()
+	t.risen = append(t.risen, len(t.s.log.rose))
+}
+
+// end leaves the state as it was, and keeps what took long and was asked before.
+func (t *supposition) end() {
+	s := t.s
+	if !t.played {
+		return
+	}
+	if len(s.log.rose) >= leastRisen {
+		if s.supposed == nil {
+			s.supposed = map[string]bits{}
+		}
+		var key []byte
+		for i, x := range t.forced[:min(len(t.forced), mostForced)] {
+			key = binary.LittleEndian.AppendUint32(key, uint32(x))
+			switch known, twice := s.supposed[string(key)]; {
+			case known != nil || !twice && len(s.supposed) >= mostSupposed:
+			case !twice:
+				s.supposed[string(key)] = nil // most things are supposed once
+			default:
+				known = make(bits, (s.m.nodes+63)/64)
+				for _, n := range s.log.rose[:t.risen[i]] {
+					known[n/64] |= 1 << (n % 64)
+				}
+				s.supposed[string(key)] = known
+			}
+		}
+	}
+	s.undo()
 }
 
 // suspects returns the components and crews, other than n itself, that n waits

@@ -57,11 +57,34 @@ type model struct {
 
 func compile(s *estate.Snapshot) *model {
 	m := &model{snap: s}
+	n := m.layout(s)
+	b := builder{m: m, in: make([][]node, n), need: make([]int32, n)}
+	b.fill()
+	m.nodes = len(b.in)
+	m.need = b.need
+	m.link(b.in)
+	m.wanted = make([][]int32, m.nodes)
+	for i, n := range m.want {
+		if n != none {
+			m.wanted[n] = append(m.wanted[n], int32(i))
+		}
+	}
+	m.findCycles()
+	m.place()
+	m.base = settled(m)
+	m.note()
+	return m
+}
+
+// layout numbers the nodes, and returns the first one that is a gate.
+func (m *model) layout(s *estate.Snapshot) node {
 	n := node(len(s.Domains))
 	m.compBase, n = n, n+node(len(s.Components))
 	m.svcBase, n = n, n+node(len(s.Services))
 	m.crewBase, n = n, n+node(len(s.Crews))
 	m.partBase = n
+	m.partService, m.partIndex, m.firstPart = nil, nil, nil
+	m.actComp, m.actIndex, m.firstAct = nil, nil, nil
 	for i := range s.Services {
 		m.firstPart = append(m.firstPart, int32(len(m.partService)))
 		for j := range s.Services[i].Parts {
@@ -79,24 +102,7 @@ func compile(s *estate.Snapshot) *model {
 		}
 	}
 	m.firstAct = append(m.firstAct, int32(len(m.actComp)))
-	n += node(len(m.actComp))
-
-	b := builder{m: m, in: make([][]node, n), need: make([]int32, n)}
-	b.fill()
-	m.nodes = len(b.in)
-	m.need = b.need
-	m.link(b.in)
-	m.wanted = make([][]int32, m.nodes)
-	for i, n := range m.want {
-		if n != none {
-			m.wanted[n] = append(m.wanted[n], int32(i))
-		}
-	}
-	m.findCycles()
-	m.place()
-	m.base = settled(m)
-	m.note()
-	return m
+	return n + node(len(m.actComp))
 }
 
 // note lists what is down, and what does not hold, with nothing lost.

@@ -25,6 +25,7 @@ type Standing struct {
 	idle  []node // gates out of use
 	seeds []node // where a change begins
 	wants bool   // a document that changed wants something, or did
+	moved bool   // the nodes have other numbers than before, or are otherwise with nothing lost
 	ties  ties
 }
 
@@ -100,6 +101,7 @@ func (st *Standing) Visit(i int, f func(*View)) {
 	}
 	k.s.clock = 0
 	f(k.v)
+	k.s.supposed = nil
 }
 
 // Turned reports whether the last change that was followed turned, in a loss,
@@ -178,20 +180,33 @@ func (st *Standing) Renew(s *estate.Snapshot, changed, stirring []estate.Ref) {
 	}
 }
 
-// Follow goes over to a snapshot with the same names, of which no documents but
-// the changed ones differ; of the recounted ones, crews and limits, only the number
-// of people or slots does. It does nothing, and ok is false, where a document has
-// another number of actions or parts. The snapshot of before is not looked at: it
-// may be the same one, changed.
-func (st *Standing) Follow(s *estate.Snapshot, changed, recounted []estate.Ref) (ok bool) {
+// Follow goes over to a snapshot of which no documents but the changed ones differ,
+// those that came among them; of the recounted ones, crews and limits, only the
+// number of people or slots does. It does nothing, and ok is false, where a domain
+// of a loss is gone. The snapshot of before is not looked at: it may be the same
+// one, changed.
+func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted []estate.Ref) (ok bool) {
 	m := st.m
-	for _, r := range changed {
-		if !m.shaped(s, r) {
+	old := m.gone(moves)
+	for _, k := range st.held {
+		if slices.ContainsFunc(old, func(r estate.Ref) bool { return r.Kind == estate.KindDomain && slices.Contains(k.v.Lost, r.Index) }) {
 			return false
 		}
 	}
+	st.moved = moves != nil
+	for _, r := range changed {
+		if was, had := moves.Before(r); had {
+			old = append(old, was)
+			st.moved = st.moved || !m.shaped(s, r, was)
+		}
+	}
+	keep := !slices.ContainsFunc(old, m.cyclic)
+	loose := st.unwire(old)
 	m.snap = s
-	st.rewire(changed)
+	if st.moved {
+		loose = st.renumber(moves, loose)
+	}
+	st.wire(changed, loose)
 	for _, r := range changed {
 		if r.Kind == estate.KindComponent {
 			m.rehost(r.Index)
@@ -199,12 +214,17 @@ func (st *Standing) Follow(s *estate.Snapshot, changed, recounted []estate.Ref) 
 	}
 	st.sow(slices.Concat(changed, recounted))
 	st.sowUnder(changed)
-	if !st.keepCycles(changed) {
+	if !keep || !st.keepCycles(changed) {
 		m.sccNodes = nil
 		m.findCycles()
+	} else {
+		m.upward = sync.OnceValue(func() [][]node { return components(m.nodes, m.in) })
 	}
 	st.ties = m.tied()
 	st.again(st.base)
+	for i, n := range st.base.area.nodes { // a delta leaves out what is missed with nothing lost
+		st.moved = st.moved || st.base.area.was[i] != st.base.now(n)
+	}
 	m.note()
 	st.each(st.again)
 	return true
@@ -228,20 +248,27 @@ func (st *Standing) each(f func(*stood)) {
 	wait.Wait()
 }
 
-// shaped reports whether a document has the nodes of its own that it had.
-func (m *model) shaped(s *estate.Snapshot, r estate.Ref) bool {
+// shaped reports whether a document has as many parts or actions as it had.
+func (m *model) shaped(s *estate.Snapshot, r, was estate.Ref) bool {
 	switch r.Kind {
 	case estate.KindComponent:
-		return len(s.Components[r.Index].Actions) == int(m.firstAct[r.Index+1]-m.firstAct[r.Index])
+		first, end := m.actions(int32(was.Index))
+		return len(s.Components[r.Index].Actions) == int(end-first)
 	case estate.KindService:
-		end := len(m.partService)
-		if r.Index+1 < len(m.firstPart) {
-			end = int(m.firstPart[r.Index+1])
-		}
-		return len(s.Services[r.Index].Parts) == end-int(m.firstPart[r.Index])
+		first, end := m.parts(was.Index)
+		return len(s.Services[r.Index].Parts) == int(end-first)
 	case estate.KindDomain, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
 	}
 	return true
+}
+
+// parts returns the nodes of the parts of a service.
+func (m *model) parts(service int) (first, end node) {
+	first, end = m.partBase+m.firstPart[service], m.actBase
+	if service+1 < len(m.firstPart) {
+		end = m.partBase + m.firstPart[service+1]
+	}
+	return first, end
 }
 
 // own lists the nodes that stand for a document, its parts and its actions.
@@ -255,8 +282,8 @@ func (m *model) own(r estate.Ref) []node {
 		}
 	case estate.KindService:
 		out = append(out, m.svcBase+node(r.Index))
-		for j := range m.snap.Services[r.Index].Parts {
-			out = append(out, m.partNode(r.Index, j))
+		for p, end := m.parts(r.Index); p < end; p++ {
+			out = append(out, p)
 		}
 	case estate.KindDomain, estate.KindCrew:
 		out = append(out, m.nodeOf(r))
@@ -271,7 +298,7 @@ func (m *model) wants(r estate.Ref) int {
 	case estate.KindComponent:
 		return r.Index
 	case estate.KindService:
-		return len(m.snap.Components) + r.Index
+		return len(m.total) + r.Index
 	case estate.KindDomain, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
 	}
 	return -1
@@ -280,30 +307,46 @@ func (m *model) wants(r estate.Ref) int {
 // gates is the first node that stands for a condition and nothing else.
 func (m *model) gates() node { return m.actBase + node(len(m.actComp)) }
 
-// rewire builds the conditions of the changed documents anew, in place, and notes
-// their nodes as the seeds of the change. Gates out of use ask for nothing, and nothing asks
-// for them, until they serve another condition.
-func (st *Standing) rewire(changed []estate.Ref) {
+// unwire takes away the conditions of some documents, and where they stand. Gates
+// out of use ask for nothing, and nothing asks for them, until they serve another
+// condition; they are returned.
+func (st *Standing) unwire(old []estate.Ref) (loose []node) {
 	m := st.m
-	b := builder{m: m, some: map[node]int{}, idle: st.idle, next: node(m.nodes)}
 	st.wants = false
-	for _, r := range changed {
+	for _, r := range old {
 		for _, n := range m.own(r) {
-			b.at(n)
-			st.drop(&b, n)
+			st.drop(n, &loose)
 		}
 		if w := m.wants(r); w >= 0 && m.want[w] != none {
 			st.wants = true
 			n := m.want[w]
+			m.want[w] = none
 			m.wanted[n] = slices.DeleteFunc(slices.Clone(m.wanted[n]), func(x int32) bool { return int(x) == w })
 			if n >= m.gates() {
-				b.at(n)
-				st.drop(&b, n)
-				b.idle = append(b.idle, n)
+				st.drop(n, &loose)
+				loose = append(loose, n)
 			}
 		}
+		if r.Kind == estate.KindComponent {
+			m.unhost(r.Index)
+		}
+	}
+	st.idle = append(st.idle, loose...)
+	return loose
+}
+
+// wire builds the conditions of documents that have none, in place, and notes their
+// nodes and the loose ones as the seeds of the change.
+func (st *Standing) wire(changed []estate.Ref, loose []node) {
+	m := st.m
+	b := builder{m: m, some: map[node]int{}, idle: st.idle, next: node(m.nodes)}
+	for _, n := range loose {
+		b.at(n)
 	}
 	for _, r := range changed {
+		for _, n := range m.own(r) {
+			b.at(n)
+		}
 		switch r.Kind {
 		case estate.KindDomain:
 			b.domain(r.Index)
@@ -336,14 +379,13 @@ func (st *Standing) rewire(changed []estate.Ref) {
 
 // drop takes away the inputs of a node, and takes those that are gates, which
 // belong to it alone, out of use.
-func (st *Standing) drop(b *builder, n node) {
+func (st *Standing) drop(n node, loose *[]node) {
 	m := st.m
 	for _, in := range m.in(n) {
 		remove(m.ups, &m.outs[in], n)
 		if in >= m.gates() {
-			b.at(in)
-			st.drop(b, in)
-			b.idle = append(b.idle, in)
+			st.drop(in, loose)
+			*loose = append(*loose, in)
 		}
 	}
 	replace(&m.inputs, &m.ins[n], nil)
@@ -396,12 +438,17 @@ func remove(all []node, at *span, n node) {
 	}
 }
 
-// rehost notes anew where a component stands.
-func (m *model) rehost(c int) {
+// unhost notes that a component stands nowhere.
+func (m *model) unhost(c int) {
 	for _, r := range m.stands[c] {
 		m.hosts[r.In] = slices.DeleteFunc(m.hosts[r.In], func(x int32) bool { return int(x) == c })
 	}
-	m.total[c], m.stands[c] = 0, m.snap.Components[c].Replicas
+	m.total[c], m.stands[c] = 0, nil
+}
+
+// rehost notes where a component stands that stood nowhere.
+func (m *model) rehost(c int) {
+	m.stands[c] = m.snap.Components[c].Replicas
 	for _, r := range m.snap.Components[c].Replicas {
 		m.total[c] += int32(r.Count)
 		if at, found := slices.BinarySearch(m.hosts[r.In], int32(c)); !found {
@@ -489,9 +536,19 @@ func (m *model) placedIn(some func(node) bool, f func(c node)) {
 	}
 }
 
-// keepCycles reports whether the run-time cycles of before are those of now: no
-// changed document was in one or is. Whatever else runs in a cycle has the inputs
-// that it had.
+// cyclic reports whether a document is in a run-time cycle.
+func (m *model) cyclic(r estate.Ref) bool {
+	switch r.Kind {
+	case estate.KindComponent, estate.KindService, estate.KindCrew:
+		return m.scc[m.nodeOf(r)] >= 0
+	case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
+	}
+	return false // domains are in none
+}
+
+// keepCycles reports whether none of the changed documents is in a run-time cycle
+// now. Where none was before either, the cycles are what they were: whatever else
+// runs in one has the inputs that it had.
 func (st *Standing) keepCycles(changed []estate.Ref) bool {
 	m := st.m
 	seen := map[node]bool{}
@@ -520,7 +577,6 @@ func (st *Standing) keepCycles(changed []estate.Ref) bool {
 			}
 		}
 	}
-	m.upward = sync.OnceValue(func() [][]node { return components(m.nodes, m.in) })
 	return true
 }
 
@@ -732,7 +788,7 @@ func (st *Standing) tell(k *stood) {
 	var (
 		s, m, a = k.s, st.m, &k.area
 		tells   = func(n node) bool { return n >= m.svcBase && n < m.crewBase || n >= m.partBase && n < m.actBase }
-		other   = st.wants
+		other   = st.wants || st.moved
 	)
 	k.turned, k.moved = false, false
 	for i, n := range a.nodes {

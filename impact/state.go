@@ -34,6 +34,8 @@ type state struct {
 	log   *trail   // what a question of the kind "what if" changed; nil: not asked
 	spare []*trail // done with
 	round []int32  // scratch of drain
+
+	supposed map[string]bits // what is up if some nodes are, of each supposition; nil: none was asked for
 }
 
 // A trail remembers what to take back: first a recovery, then the fall before it.
@@ -104,7 +106,7 @@ func (s *state) clone() *state {
 	c.living, c.direct, c.held = slices.Clone(s.living), slices.Clone(s.direct), slices.Clone(s.held)
 	c.ran, c.order, c.stale = slices.Clone(s.ran), slices.Clone(s.order), slices.Clone(s.stale)
 	c.queue, c.ready, c.dirty, c.log = nil, slices.Clone(s.ready), nil, nil
-	c.spare, c.round = nil, nil
+	c.spare, c.round, c.supposed = nil, nil, nil
 	return &c
 }
 

@@ -46,7 +46,7 @@ func (w *Sweep) Visit(domains []int, f func(*View)) {
 	log := s.log
 	s.log = nil
 	f(v)
-	s.log = log
+	s.log, s.supposed = log, nil
 	s.undo()
 }
 

@@ -14,9 +14,12 @@ import (
 
 // A plan for the rest of a run is feasible whatever is done, runs late or has
 // failed, and while all goes by the old plan it costs no more than that.
-func TestRestOfARun(t *testing.T) {
+func TestRestOfARun(t *testing.T) { t.Parallel(); restOfARun(t, 250) }
+
+func restOfARun(t *testing.T, seeds int) {
+	t.Helper()
 	var late, kept, was, is float64
-	for seed := range uint64(700) {
+	for seed := range uint64(seeds) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		text := random(rng, 3+rng.IntN(7), seed%3 == 0)
 		s := parse(t, text)

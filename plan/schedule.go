@@ -185,6 +185,7 @@ type closure struct {
 	itemOf  []int32
 	order   []int32
 	acts    []int32 // items that are acts, in the order of scheduling
+	placing []int32 // the same, in the order of choosing places
 	stamp   []uint32
 	actItem []int32
 	actSeen []uint32
@@ -329,23 +330,47 @@ func (cl *closure) prioritise() {
 	})
 }
 
+// maxMoved bounds how often an act that found no room is placed before all others.
+const maxMoved = 4
+
+// place finds a place for each act of the closure, and takes its room. Each goes where it
+// is best for itself; one that then finds no room chooses first in the next try, as the
+// others may go elsewhere. When there is no room for all of them together it takes none
+// and returns the act that found none.
+func (cl *closure) place() (int32, bool) {
+	st := cl.c.st
+	cl.placing = append(cl.placing[:0], cl.acts...)
+	for moved := 0; ; moved++ {
+		failed := slices.IndexFunc(cl.placing, func(k int32) bool {
+			it := &cl.items[k]
+			var ok bool
+			if it.place, it.from, ok = st.choose(&st.p.acts[it.act], st.p.now); ok {
+				st.take(it.act, it.place, 1)
+			}
+			return !ok
+		})
+		if failed < 0 {
+			return none, true
+		}
+		for _, k := range cl.placing[:failed] {
+			st.take(cl.items[k].act, cl.items[k].place, -1)
+		}
+		k := cl.placing[failed]
+		if failed == 0 || moved == maxMoved {
+			return cl.items[k].act, false
+		}
+		copy(cl.placing[1:], cl.placing[:failed])
+		cl.placing[0] = k
+	}
+}
+
 // commit enters the closure into the schedule. When there is no room for all of
 // it together it enters nothing and returns the act that found none.
 func (cl *closure) commit() (int32, bool) {
-	st := cl.c.st
-	for i, k := range cl.acts {
-		it := &cl.items[k]
-		x := &st.p.acts[it.act]
-		var ok bool
-		if it.place, it.from, ok = st.choose(x, st.p.now); !ok {
-			for _, k := range cl.acts[:i] {
-				it := &cl.items[k]
-				st.take(it.act, it.place, -1)
-			}
-			return it.act, false
-		}
-		st.take(it.act, it.place, 1)
+	if a, ok := cl.place(); !ok {
+		return a, false
 	}
+	st := cl.c.st
 	for _, k := range cl.acts {
 		t := max(cl.when(k), cl.items[k].from, st.p.now)
 		st.put(cl.items[k].act, cl.items[k].place, t)

@@ -150,7 +150,7 @@ func (c *composer) incident(r *incident.Record) (Incident, bool) {
 		return Incident{}, false
 	}
 	i := Incident{
-		ID: r.ID, Phase: Investigating, StartedAt: r.LostAt, EndedAt: r.EndedAt,
+		ID: r.ID, Phase: Investigating, StartedAt: r.LostAt, EndedAt: r.EndedAt, Withdrawn: r.State == incident.Withdrawn,
 		UpdatedAt: later(r.LostAt, later(r.DeclaredAt, r.EndedAt)), Board: []Line{}, Intervals: []Interval{}, Updates: []Update{},
 	}
 	if n := len(sent); n > 0 {

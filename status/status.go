@@ -86,6 +86,7 @@ type Incident struct {
 	Impact    string     `json:"impact"` // none, minor, major, critical
 	StartedAt time.Time  `json:"startedAt"`
 	EndedAt   time.Time  `json:"endedAt,omitzero"`
+	Withdrawn bool       `json:"withdrawn,omitempty"` // it was a mistake; told of because something was said about it
 	UpdatedAt time.Time  `json:"updatedAt"`
 	NextAt    time.Time  `json:"nextAt,omitzero"` // when we speak next
 	Progress  *Progress  `json:"progress,omitempty"`

@@ -117,6 +117,16 @@ func testTwice(t *testing.T, l claim.Ledger) {
 	if want := (claim.Receipt{ID: first[0].ID, Secret: first[0].Secret, Again: true}); again[0] != want {
 		t.Errorf("again: %+v, want %+v", again[0], want)
 	}
+	unwritten := Report(4)
+	unwritten.Key, unwritten.RecordedFrom, unwritten.RecordedTo = "unwritten", true, true
+	once, errs := l.File(t.Context(), []claim.Report{unwritten})
+	must(t, errs...)
+	unwritten.Claim.Report.To = unwritten.Claim.Filed
+	twice, errs := l.File(t.Context(), []claim.Report{unwritten})
+	must(t, errs...)
+	if once[0].ID != twice[0].ID || !twice[0].Again {
+		t.Errorf("more was recorded since: %+v, %+v", once, twice)
+	}
 	r.Claim.Report.Loss++
 	if _, errs := l.File(t.Context(), []claim.Report{r, Report(3)}); !errors.Is(errs[0], claim.ErrReused) || errs[1] != nil {
 		t.Errorf("other content: %v", errs)

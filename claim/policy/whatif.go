@@ -27,7 +27,7 @@ type Result struct {
 	Budget     int64     `json:"budget"`
 	OverBudget int64     `json:"overBudget"` // by how much cost and what persons may still grant exceed the budget
 	Borders    []Border  `json:"borders"`
-	amounts    []int64   // by case
+	plain      []brief   // by case
 }
 
 // Sums add up decisions. Amounts are face value, minor units.
@@ -74,14 +74,14 @@ func Compare(cases []Case, drafts []*Policy) Comparison {
 }
 
 // Borders adds to each draft what a change of all losses by so many percent does.
-// It decides every case again for each.
+// It decides every case that has a loss again for each.
 func (c *Comparison) Borders(cases []Case, drafts []*Policy, percents ...int) {
 	for i, p := range drafts {
 		c.Drafts[i].Borders = []Border{}
-		plain := p.all(cases, 0)
+		plain := c.Drafts[i].plain
 		for _, percent := range percents {
 			b := Border{Percent: percent}
-			for n, d := range p.all(cases, percent) {
+			for n, d := range p.all(cases, percent, plain) {
 				if d.outcome != plain[n].outcome || d.amount != plain[n].amount {
 					b.Changed++
 				}
@@ -101,22 +101,37 @@ type brief struct {
 	amount, cost, hours int64
 }
 
-// all decides every case, on every core.
-func (p *Policy) all(cases []Case, percent int) []brief {
+// paid is what a case gets.
+func (d *brief) paid() int64 {
+	if d.outcome == Pay {
+		return d.amount
+	}
+	return 0
+}
+
+// all decides every case, on every core. Plain is what they come to with no change of the losses: cases without
+// a loss are not decided once more.
+func (p *Policy) all(cases []Case, percent int, plain []brief) []brief {
 	out := make([]brief, len(cases))
 	workers := runtime.GOMAXPROCS(0)
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
+			var changed Case
 			for i := w * len(cases) / workers; i < (w+1)*len(cases)/workers; i++ {
-				c := cases[i]
+				c := &cases[i]
 				if percent != 0 {
 					// The loss of sales is best less week: change the loss and leave the week.
-					c.Claim.Loss = shifted(c.Claim.Loss, percent)
-					c.Claim.Proven = shifted(c.Claim.Proven, percent)
-					c.Claim.Best = c.Claim.Week + shifted(c.Claim.Best-c.Claim.Week, percent)
+					loss, proven, best := shifted(c.Claim.Loss, percent), shifted(c.Claim.Proven, percent), c.Claim.Week+shifted(c.Claim.Best-c.Claim.Week, percent)
+					if loss == c.Claim.Loss && proven == c.Claim.Proven && best == c.Claim.Best {
+						out[i] = plain[i]
+						continue
+					}
+					changed = *c
+					changed.Claim.Loss, changed.Claim.Proven, changed.Claim.Best = loss, proven, best
+					c = &changed
 				}
-				d := p.decide(&c, "claim", false)
+				d := p.decide(c, "claim", false)
 				out[i] = brief{d.Rule, d.Outcome, d.Amount, d.Cost, d.Hours}
 			}
 		})
@@ -125,22 +140,17 @@ func (p *Policy) all(cases []Case, percent int) []brief {
 	return out
 }
 
-// shifted is n changed by so many percent; what would overflow is left as it is.
-
 func (p *Policy) over(cases []Case) Result {
-	r := Result{Policy: p.ID, Digest: p.Digest, Budget: p.Budget, Spread: []int64{}, Borders: []Border{}, amounts: make([]int64, len(cases))}
+	r := Result{Policy: p.ID, Digest: p.Digest, Budget: p.Budget, Spread: []int64{}, Borders: []Border{}, plain: p.all(cases, 0, nil)}
 	rules, kinds, uses, services := map[string]*Sums{}, map[string]*Sums{}, map[string]*Sums{}, map[string]*Sums{}
 	var paid []int64
-	for i, d := range p.all(cases, 0) {
-		c := &cases[i].Claim
+	for i, d := range r.plain {
+		c, one := &cases[i].Claim, d.sums()
 		for _, s := range []*Sums{&r.Total, in(rules, d.rule), in(kinds, c.Kind), in(uses, c.Use), in(services, c.Service)} {
-			s.add(d)
+			s.plus(&one)
 		}
-		if d.outcome == Pay {
-			r.amounts[i] = d.amount
-			if d.amount > 0 {
-				paid = append(paid, d.amount)
-			}
+		if d.outcome == Pay && d.amount > 0 {
+			paid = append(paid, d.amount)
 		}
 	}
 	slices.Sort(paid)
@@ -165,20 +175,31 @@ func in(m map[string]*Sums, name string) *Sums {
 	return s
 }
 
-func (s *Sums) add(d brief) {
-	s.Cases++
+// sums are those of one decision.
+func (d *brief) sums() Sums {
 	switch d.outcome {
 	case Pay:
-		s.Paid++
-		s.Amount += d.amount
-		s.Cost += d.cost
-		s.Hours += d.hours
+		return Sums{Cases: 1, Paid: 1, Amount: d.amount, Cost: d.cost, Hours: d.hours}
 	case Human:
-		s.Human++
-		s.Pending += d.amount
+		return Sums{Cases: 1, Human: 1, Pending: d.amount}
 	case Refuse:
-		s.Refused++
 	}
+	return Sums{Cases: 1, Refused: 1}
+}
+
+// plus adds other decisions.
+func (s *Sums) plus(o *Sums) {
+	s.Cases += o.Cases
+	s.Paid += o.Paid
+	s.Refused += o.Refused
+	s.Human += o.Human
+	s.Amount += o.Amount
+	s.Cost += o.Cost
+	s.Pending += o.Pending
+	s.Hours += o.Hours
+	s.More += o.More
+	s.Less += o.Less
+	s.Delta += o.Delta
 }
 
 // segments lists sums, most money first, then by name.
@@ -204,7 +225,7 @@ func (r *Result) against(base *Result, cases []Case) {
 	}
 	kinds, uses, services := at(r.ByKind), at(r.ByUse), at(r.ByService)
 	for i := range cases {
-		delta := r.amounts[i] - base.amounts[i]
+		delta := r.plain[i].paid() - base.plain[i].paid()
 		c := &cases[i].Claim
 		for _, s := range []*Sums{&r.Total, kinds[c.Kind], uses[c.Use], services[c.Service]} {
 			s.Delta += delta
@@ -248,18 +269,7 @@ func coarse(list []Segment, least int) []Segment {
 	all := slices.SortedStableFunc(slices.Values(list), func(a, b Segment) int { return cmp.Compare(b.Cases, a.Cases) })
 	other := Segment{Name: "other"}
 	for len(all) > 0 && (all[len(all)-1].Cases < least || other.Cases > 0 && other.Cases < least) {
-		last := all[len(all)-1].Sums
-		other.Cases += last.Cases
-		other.Paid += last.Paid
-		other.Refused += last.Refused
-		other.Human += last.Human
-		other.Amount += last.Amount
-		other.Cost += last.Cost
-		other.Pending += last.Pending
-		other.Hours += last.Hours
-		other.More += last.More
-		other.Less += last.Less
-		other.Delta += last.Delta
+		other.plus(&all[len(all)-1].Sums)
 		all = all[:len(all)-1]
 	}
 	if other.Cases > 0 {

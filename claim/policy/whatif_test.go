@@ -78,7 +78,8 @@ func TestCompare(t *testing.T) {
 				}
 				return d.Amount
 			}
-			want.add(brief{d.Rule, d.Outcome, d.Amount, d.Cost, d.Hours})
+			one := (&brief{d.Rule, d.Outcome, d.Amount, d.Cost, d.Hours}).sums()
+			want.plus(&one)
 			if delta := given(&d) - given(&first); delta != 0 {
 				want.Delta += delta
 				if delta > 0 {
@@ -108,8 +109,29 @@ func TestCompare(t *testing.T) {
 	if two.More == 0 || two.Less != 0 || two.Delta != int64(two.More)*10_000 || three.More == 0 {
 		t.Errorf("a dearer bracket and a lower limit: %+v, %+v", two, three)
 	}
-	if b := got.Drafts[0].Borders; len(b) != 2 || b[0].Changed == 0 || b[1].Changed == 0 {
-		t.Errorf("borders: %+v", b)
+	for n, p := range ps {
+		for k, percent := range []int64{-10, 10} {
+			want := Border{Percent: int(percent)}
+			for i := range cases {
+				c := cases[i]
+				before := p.Assess(&c)
+				c.Claim.Loss += c.Claim.Loss * percent / 100
+				c.Claim.Proven += c.Claim.Proven * percent / 100
+				if gap := c.Claim.Best - c.Claim.Week; gap > 0 {
+					c.Claim.Best += gap * percent / 100
+				}
+				d := p.Assess(&c)
+				if d.Outcome != before.Outcome || d.Amount != before.Amount {
+					want.Changed++
+				}
+				if d.Outcome == Pay {
+					want.Amount += d.Amount
+				}
+			}
+			if b := got.Drafts[n].Borders; b[k] != want || want.Changed == 0 && n == 0 {
+				t.Errorf("draft %d: a border of %+v, expected %+v", n, b[k], want)
+			}
+		}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Families returns the names of the families that [GenerateTree] knows.
 func Families() []string {
-	return []string{"random", "systems", "votes", "ladder", "layers", "network", "alternate", "plant", "quad", "pairs", "script"}
+	return []string{"random", "systems", "votes", "ladder", "layers", "network", "alternate", "plant", "quad", "pairs", "script", "voters", "ring", "linked"}
 }
 
 // GenerateTree makes a coherent tree of about the given number of gates. The
@@ -27,6 +27,9 @@ func Families() []string {
 //   - plant: front-line systems on divisions of shared supports, under an event tree
 //   - quad: functions of four channels with events common to several of them
 //   - pairs: boards in which everything is doubled, tapped from several places
+//   - voters: deep chains of two out of three, each stage fed by the few before it
+//   - ring: consumers on rings, cut off where both ways round are, behind shared feeders
+//   - linked: sequences of functions with common-cause groups, whose initiators also fail supports
 //   - script: mostly a tree, with a tenth of events and gates common to several parents
 func GenerateTree(seed uint64, family string, gates int) (cutset.Tree, error) {
 	b := &builder{r: rand.New(rand.NewPCG(seed, uint64(len(family))<<32|uint64(gates)))} //nolint:gosec // sizes are small and positive
@@ -54,6 +57,12 @@ func GenerateTree(seed uint64, family string, gates int) (cutset.Tree, error) {
 		b.pairs(gates)
 	case "script":
 		b.script(gates)
+	case "voters":
+		b.voters(gates)
+	case "ring":
+		b.ring(gates)
+	case "linked":
+		b.linked(gates)
 	default:
 		return cutset.Tree{}, fmt.Errorf("unknown family %q; the families are %v", family, Families())
 	}

@@ -214,3 +214,103 @@ func (b *builder) script(gates int) {
 	}
 	b.t.Top = b.gate(cutset.Or, 0, made[free:]...)
 }
+
+// voters is a control chain: each stage votes two out of three over modules that
+// have events of their own and read one of the last few stages.
+func (b *builder) voters(gates int) {
+	stages := []cutset.Ref{b.leaf(), b.leaf(), b.leaf()}
+	for len(b.t.Gates) < gates-1 {
+		modules := make([]cutset.Ref, 3)
+		power := b.use()
+		for i := range modules {
+			modules[i] = b.gate(cutset.Or, 0, b.leaf(), b.pick(stages[max(0, len(stages)-4):]))
+			if b.r.IntN(3) == 0 {
+				modules[i] = b.gate(cutset.Or, 0, modules[i], power)
+			}
+		}
+		stages = append(stages, b.gate(cutset.AtLeast, 2, modules...))
+	}
+	b.t.Top = b.gate(cutset.Or, 0, stages[max(0, len(stages)-3):]...)
+}
+
+// ring is a distribution grid: rings of stations between two feeders. A consumer is
+// cut off if its station fails, or something on both ways round.
+func (b *builder) ring(gates int) {
+	feeders := b.leavesFor(4)
+	for i, f := range feeders {
+		feeders[i] = b.gate(cutset.Or, 0, f, b.leaf(), b.gate(cutset.And, 0, b.leaf(), b.leaf()))
+	}
+	var consumers []cutset.Ref
+	for len(b.t.Gates) < gates*9/10 {
+		n := 4 + b.r.IntN(9)
+		left, right := b.pick(feeders), b.pick(feeders)
+		stations := b.leavesFor(n)
+		up, down := make([]cutset.Ref, n), make([]cutset.Ref, n)
+		for i := range n {
+			before := left
+			if i > 0 {
+				before = b.gate(cutset.Or, 0, up[i-1], stations[i-1])
+			}
+			up[i] = b.gate(cutset.Or, 0, before, b.leaf())
+		}
+		for i := n - 1; i >= 0; i-- {
+			after := right
+			if i < n-1 {
+				after = b.gate(cutset.Or, 0, down[i+1], stations[i+1])
+			}
+			down[i] = b.gate(cutset.Or, 0, after, b.leaf())
+		}
+		for range 1 + b.r.IntN(3) {
+			i := b.r.IntN(n)
+			consumers = append(consumers, b.gate(cutset.Or, 0, stations[i], b.gate(cutset.And, 0, up[i], down[i])))
+		}
+		if b.r.IntN(3) == 0 { // the next ring hangs on this one
+			feeders[b.r.IntN(len(feeders))] = consumers[len(consumers)-1]
+		}
+	}
+	var areas []cutset.Ref
+	for len(b.t.Gates) < gates-1 {
+		areas = append(areas, b.gate(cutset.AtLeast, 2, b.some(3+b.r.IntN(2), consumers)...))
+	}
+	b.t.Top = b.gate(cutset.Or, 0, append(areas, b.gate(cutset.And, 0, b.some(3, consumers)...))...)
+}
+
+// linked is an event tree: initiators that may fail supports too, and functions of k out of n
+// trains with common-cause groups over supports that lean on each other.
+func (b *builder) linked(gates int) {
+	or := func(in ...cutset.Ref) cutset.Ref { return b.gate(cutset.Or, 0, in...) }
+	initiators := b.leavesFor(3 + gates/100)
+	var supports []cutset.Ref
+	for len(b.t.Gates) < gates/6 || len(supports) < 4 {
+		in := b.leavesFor(1 + b.r.IntN(3))
+		if b.r.IntN(3) == 0 {
+			in = append(in, b.pick(initiators))
+		}
+		if len(supports) > 0 {
+			in = append(in, b.pick(supports[max(0, len(supports)-5):]))
+		}
+		s := or(in...)
+		if b.r.IntN(3) == 0 { // backed up
+			s = b.gate(cutset.And, 0, s, or(b.leavesFor(2)...))
+		}
+		supports = append(supports, s)
+	}
+	var functions []cutset.Ref
+	for len(b.t.Gates) < gates*5/6 || len(functions) < 3 {
+		n := 2 + b.r.IntN(3)
+		ccf := b.common(n)
+		trains := make([]cutset.Ref, n)
+		at := b.r.IntN(len(supports))
+		for i := range trains {
+			valves := or(b.leaf(), b.gate(cutset.And, 0, b.leaf(), b.leaf()))
+			trains[i] = or(append(ccf[i], b.leaf(), valves, supports[(at+i)%len(supports)])...)
+		}
+		functions = append(functions, or(b.leaf(), b.gate(cutset.AtLeast, max(2, n-b.r.IntN(2)), trains...)))
+	}
+	var sequences []cutset.Ref
+	for len(b.t.Gates) < gates-1 || len(sequences) < len(initiators) {
+		in := append(b.some(2+b.r.IntN(3), functions), b.pick(initiators))
+		sequences = append(sequences, b.gate(cutset.And, 0, in...))
+	}
+	b.t.Top = or(sequences...)
+}

@@ -47,8 +47,10 @@ type claims struct {
 	office  *claim.Office
 	cashier *settle.Cashier
 	sweep   func(ctx context.Context, begun time.Time) (int, error) // of papers that no claim has
-	seen    outages
-	told    *public.Gatherer // what everybody may know
+	// restored stops batches after a restore of the database, which the store of batches does not know of; nil: they are one.
+	restored func(ctx context.Context) error
+	seen     outages
+	told     *public.Gatherer // what everybody may know
 }
 
 // commits is how many commits of reports are under way at once at one node.
@@ -70,6 +72,9 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 			claims.PapersIn(o.Papers)
 		}
 		c.db, c.sweep, ledger, book = db, claims.Sweep, claims, db.Book()
+		c.restored = func(ctx context.Context) error {
+			return claims.Restored(ctx, func(ctx context.Context, at time.Time) error { return settle.MarkRestored(ctx, p.store, at) })
+		}
 	} else {
 		c.keeper = claim.NewKeeper(p.store, o.Master)
 		c.keeper.Guard(p.store)
@@ -169,13 +174,20 @@ const (
 // lookAfter opens windows, looks for duplicates and erases what is over, until ctx ends. Each goes by itself: the first
 // day of retention erases a hundred thousand claims, and a window has to open meanwhile.
 func (c *claims) lookAfter(ctx context.Context) {
+	if c.restored != nil {
+		if err := c.restored(ctx); err != nil && ctx.Err() == nil {
+			c.p.log.Error("it is not known whether the database was restored: make sure of it before a batch is drafted", "err", err)
+		}
+	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for _, task := range []struct {
 		every time.Duration
 		do    func(context.Context) error
 	}{
-		{lookEvery, func(ctx context.Context) error { return errors.Join(c.seen.keep(ctx), c.openWindows(ctx)) }},
+		{lookEvery, func(ctx context.Context) error {
+			return errors.Join(c.seen.keep(ctx), c.openWindows(ctx), c.closeWindows(ctx))
+		}},
 		{flagEvery, c.flag},
 		{cleanEvery, c.clean},
 	} {
@@ -196,12 +208,13 @@ func (c *claims) lookAfter(ctx context.Context) {
 	}
 }
 
-// clean erases and removes what is kept too long.
+// clean brings on what waits for papers too long, and erases and removes what is kept too long.
 func (c *claims) clean(ctx context.Context) error {
+	_, late := c.office.Overdue(ctx)
 	_, err := c.office.Retain(ctx)
 	_, swept := c.office.Sweep(ctx)
 	_, papers := c.sweep(ctx, time.Now().Add(-claim.MoveTime))
-	return errors.Join(err, swept, papers)
+	return errors.Join(late, err, swept, papers)
 }
 
 // openWindows opens a window for each incident that is told of and has none.
@@ -214,7 +227,7 @@ func (c *claims) openWindows(ctx context.Context) error {
 	for i := range state.Incidents {
 		inc := &state.Incidents[i]
 		// One that ended while control could not tell of it still harmed people.
-		over := !inc.EndedAt.IsZero() && time.Since(inc.EndedAt) > c.o.Template.For
+		over := !inc.EndedAt.IsZero() && time.Since(inc.EndedAt) > c.o.Template.For || inc.Withdrawn
 		if over || inc.Impact == "none" || inc.Impact == "maintenance" {
 			continue
 		}
@@ -227,6 +240,43 @@ func (c *claims) openWindows(ctx context.Context) error {
 			continue
 		}
 		c.p.log.Info("reports of damage are taken in", "incident", inc.ID)
+	}
+	return errors.Join(errs...)
+}
+
+// closeWindows closes the windows of incidents that turned out to be none: control says so, or takes back what it told of one that had not
+// ended. A window that a person opens again afterwards stays open.
+func (c *claims) closeWindows(ctx context.Context) error {
+	state := c.p.board.State()
+	if state.AsOf.IsZero() || time.Now().After(state.Until()) {
+		return nil // control may know better, and cannot be heard
+	}
+	windows, err := c.office.Windows(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i := range windows {
+		w := &windows[i]
+		byNode := func(change claim.WindowChange) bool { return change.By == "policy" && change.What == claim.Closed }
+		if w.At(time.Now()) == claim.Over || slices.ContainsFunc(w.Changes, byNode) {
+			continue
+		}
+		withdrawn := false
+		if _, inc := c.incident(w.Incident); inc != nil {
+			withdrawn = inc.Withdrawn
+		} else if withdrawn, err = c.seen.takenBack(ctx, w.Incident); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if !withdrawn {
+			continue
+		}
+		if _, err := c.office.Close(ctx, w.Incident, "policy", claim.WhyWithdrawn); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		c.p.log.Info("no more reports of damage are taken in: the incident was withdrawn", "incident", w.Incident)
 	}
 	return errors.Join(errs...)
 }
@@ -367,7 +417,7 @@ func (o *outages) intervals(incident string) []status.Interval {
 	if !ok {
 		return nil
 	}
-	return append([]status.Interval{}, s.Intervals...)
+	return s.Intervals
 }
 
 // faults are the domains that failed in an incident, and who operates them.
@@ -398,7 +448,21 @@ func (o *outages) recorded(id string) (storedOutage, bool) {
 }
 
 func outageOf(i *status.Incident) storedOutage {
-	return storedOutage{1, !i.EndedAt.IsZero(), i.Intervals, i.Faults}
+	return storedOutage{1, !i.EndedAt.IsZero(), append([]status.Interval{}, i.Intervals...), i.Faults}
+}
+
+// takenBack says whether an incident that is told of no more had not ended when it last was: those that ended leave the
+// page when they are old.
+func (o *outages) takenBack(ctx context.Context, incident string) (bool, error) {
+	e, ok, err := o.store.Get(ctx, outagePrefix+incident)
+	if err != nil || !ok {
+		return false, err
+	}
+	var s storedOutage
+	if err := json.Unmarshal(e.Value, &s); err != nil {
+		return false, fmt.Errorf("read %s: %w", e.Key, err)
+	}
+	return s.V == 1 && !s.Ended, nil
 }
 
 // keep writes down what is told.
@@ -406,9 +470,6 @@ func (o *outages) keep(ctx context.Context) error {
 	state := o.board.State()
 	for i := range state.Incidents {
 		inc := &state.Incidents[i]
-		if len(inc.Intervals) == 0 {
-			continue
-		}
 		value, err := json.Marshal(outageOf(inc))
 		if err != nil {
 			return fmt.Errorf("keep the outages of %s: %w", inc.ID, err)

@@ -188,7 +188,7 @@ func killClaims(t *testing.T, kills int) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	acked := map[string]claim.Receipt{} // by key
-	gone := map[string]int{} // by what was said last
+	gone := map[string]int{}            // by what was said last
 	filing, enough := context.WithCancel(ctx)
 	defer enough()
 	for w := range 6 {

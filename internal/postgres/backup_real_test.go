@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -84,6 +85,24 @@ func TestRealBackup(t *testing.T) {
 		if n, err := again.Replay(ctx, read); err != nil || n != 1-want {
 			t.Fatalf("replayed %d, %v", n, err)
 		}
+	}
+	noted := 0
+	for n, note := range []func(context.Context, time.Time) error{
+		func(context.Context, time.Time) error { return errors.New("no quorum") },
+		func(_ context.Context, at time.Time) error {
+			if noted++; time.Since(at) > time.Hour {
+				t.Errorf("restored at %s", at)
+			}
+			return nil
+		},
+		func(context.Context, time.Time) error { noted++; return nil },
+	} {
+		if err := again.Restored(ctx, note); (err != nil) != (n == 0) {
+			t.Errorf("told %d: %v", n, err)
+		}
+	}
+	if noted != 1 {
+		t.Errorf("noted %d times that the database was restored", noted)
 	}
 	for n, id := range ids[:4] {
 		_, errPersonal := again.Open(ctx, id, "kim", "test")

@@ -578,7 +578,7 @@ func (c *Claims) Erase(ctx context.Context, id, who, why string) error {
 // erase destroys the key, and says that the papers are on their way out.
 func (c *Claims) erase(ctx context.Context, id, who, why string) (claim.Claim, error) {
 	return c.write(ctx, id, func(tx pgx.Tx, d *claim.Claim) (claim.Event, error) {
-		d.Account, d.Erased = "", time.Now().UTC().Round(time.Microsecond)
+		d.Forget(time.Now().UTC().Round(time.Microsecond))
 		var b pgx.Batch
 		for _, t := range []string{"claim_keys", "claim_sealed"} {
 			b.Queue("DELETE FROM "+t+" WHERE id = $1", id)

@@ -84,7 +84,9 @@ func (c *Claims) AddFile(ctx context.Context, id, kind, mediaType string, data [
 		if err == nil && done.RowsAffected() == 0 {
 			err = fmt.Errorf("%w: the paper took too long and was removed, send it again", claim.ErrUnavailable)
 		}
-		d.Add(f)
+		if err := d.Add(f); err != nil {
+			return claim.Event{}, err
+		}
 		return claim.Event{Who: who, What: "sent a paper", Why: kind}, err
 	}); err != nil {
 		return claim.File{}, err

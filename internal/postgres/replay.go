@@ -30,8 +30,11 @@ func (c *Claims) Erased(ctx context.Context) (map[string]time.Time, error) {
 
 // Replay erases again what was erased after the backup that was restored, before anything
 // is served, and removes keys of claims that are not there. It returns how many claims it erased.
-// Papers are left to [Claims.Sweep].
+// Papers are left to [Claims.Sweep]. From now on no batch is drafted until somebody has held the book against the bank, see [Claims.Restored].
 func (c *Claims) Replay(ctx context.Context, erased []string) (int, error) {
+	if _, err := c.db.pool.Exec(ctx, "INSERT INTO claim_restored SELECT now() WHERE NOT EXISTS (SELECT 1 FROM claim_restored)"); err != nil {
+		return 0, trouble("replay erasures", err)
+	}
 	if _, err := c.db.pool.Exec(ctx, "DELETE FROM claim_keys k WHERE NOT EXISTS (SELECT 1 FROM claims c WHERE c.id = k.id)"); err != nil {
 		return 0, trouble("replay erasures", err)
 	}
@@ -54,4 +57,23 @@ func (c *Claims) Replay(ctx context.Context, erased []string) (int, error) {
 		}
 	}
 	return len(ids), nil
+}
+
+// Restored tells note that the database was restored, and at what time, once: batches are kept in another store, which does not
+// know. When note fails it is told again.
+func (c *Claims) Restored(ctx context.Context, note func(ctx context.Context, at time.Time) error) error {
+	var at *time.Time
+	if err := c.db.pool.QueryRow(ctx, "SELECT max(at) FROM claim_restored").Scan(&at); err != nil {
+		return trouble("look whether the database was restored", err)
+	}
+	if at == nil {
+		return nil
+	}
+	if err := note(ctx, *at); err != nil {
+		return err
+	}
+	if _, err := c.db.pool.Exec(ctx, "DELETE FROM claim_restored WHERE at <= $1", *at); err != nil {
+		return trouble("note that the database was restored", err)
+	}
+	return nil
 }

@@ -215,10 +215,11 @@ func (c *call) publish() error {
 	if err != nil {
 		return err
 	}
-	if v, err := c.version(); err != nil || v != s.Version { // what is published is what was read
-		return claim.ErrConflict
+	v, err := c.version() // what is published is what was read
+	if err != nil {
+		return err
 	}
-	if err := c.s.o.Office.Publish(c.r.Context(), w.Incident, s.ID, c.who); err != nil {
+	if err := c.s.o.Office.Publish(c.r.Context(), w.Incident, s.ID, v, c.who); err != nil {
 		return err
 	}
 	return c.to(sessionPath(w.Incident, s.ID), "published")

@@ -42,6 +42,7 @@ type decider interface {
 	Figures(ctx context.Context, id string, version int64, n claim.Figures, by, why string) (claim.Claim, error)
 	ClearFlag(ctx context.Context, id, kind, by, why string) (claim.Claim, error)
 	Flag(ctx context.Context, incident string) (int, error)
+	Preview(ctx context.Context, incident string, progress func(done int)) (claim.Tally, error)
 	DecideAll(ctx context.Context, incident, by string, progress func(done int)) (claim.Tally, error)
 }
 
@@ -76,7 +77,7 @@ type body interface {
 	SaveSession(ctx context.Context, s claim.Session, by string) (claim.Session, error)
 	Comment(ctx context.Context, incident, session, question, text, by string) error
 	Vote(ctx context.Context, incident, session, question, vote, by string) error
-	Publish(ctx context.Context, incident, session, by string) error
+	Publish(ctx context.Context, incident, session string, version int64, by string) error
 	Dataset(ctx context.Context, incident string, w io.Writer) error
 }
 

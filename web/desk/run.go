@@ -2,7 +2,6 @@ package desk
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
@@ -77,50 +76,18 @@ func (c *call) previewAll() error {
 	if err != nil {
 		return err
 	}
-	s := c.s
-	j, err := s.start(c.r.Context(), &job{
+	o := c.s.o.Office
+	j, err := c.s.start(c.r.Context(), &job{
 		Kind: "preview", Key: "preview/" + w.Incident, Incident: w.Incident, By: c.who, May: Decider,
 		run: func(ctx context.Context, progress func(int)) (any, error) {
-			return s.preview(ctx, w.Incident, p, progress)
+			t, err := o.Preview(ctx, w.Incident, progress)
+			return preview{Tally: t, Policy: p.ID, Digest: p.Digest, Currency: p.Currency, Budget: p.Budget}, err
 		},
 	})
 	if err != nil {
 		return err
 	}
 	return c.follow(j)
-}
-
-func (s *Server) preview(ctx context.Context, incident string, p *policy.Policy, progress func(int)) (preview, error) {
-	out := preview{Policy: p.ID, Digest: p.Digest, Currency: p.Currency, Budget: p.Budget}
-	var failed error
-	err := s.o.Ledger.Each(ctx, incident, func(one claim.Claim) error {
-		if one.State != claim.Received || one.Decision != nil {
-			return nil
-		}
-		x, err := s.o.Office.Case(ctx, &one)
-		if err != nil {
-			failed = err
-			return err
-		}
-		d := p.Assess(&x)
-		out.Decided++
-		switch {
-		case d.Outcome == policy.Human || p.FourEyes > 0 && d.Outcome == policy.Pay && len(d.Evidence) == 0 && max(d.Amount, d.Cost) > p.FourEyes:
-			out.Review++
-		case d.Outcome == policy.Refuse:
-			out.Refused++
-		case len(d.Evidence) > 0:
-			out.Asked++
-		default:
-			out.Approved++
-			out.Amount += d.Amount
-		}
-		if out.Decided%1000 == 0 {
-			progress(out.Decided)
-		}
-		return ctx.Err()
-	})
-	return out, errors.Join(err, failed)
 }
 
 func (c *call) decideAll() error {

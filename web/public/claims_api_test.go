@@ -214,6 +214,28 @@ func TestAPIOfANodeThatStarts(t *testing.T) {
 	}
 }
 
+// TestAPIRetryAfterTheOutage: times that were left empty are those of the record; when the outage has ended since, the same
+// report with the same key is the same.
+func TestAPIRetryAfterTheOutage(t *testing.T) {
+	server, h := claimSite(t)
+	first := answer(t, post(t, server, report()))
+	ended := present(t, "incident")
+	for i := range ended.Incidents {
+		for k := range ended.Incidents[i].Intervals {
+			if v := &ended.Incidents[i].Intervals[k]; v.To.IsZero() {
+				v.To = ended.AsOf
+			}
+		}
+	}
+	w := post(t, h.site(t, ended), report())
+	if again := answer(t, w); w.Code != 200 || again.Code != first.Code || again.Secret != first.Secret {
+		t.Errorf("the same again: %d %s", w.Code, w.Body)
+	}
+	if w := post(t, h.site(t, ended), report("to", ended.AsOf.Format(time.RFC3339))); w.Code != 422 {
+		t.Errorf("with a time that was not written before: %d %s", w.Code, w.Body)
+	}
+}
+
 // TestAPIKeys: missing, too short, used for the same and for another report, and under way.
 func TestAPIKeys(t *testing.T) {
 	server, h := claimSite(t)

@@ -306,6 +306,12 @@ func claimSite(tb testing.TB, edit ...func(*public.Claims)) (*public.Server, *ho
 func claimSiteOf(tb testing.TB, s *status.State, told *public.Compensation, edit ...func(*public.Claims)) (*public.Server, *house) {
 	tb.Helper()
 	h := newHouse(tb, told)
+	return h.site(tb, s, edit...), h
+}
+
+// site is a server of this house.
+func (h *house) site(tb testing.TB, s *status.State, edit ...func(*public.Claims)) *public.Server {
+	tb.Helper()
 	c := h.claims()
 	for _, e := range edit {
 		e(c)
@@ -314,5 +320,5 @@ func claimSiteOf(tb testing.TB, s *status.State, told *public.Compensation, edit
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return p, h
+	return p
 }

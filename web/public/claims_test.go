@@ -677,7 +677,7 @@ func TestMine(t *testing.T) {
 		c.Decision = &policy.Decision{Outcome: policy.Pay, Form: policy.Money, Amount: 30_000, Currency: "KRW", Policy: "kakao-2022@1", Ground: policy.Goodwill, Evidence: []string{"bank-account"}, Reason: both("5만원 이하입니다.", "Up to 50,000 won.")}
 	}, "decided: asked")
 	v.get("/en/claim.html")
-	v.wants(200, "Papers are needed", "30,000 won", "Up to 50,000 won.", "The next word stands here by", "copy of the bank book", `name="files:bank-account"`)
+	v.wants(200, "Papers are needed", "30,000 won", "Up to 50,000 won.", "Send it by", "nothing is paid", "copy of the bank book", `name="files:bank-account"`)
 	v.send("claim/papers", map[string]string{"bank": "한국은행", "number": "1", "holder": "홍길동"}, file{"bank.jpg", []byte("x")})
 	v.wants(422, "account number in digits", "한국은행")
 	v.send("claim/papers", map[string]string{"bank": "한국은행", "number": "110-123-456780", "holder": "홍길동"}, file{"bank.jpg", []byte("\xff\xd8\xff")})
@@ -699,6 +699,9 @@ func TestMine(t *testing.T) {
 	v.get("/en/claim.html")
 	v.send("claim/appeal", map[string]string{"appeal": "it was more"})
 	v.wants(200, "Your appeal has arrived", "Another person than before")
+	v.lacks(`id="withdraw"`) // it may be paid
+	h.decide(t, code, func(c *claim.Claim) { c.State, c.Decision.Outcome = claim.Review, policy.Human }, "decided: review")
+	v.get("/en/claim.html")
 	v.send("claim/withdraw", nil)
 	v.wants(422, "Tick the box")
 	v.send("claim/withdraw", map[string]string{"sure": "1"})

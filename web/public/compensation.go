@@ -170,8 +170,11 @@ func (v *view) compensation() *compensation {
 		for _, c := range w.Changes {
 			if what := known(c.What, "opened", "extended", "closed"); what != "" {
 				why := c.Why
-				if what == "opened" && why == "prepared" { // the program's own word for a window that opened by itself
+				switch { // the program's own words, for a window that opened or closed by itself
+				case what == "opened" && why == "prepared":
 					why = ""
+				case what == "closed" && c.By == "policy" && why == claim.WhyWithdrawn:
+					why = v.text("window.why.withdrawn")
 				}
 				l.Changes = append(l.Changes, changeLine{v.day(c.At), v.day(c.Until), v.text("window.change." + what), why})
 			}

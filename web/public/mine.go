@@ -70,6 +70,7 @@ type minePage struct {
 	State        string // of a sentence
 	What         string // in plain words
 	Next         moment
+	Papers       bool // by then
 	Amount       string
 	Form         string
 	Reason       words
@@ -159,10 +160,11 @@ func (v *view) mine(t *typed) *minePage {
 			p.Period = h
 		}
 	}
-	if !c.NextAt.IsZero() && !ended(c) {
-		p.Next = v.day(c.NextAt)
+	if !c.NextAt.IsZero() && !ended(c) && c.Erased.IsZero() {
+		p.Next, p.Papers = v.day(c.NextAt), c.State == claim.Asked
 	}
-	v.decided(p, c)
+	until := c.AppealUntil(m.history)
+	v.decided(p, c, until)
 	w := v.site.claims.window(c.Incident)
 	kinds := map[string]words{}
 	if w != nil {
@@ -204,9 +206,10 @@ func (v *view) mine(t *typed) *minePage {
 		p.Coupons = append(p.Coupons, couponLine{x.Code, v.money(x.Amount, x.Currency), x.Hidden, v.day(x.Issued)})
 	}
 	open := c.Erased.IsZero() && !slices.Contains([]claim.State{claim.Paying, claim.Paid, claim.Withdrawn, claim.Merged}, c.State)
-	p.MayAdd, p.MayPaper, p.MayWithdraw, p.MayBank = !ended(c) && c.Erased.IsZero(), open, open, open && c.Report.Use != "none"
+	given := c.State == claim.Appealed && c.Decision != nil && c.Decision.Outcome == policy.Pay // and perhaps paid
+	p.MayAdd, p.MayPaper, p.MayWithdraw, p.MayBank = !ended(c) && c.Erased.IsZero(), open, open && !given, open && c.Report.Use != "none"
 	p.MayAppeal = c.Erased.IsZero() && c.Decision != nil && slices.Contains([]claim.State{claim.Decided, claim.Approved, claim.Paid}, c.State) &&
-		c.Appealed.IsZero() && c.Appeal.After(v.site.now)
+		c.Appealed.IsZero() && until.After(v.site.now)
 	for _, name := range append(keptFields(), "files", "sure") {
 		p.Fields[name] = v.field(name, t)
 		if p.Fields[name].Wrong != "" {
@@ -223,8 +226,8 @@ func (v *view) mine(t *typed) *minePage {
 	return p
 }
 
-// decided tells the decision and why.
-func (v *view) decided(p *minePage, c *claim.Claim) {
+// decided tells the decision and why, and until when it may be appealed against.
+func (v *view) decided(p *minePage, c *claim.Claim, until time.Time) {
 	d := c.Decision
 	if d == nil || c.State == claim.Review && d.Outcome == policy.Human {
 		return
@@ -252,8 +255,8 @@ func (v *view) decided(p *minePage, c *claim.Claim) {
 	if told {
 		p.Reason = v.of(status.Text(d.Reason))
 	}
-	if c.Appeal.After(v.site.now) {
-		p.Appeal = v.day(c.Appeal)
+	if until.After(v.site.now) && c.State != claim.Paying {
+		p.Appeal = v.day(until)
 	}
 }
 

@@ -79,6 +79,8 @@ type reading struct {
 	now    time.Time
 	lang   lang.Lang
 	minor  bool // amounts are minor units already, as programs send them
+
+	recordedFrom, recordedTo bool // times that were left empty, see [claim.Report]
 }
 
 // A named is a service, or a part of one, that can be reported on.
@@ -271,7 +273,7 @@ func (r *reading) report() claim.Report {
 	default:
 		r.refuse("consent", "report.consent.new")
 	}
-	return claim.Report{Claim: out, Personal: p}
+	return claim.Report{Claim: out, Personal: p, RecordedFrom: r.recordedFrom, RecordedTo: r.recordedTo}
 }
 
 // times reads when it was. What is left empty is what is recorded.
@@ -301,14 +303,14 @@ func (r *reading) times(c *policy.Claim) {
 	if !from && r.wrong["from"] == "" {
 		switch {
 		case known.Known:
-			c.From = known.From
+			c.From, r.recordedFrom = known.From, true
 		case c.Service != "":
 			r.refuse("from", "report.when")
 			return
 		}
 	}
 	if !to && r.wrong["to"] == "" && known.Known && !lasting && known.To.After(c.From) {
-		c.To = known.To
+		c.To, r.recordedTo = known.To, true
 	}
 	if to && !c.From.IsZero() && !c.To.After(c.From) {
 		r.refuse("to", "report.order")

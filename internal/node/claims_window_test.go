@@ -1,0 +1,62 @@
+package node
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"bongsu/claim"
+	"bongsu/internal/kv"
+	"bongsu/status"
+)
+
+// The window of an incident that is taken back closes by itself, whether something was said about it or not; that of one
+// that ended, and left the page as it was old, runs on, and so does one while control cannot be heard.
+func TestWindowsOfWithdrawnIncidents(t *testing.T) {
+	ctx := t.Context()
+	s := kv.NewMemory()
+	b := newBoard("", nil, slog.New(slog.DiscardHandler))
+	c := &claims{
+		p: &Public{board: b, log: slog.New(slog.DiscardHandler)}, o: &ClaimOptions{Auto: true, Template: claim.DefaultTemplate()},
+		office: &claim.Office{Store: s, Ledger: claim.NewKeeper(s, nil)}, seen: outages{store: s, board: b},
+	}
+	look := func(goodFor time.Duration, told ...status.Incident) {
+		t.Helper()
+		b.state.Store(&status.State{AsOf: time.Now(), GoodFor: goodFor, Incidents: told})
+		for _, do := range []error{c.seen.keep(ctx), c.openWindows(ctx), c.closeWindows(ctx)} {
+			if do != nil {
+				t.Fatal(do)
+			}
+		}
+	}
+	is := func(incident string, want claim.Phase) {
+		t.Helper()
+		w, err := c.office.Window(ctx, incident)
+		if err != nil || w.At(time.Now()) != want {
+			t.Errorf("the window of %s is %s, %v; expected %s: %+v", incident, w.At(time.Now()), err, want, w.Changes)
+		}
+	}
+	begun := time.Now().Add(-time.Hour)
+	spoken := status.Incident{ID: "spoken", Impact: "major", StartedAt: begun}
+	silent := status.Incident{ID: "silent", Impact: "major", StartedAt: begun}
+	old := status.Incident{ID: "old", Impact: "major", StartedAt: begun, EndedAt: begun.Add(time.Minute)}
+	look(time.Hour, spoken, silent, old)
+	spoken.Withdrawn = true
+	look(-time.Minute, spoken)
+	for _, incident := range []string{"spoken", "silent", "old"} {
+		is(incident, claim.Taken)
+	}
+	look(time.Hour, spoken)
+	is("spoken", claim.Over)
+	is("silent", claim.Over)
+	is("old", claim.Taken)
+	if _, err := c.office.Extend(ctx, "silent", time.Now().Add(time.Hour), "kim", "it was one after all"); err != nil {
+		t.Fatal(err)
+	}
+	look(time.Hour, spoken)
+	is("silent", claim.Taken)
+	w, err := c.office.Window(ctx, "spoken")
+	if err != nil || len(w.Changes) != 2 || w.Changes[1].By != "policy" || w.Changes[1].Why != claim.WhyWithdrawn {
+		t.Errorf("%+v, %v", w.Changes, err)
+	}
+}
