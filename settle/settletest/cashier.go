@@ -127,7 +127,7 @@ func (l dyingLedger) OpenAll(ctx context.Context, ids []string, who, why string)
 			return err
 		}
 		for _, id := range ids {
-			p, err := l.Ledger.Open(ctx, id, who, why)
+			p, err := l.Open(ctx, id, who, why)
 			if err != nil {
 				return err
 			}

@@ -12,8 +12,9 @@
 // personal unless somebody said why, which is written down before it is shown. No GET
 // changes anything, and no page needs a script: none is sent.
 //
-// It keeps nothing but what is bound to its process: work that goes on in the
-// background, and how often somebody tried a password.
+// It keeps, in the public store, desk/job/<id> (version 1): how far work in the background is and what
+// came of it, for a week, written by the node that does it. The work itself, and how often
+// somebody tried a password, are bound to its process.
 //
 // Two people at one claim: the second is told that it has changed, and keeps what was
 // typed. Work that a restart cut off is started again by the same button; it goes on

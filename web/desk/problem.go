@@ -36,9 +36,9 @@ var (
 // A problem is an error for a person: its code leads to words that say what
 // happened and what to do next.
 type problem struct {
-	Status int
-	Code   string
-	Detail string // what the error itself says, where it knows more than its code
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail,omitempty"` // what the error itself says, where it knows more than its code
 }
 
 // problemOf is the one table that gives an error its status and its words.

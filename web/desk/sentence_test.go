@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"strconv"
@@ -100,9 +101,7 @@ func TestSentences(t *testing.T) {
 		if len(found) < 4 {
 			t.Errorf("%s: only %d sentences were found: is the test still right?", x.folder, len(found))
 		}
-		for s, at := range found {
-			all[s] = at
-		}
+		maps.Copy(all, found)
 	}
 	verb := regexp.MustCompile(`%(\[\d\])?[a-z]`)
 	for format, at := range all {
