@@ -819,11 +819,13 @@ func unasked(t *testing.T, o *claim.Office, list iter.Seq2[policy.Account, error
 }
 
 // handIn hands a list in, for another person to approve of.
-func handIn(t *testing.T, o *claim.Office, list iter.Seq2[policy.Account, error]) {
+func handIn(t *testing.T, o *claim.Office, list iter.Seq2[policy.Account, error]) claim.Handout {
 	t.Helper()
-	if h := unasked(t, o, list, "lee"); h.ApprovedBy != "" || h.By != "lee" {
+	h := unasked(t, o, list, "lee")
+	if h.ApprovedBy != "" || h.By != "lee" {
 		t.Fatalf("%+v", h)
 	}
+	return h
 }
 
 // One person gives nothing unasked: another has to come with the same list, under the same policy.
