@@ -29,6 +29,8 @@ type Backend interface {
 type Watcher interface {
 	// Facts returns all that the pages show of the present, at once.
 	Facts(ctx context.Context) (Facts, error)
+	// Asked returns what waits for a second person now: Facts may be a moment older.
+	Asked(ctx context.Context) ([]Asked, error)
 	// Run returns one run with its journal.
 	Run(ctx context.Context, id string) (recovery.RunView, error)
 	// Changes sends after something may have changed, until ctx ends; then it is

@@ -576,9 +576,9 @@ func (s *Server) seconds(ctx context.Context, id Identity, c Command) bool {
 	if id.Role < Operator || c.Run == "" {
 		return false
 	}
-	f, err := s.backend.Facts(ctx)
+	asked, err := s.backend.Asked(ctx)
 	want := Asked{Verb: c.Verb, Run: c.Run, Step: c.Step}
-	return err == nil && slices.ContainsFunc(f.Asked, func(a Asked) bool { return a.Key() == want.Key() && a.Who != id.Name })
+	return err == nil && slices.ContainsFunc(asked, func(a Asked) bool { return a.Key() == want.Key() && a.Who != id.Name })
 }
 
 // declare records a loss: an approver declares it, an operator proposes it.

@@ -53,6 +53,11 @@ func askedKey(c web.Command) string {
 	return key
 }
 
+// Asked implements [web.Watcher].
+func (n *Node) Asked(ctx context.Context) ([]web.Asked, error) {
+	return readAsked(ctx, n.store, n.cache.get().runs)
+}
+
 // readAsked returns what waits for a second person, oldest first. What belongs to a
 // run that is over, or was asked for too long ago, waits no more.
 func readAsked(ctx context.Context, s kv.Store, runs []recovery.Run) ([]web.Asked, error) {

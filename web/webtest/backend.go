@@ -81,6 +81,13 @@ func (b *Backend) tell() {
 	}
 }
 
+// Asked implements [web.Watcher].
+func (b *Backend) Asked(context.Context) ([]web.Asked, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.facts.Asked), nil
+}
+
 // Facts implements [web.Watcher].
 func (b *Backend) Facts(context.Context) (web.Facts, error) {
 	b.mu.Lock()
