@@ -153,15 +153,42 @@ func (c *Case) tooLarge() string {
 
 // words is the reason with its blanks filled in.
 func (r *Rule) words(d *Decision, c *Case) map[string]string {
-	fill := strings.NewReplacer(
-		"{amount}", lang.Number(d.Amount), "{hours}", strconv.FormatInt(d.Hours, 10), "{service}", c.Claim.Service,
-		"{outage}", strconv.FormatInt(c.Outage.hours(), 10),
-	)
 	out := make(map[string]string, len(r.Reason))
 	for l, text := range r.Reason {
-		out[l] = fill.Replace(text)
+		var b strings.Builder
+		for {
+			before, rest, ok := strings.Cut(text, "{")
+			b.WriteString(before)
+			if !ok {
+				break
+			}
+			name, after, closed := strings.Cut(rest, "}")
+			if value, known := blank(name, d, c); closed && known {
+				b.WriteString(value)
+				text = after
+			} else {
+				b.WriteByte('{')
+				text = rest
+			}
+		}
+		out[l] = b.String()
 	}
 	return out
+}
+
+// blank returns what stands for a name in braces.
+func blank(name string, d *Decision, c *Case) (value string, known bool) {
+	switch name {
+	case "amount":
+		return lang.Number(d.Amount), true
+	case "hours":
+		return strconv.FormatInt(d.Hours, 10), true
+	case "service":
+		return c.Claim.Service, true
+	case "outage":
+		return strconv.FormatInt(c.Outage.hours(), 10), true
+	}
+	return "", false
 }
 
 func truth(p program, c *Case) (bool, error) {
