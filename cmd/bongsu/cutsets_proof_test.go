@@ -19,8 +19,11 @@ func TestCompletenessIsVerified(t *testing.T) {
 	for _, family := range cutsettest.Families() {
 		for _, order := range []int{0, 2} {
 			gates := 24
-			if order > 0 {
+			switch {
+			case order > 0:
 				gates = 60
+			case family == "linked":
+				continue // millions of sets, whatever its size
 			}
 			tree, err := cutsettest.GenerateTree(3, family, gates)
 			if err != nil {
