@@ -220,6 +220,9 @@ func mailbox(s string) bool {
 }
 
 func telephone(s string) bool {
+	if _, ok := mobile(s); ok {
+		return len(s) <= 40
+	}
 	n, err := phonenumbers.Parse(s, "KR")
 	return len(s) <= 40 && err == nil && phonenumbers.IsPossibleNumber(n)
 }

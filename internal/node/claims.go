@@ -54,7 +54,7 @@ type claims struct {
 }
 
 // commits is how many commits of reports are under way at once at one node.
-const commits = 4
+const commits = 1
 
 // openClaims builds them; nothing runs yet.
 func (p *Public) openClaims(ctx context.Context) (*claims, error) {
@@ -393,6 +393,15 @@ type outages struct {
 
 	mu   sync.Mutex
 	kept map[string]string // by incident, what was last written
+	last computed          // every report asks for it
+}
+
+// A computed is what came of the intervals of an incident as they were told; what lasts is counted up to that second.
+type computed struct {
+	incident string
+	state    *status.State
+	at       time.Time
+	of       claim.Outages
 }
 
 const outagePrefix = "claim/o/"
@@ -406,11 +415,22 @@ type storedOutage struct {
 
 // of returns what is recorded of an incident: what is told now, else what was kept.
 func (o *outages) of(incident string) (claim.Outages, bool) {
+	c := computed{incident: incident, state: o.board.State(), at: time.Now().Truncate(time.Second)}
+	o.mu.Lock()
+	last := o.last
+	o.mu.Unlock()
+	if last.incident == c.incident && last.state == c.state && last.at.Equal(c.at) {
+		return last.of, true
+	}
 	list := o.intervals(incident)
 	if list == nil {
 		return claim.Outages{}, false
 	}
-	return claim.NewOutages(list, time.Now()), true
+	c.of = claim.NewOutages(list, time.Now())
+	o.mu.Lock()
+	o.last = c
+	o.mu.Unlock()
+	return c.of, true
 }
 
 // intervals are what is recorded of an incident; nil: nothing is known of it.

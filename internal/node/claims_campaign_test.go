@@ -114,7 +114,7 @@ func TestMeasureIntakeHTTP(t *testing.T) {
 		}
 		wg.Wait()
 		rate := n / time.Since(began).Seconds()
-		said := flood{Nodes: s.addresses(), Consent: consent, Reports: n, Connections: 256, Prefix: fmt.Sprintf("r%d-", round)}.send(t.Context(), t)()
+		said := flood{Nodes: s.addresses(), Consent: consent, Reports: n, Connections: 128, Prefix: fmt.Sprintf("r%d-", round)}.send(t.Context(), t)()
 		t.Logf("round %d: raw %d bytes each, %.0f/s; over HTTP %s", round, size/n, rate, said)
 		rates += rate
 	}
