@@ -46,10 +46,10 @@ func (c *Claims) selection(q *claim.Query) *selection {
 		s.facets = append(s.facets, "f.flagged")
 	}
 	if q.MinAmount > 0 {
-		s.rows = append(s.rows, "c.falling <= "+s.arg(-q.MinAmount))
+		s.rows = append(s.rows, "c.amount >= "+s.arg(q.MinAmount))
 	}
 	if q.MaxAmount > 0 {
-		s.rows = append(s.rows, "c.falling >= "+s.arg(-q.MaxAmount))
+		s.rows = append(s.rows, "c.amount <= "+s.arg(q.MaxAmount))
 	}
 	if !q.Before.IsZero() {
 		s.rows = append(s.rows, "c.filed < "+s.arg(since1970(q.Before)))
@@ -98,37 +98,38 @@ func (c *Claims) List(ctx context.Context, q claim.Query) (claim.Page, error) {
 	if !few {
 		page.Total = -1
 	}
-	by := "falling"
+	order, by := "c.amount DESC, c.id", "amount DESC, id"
 	if q.OldestFirst {
-		by = "filed"
+		order, by = "c.filed, c.id", "filed, id"
 	}
-	order := "c." + by + ", c.id"
 	if q.After != "" {
 		n, id, err := cursor(q.After)
 		if err != nil {
 			return claim.Page{}, err
 		}
-		if !q.OldestFirst {
-			n = -n
+		at, last := s.arg(n), s.arg(id)
+		if q.OldestFirst {
+			s.rows = append(s.rows, fmt.Sprintf("(c.filed, c.id) > (%s, %s)", at, last))
+		} else { // amount falls and id rises, which no row comparison says
+			s.rows = append(s.rows, fmt.Sprintf("c.amount <= %s AND (c.amount < %s OR c.id > %s)", at, at, last))
 		}
-		s.rows = append(s.rows, fmt.Sprintf("(c.%s, c.id) > (%s, %s)", by, s.arg(n), s.arg(id)))
 	}
 	// Few are fetched by whatever picks them best, and sorted. Of many, each facet gives its
 	// first ones in order; where very many facets are asked for, most claims are, and the
 	// first ones in the order of all are soon enough.
-	pick := fmt.Sprintf("SELECT c.id, c.falling, c.filed FROM %s WHERE %s", from, and(s.rows...))
+	pick := fmt.Sprintf("SELECT c.id, c.amount, c.filed FROM %s WHERE %s", from, and(s.rows...))
 	switch {
 	case few:
 	case len(s.facets) == 0:
-		pick = fmt.Sprintf("SELECT c.id, c.falling, c.filed FROM claims c WHERE %s ORDER BY %s LIMIT %d", and(s.rows...), order, limit+1)
+		pick = fmt.Sprintf("SELECT c.id, c.amount, c.filed FROM claims c WHERE %s ORDER BY %s LIMIT %d", and(s.rows...), order, limit+1)
 	case wide > mostFacetsAsked: // the OR keeps the planner from making a join of it, which has no order
-		pick = fmt.Sprintf("SELECT c.id, c.falling, c.filed FROM claims c WHERE (c.facet < 0 OR c.facet IN (SELECT id FROM f)) AND %s ORDER BY %s LIMIT %d", and(s.rows...), order, limit+1)
+		pick = fmt.Sprintf("SELECT c.id, c.amount, c.filed FROM claims c WHERE (c.facet < 0 OR c.facet IN (SELECT id FROM f)) AND %s ORDER BY %s LIMIT %d", and(s.rows...), order, limit+1)
 	default:
-		pick = fmt.Sprintf("SELECT p.* FROM f CROSS JOIN LATERAL (SELECT c.id, c.falling, c.filed FROM claims c WHERE c.facet = f.id AND %s ORDER BY %s LIMIT %d) p",
+		pick = fmt.Sprintf("SELECT p.* FROM f CROSS JOIN LATERAL (SELECT c.id, c.amount, c.filed FROM claims c WHERE c.facet = f.id AND %s ORDER BY %s LIMIT %d) p",
 			and(s.rows...), order, limit+1)
 	}
-	found, err := c.db.pool.Query(ctx, fmt.Sprintf("%[1]s, p AS MATERIALIZED (%[2]s), top AS MATERIALIZED (SELECT * FROM p ORDER BY %[3]s, id LIMIT %[4]d) SELECT c.doc FROM top JOIN claims c USING (id) ORDER BY top.%[3]s, id",
-		facets, pick, by, limit+1), s.planned()...)
+	found, err := c.db.pool.Query(ctx, fmt.Sprintf("%s, p AS MATERIALIZED (%s), top AS MATERIALIZED (SELECT * FROM p ORDER BY %s LIMIT %d) SELECT c.doc FROM top JOIN claims c USING (id) ORDER BY top.%s",
+		facets, pick, by, limit+1, strings.Replace(by, ", ", ", top.", 1)), s.planned()...)
 	if err != nil {
 		return claim.Page{}, trouble("list claims", err)
 	}
