@@ -123,6 +123,24 @@ func (c *claims) pages() *public.Claims {
 	}
 }
 
+// errHalf ends a node that would serve from half a restore: what was erased since the backup may be in it.
+var errHalf = errors.New("the store holds half a restore, and nothing is served from it: start this node with --store-only and run bongsu public restore again")
+
+// whole asks the store, as soon as it answers, whether a restore into it was left unfinished, and returns [errHalf] then.
+func (c *claims) whole(ctx context.Context) error {
+	for ctx.Err() == nil {
+		_, half, err := c.office.Store.Get(ctx, kv.Restoring)
+		if err == nil && half {
+			return errHalf
+		}
+		if err == nil {
+			return nil
+		}
+		pause(ctx, time.Second)
+	}
+	return nil
+}
+
 // run takes reports in, and does what has to be done once for all nodes, until ctx ends.
 func (c *claims) run(ctx context.Context) error {
 	var wg sync.WaitGroup

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -58,5 +59,20 @@ func TestWindowsOfWithdrawnIncidents(t *testing.T) {
 	w, err := c.office.Window(ctx, "spoken")
 	if err != nil || len(w.Changes) != 2 || w.Changes[1].By != "policy" || w.Changes[1].Why != claim.WhyWithdrawn {
 		t.Errorf("%+v, %v", w.Changes, err)
+	}
+}
+
+// Nothing is served from half a restore.
+func TestHalfARestore(t *testing.T) {
+	s := kv.NewMemory()
+	c := &claims{office: &claim.Office{Store: s}}
+	if err := c.whole(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Commit(t.Context(), kv.Txn{Do: []kv.Op{{Key: kv.Restoring, Value: []byte("x")}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.whole(t.Context()); !errors.Is(err, errHalf) {
+		t.Errorf("half a restore is served from: %v", err)
 	}
 }

@@ -146,6 +146,7 @@ func RunPublic(ctx context.Context, o PublicOptions) error {
 	start("copy", p.board.keep)
 	start("letters", p.sendLetters)
 	if p.claims != nil {
+		start("claims", p.claims.whole)
 		start("claims", p.claims.run)
 	}
 	for _, e := range o.Exports {
