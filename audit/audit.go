@@ -414,7 +414,7 @@ func follows(list, changed []estate.Ref, has func(estate.Ref) bool) []estate.Ref
 func docs(s *estate.Snapshot) iter.Seq[estate.Ref] {
 	return func(yield func(estate.Ref) bool) {
 		for _, k := range estate.Kinds() {
-			for i := range count(s, k) {
+			for i := range s.Count(k) {
 				r := estate.Ref{Kind: k, Index: i}
 				r.Name = s.Doc(r).Name
 				if !yield(r) {
@@ -423,26 +423,6 @@ func docs(s *estate.Snapshot) iter.Seq[estate.Ref] {
 			}
 		}
 	}
-}
-
-func count(s *estate.Snapshot, k estate.Kind) int {
-	switch k {
-	case estate.KindDomain:
-		return len(s.Domains)
-	case estate.KindComponent:
-		return len(s.Components)
-	case estate.KindService:
-		return len(s.Services)
-	case estate.KindCrew:
-		return len(s.Crews)
-	case estate.KindLimit:
-		return len(s.Limits)
-	case estate.KindProbe:
-		return len(s.Probes)
-	case estate.KindOption:
-		return len(s.Options)
-	}
-	return 0
 }
 
 // A TypeError says that the estate has no domain of a type to make pairs of.

@@ -432,7 +432,7 @@ func (k *known) reach(before, after *graph) {
 		after.edges(after.ref(i), func(_ bond, from, _ int) { push(down, &downs, from) })
 	}
 	for _, kind := range []estate.Kind{estate.KindComponent, estate.KindService, estate.KindCrew} {
-		k.reached[kind], k.local[kind] = make([]bool, count(s, kind)), make([]bool, count(s, kind))
+		k.reached[kind], k.local[kind] = make([]bool, s.Count(kind)), make([]bool, s.Count(kind))
 	}
 	k.below = down[:after.first[1]]
 	for i := range n {
@@ -487,7 +487,7 @@ func (k *known) reaches(r estate.Ref) bool {
 // one, has to judge.
 func (a *auditor) judged(kind estate.Kind) iter.Seq[int] {
 	return func(yield func(int) bool) {
-		for i := range count(a.s, kind) {
+		for i := range a.s.Count(kind) {
 			if a.known != nil && !a.known.local[kind][i] {
 				continue
 			}

@@ -17,7 +17,7 @@ type moves struct {
 func movesOf(before, after *estate.Snapshot) *moves {
 	v := &moves{impact.MovesOf(before, after), map[estate.Kind][]int{}}
 	for k, from := range v.Moves {
-		to := make([]int, count(before, k))
+		to := make([]int, before.Count(k))
 		for i := range to {
 			to[i] = -1
 		}

@@ -12,7 +12,7 @@ import (
 // each.
 func stale(a *auditor) {
 	for _, k := range estate.Kinds() {
-		n := count(a.s, k)
+		n := a.s.Count(k)
 		if a.dates.dated[k] == 0 {
 			if n > 0 {
 				a.add(Finding{

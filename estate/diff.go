@@ -64,18 +64,18 @@ func Diff(a, b *Snapshot) []Change {
 		if texts && sameList(a.text[k], b.text[k]) {
 			continue // a Loader took them over as they are
 		}
-		for i < a.count(k) || j < b.count(k) {
+		for i < a.Count(k) || j < b.Count(k) {
 			ra, rb := Ref{Kind: k, Index: i}, Ref{Kind: k, Index: j}
-			if texts && i < a.count(k) && j < b.count(k) && &a.text[k][i][0] == &b.text[k][j][0] {
+			if texts && i < a.Count(k) && j < b.Count(k) && &a.text[k][i][0] == &b.text[k][j][0] {
 				i++ // the same text, so the same name
 				j++
 				continue
 			}
 			var order int
 			switch {
-			case i == a.count(k):
+			case i == a.Count(k):
 				order = 1
-			case j == b.count(k):
+			case j == b.Count(k):
 				order = -1
 			default:
 				order = strings.Compare(a.Doc(ra).Name, b.Doc(rb).Name)
@@ -109,7 +109,7 @@ func Diff(a, b *Snapshot) []Change {
 // the same: no name that only one of them has is that of another kind, too.
 func sameMeaning(a, b *Snapshot) bool {
 	for _, k := range Kinds() {
-		if len(a.text[k]) != a.count(k) || len(b.text[k]) != b.count(k) {
+		if len(a.text[k]) != a.Count(k) || len(b.text[k]) != b.Count(k) {
 			return false
 		}
 	}
@@ -126,15 +126,15 @@ func sameMeaning(a, b *Snapshot) bool {
 		if reflect.ValueOf(a.index[k]).Pointer() == reflect.ValueOf(b.index[k]).Pointer() {
 			continue // it is the same index
 		}
-		for i, j := 0, 0; i < a.count(k) || j < b.count(k); {
-			if i < a.count(k) && j < b.count(k) {
+		for i, j := 0, 0; i < a.Count(k) || j < b.Count(k); {
+			if i < a.Count(k) && j < b.Count(k) {
 				if &a.text[k][i][0] == &b.text[k][j][0] || a.nameAt(k, i) == b.nameAt(k, j) {
 					i++
 					j++
 					continue
 				}
 			}
-			if j == b.count(k) || i < a.count(k) && a.nameAt(k, i) < b.nameAt(k, j) {
+			if j == b.Count(k) || i < a.Count(k) && a.nameAt(k, i) < b.nameAt(k, j) {
 				if other(k, a.nameAt(k, i)) {
 					return false
 				}

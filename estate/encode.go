@@ -35,9 +35,9 @@ func (s *Snapshot) encode(f *format) (text [kinds][][]byte) {
 	}
 	var runs []run
 	for _, k := range Kinds() {
-		text[k] = make([][]byte, s.count(k))
-		for from := 0; from < s.count(k); from += most {
-			runs = append(runs, run{k, from, min(from+most, s.count(k))})
+		text[k] = make([][]byte, s.Count(k))
+		for from := 0; from < s.Count(k); from += most {
+			runs = append(runs, run{k, from, min(from+most, s.Count(k))})
 		}
 	}
 	parallel(len(runs), func(i int) {
@@ -64,8 +64,8 @@ func (s *Snapshot) EncodeDoc(r Ref) []byte {
 	return e.b
 }
 
-// count returns how many documents of a kind there are.
-func (s *Snapshot) count(k Kind) int {
+// Count returns how many documents of a kind there are.
+func (s *Snapshot) Count(k Kind) int {
 	switch k {
 	case KindDomain:
 		return len(s.Domains)

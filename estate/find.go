@@ -9,7 +9,7 @@ func (s *Snapshot) Find(text string, ks ...Kind) (Ref, error) {
 	}
 	ix := &index{of: s.index, names: make([][]string, kinds)}
 	for k := range kinds {
-		for i := range s.count(k) {
+		for i := range s.Count(k) {
 			ix.names[k] = append(ix.names[k], s.Doc(Ref{Kind: k, Index: i}).Name)
 		}
 	}

@@ -169,7 +169,7 @@ func TestFormatExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, k := range Kinds() {
-		if s.count(k) == 0 {
+		if s.Count(k) == 0 {
 			t.Errorf("no example of a %s", k.Title())
 		}
 	}

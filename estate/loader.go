@@ -66,7 +66,7 @@ func (l *Loader) keep(s *Snapshot, files []File) {
 func (s *Snapshot) names() [][]string {
 	out := make([][]string, kinds)
 	for _, k := range Kinds() {
-		out[k] = make([]string, s.count(k))
+		out[k] = make([]string, s.Count(k))
 		for i := range out[k] {
 			out[k][i] = s.Doc(Ref{Kind: k, Index: i}).Name
 		}
@@ -307,7 +307,7 @@ func (u *updating) gone(edits map[string]*fileEdit) {
 		e    *fileEdit
 	)
 	for _, k := range Kinds() {
-		n := u.old.count(k)
+		n := u.old.Count(k)
 		for i := range n {
 			p := &u.old.Doc(Ref{Kind: k, Index: i}).Pos
 			if p.File != last {
@@ -624,7 +624,7 @@ func (u *updating) encode(s *Snapshot) {
 		case u.to[k] == nil:
 			s.text[k] = slices.Clone(u.old.text[k])
 		default:
-			s.text[k] = make([][]byte, s.count(k))
+			s.text[k] = make([][]byte, s.Count(k))
 			for i, at := range u.to[k] {
 				if at >= 0 {
 					s.text[k][at] = u.old.text[k][i]

@@ -16,7 +16,7 @@ func MovesOf(before, after *estate.Snapshot) Moves {
 	var out Moves
 	for _, k := range estate.Kinds() {
 		var (
-			was, n = countIn(before, k), countIn(after, k)
+			was, n = before.Count(k), after.Count(k)
 			from   = make([]int, n)
 			same   = was == n
 			at     = 0
@@ -171,7 +171,7 @@ func (st *Standing) renumber(moves Moves, loose []node) []node {
 		first node
 	)
 	for _, k := range []estate.Kind{estate.KindDomain, estate.KindComponent, estate.KindService, estate.KindCrew, estate.KindLimit} {
-		from := make([]int32, countIn(m.snap, k))
+		from := make([]int32, m.snap.Count(k))
 		for i := range from {
 			from[i] = int32(i)
 			if moves[k] != nil {
@@ -235,26 +235,6 @@ func numbered(first node, i int32) node {
 		return i
 	}
 	return first + i
-}
-
-func countIn(s *estate.Snapshot, k estate.Kind) int {
-	switch k {
-	case estate.KindDomain:
-		return len(s.Domains)
-	case estate.KindComponent:
-		return len(s.Components)
-	case estate.KindService:
-		return len(s.Services)
-	case estate.KindCrew:
-		return len(s.Crews)
-	case estate.KindLimit:
-		return len(s.Limits)
-	case estate.KindProbe:
-		return len(s.Probes)
-	case estate.KindOption:
-		return len(s.Options)
-	}
-	return 0
 }
 
 func (m *model) renumber(was *model, all *shift, by map[estate.Kind]*shift) {
