@@ -560,7 +560,6 @@ func (o *Office) ByPolicy(ctx context.Context, id string, version int64, by stri
 	if now.State == Approved {
 		switch returned, err = o.afford(ctx, &c, got.Cost, d.Policy, true); {
 		case errors.Is(err, ErrBudget):
-			returned = func() {}
 			now, ev = d.settled(c, true)
 		case err != nil:
 			return Claim{}, err

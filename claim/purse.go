@@ -27,7 +27,7 @@ type purses struct {
 }
 
 // afford takes what a decision on a claim costs out of the budget of the policy, or says what is wrong ([ErrBudget]); inOrder: what
-// came later than a claim for which there was no money gets none either. giveBack is for a decision that was not written.
+// came later than a claim for which there was no money gets none either. giveBack is for a decision that was not written; with an error there is nothing to give back.
 // Two nodes that decide within a moment may go beyond it together: then there is no money for the batch of the last.
 func (o *Office) afford(ctx context.Context, c *Claim, cost int64, p *policy.Policy, inOrder bool) (giveBack func(), err error) {
 	own := c.spends() // a decision that is changed
@@ -46,7 +46,7 @@ func (o *Office) afford(ctx context.Context, c *Claim, cost int64, p *policy.Pol
 			}
 			return nil
 		}); err != nil {
-			return nil, err
+			return func() {}, err
 		}
 		if o.purses.of == nil || len(o.purses.of) >= mostRemembered {
 			o.purses.of = map[string]*purse{}
@@ -55,9 +55,9 @@ func (o *Office) afford(ctx context.Context, c *Claim, cost int64, p *policy.Pol
 	}
 	switch left := p.Budget - x.spent + own; {
 	case cost > own && cost > left:
-		return nil, fmt.Errorf("%w: %s has %d left of %d, and this would cost %d; let the body decide on another version of the policy", ErrBudget, p.ID, max(left, 0), p.Budget, cost)
+		return func() {}, fmt.Errorf("%w: %s has %d left of %d, and this would cost %d; let the body decide on another version of the policy", ErrBudget, p.ID, max(left, 0), p.Budget, cost)
 	case inOrder && x.dry != nil && older(c, x.dry) > 0:
-		return nil, fmt.Errorf("%w: it ended at a report that came before this one", ErrBudget)
+		return func() {}, fmt.Errorf("%w: it ended at a report that came before this one", ErrBudget)
 	}
 	x.spent += cost - own
 	return func() {

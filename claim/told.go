@@ -115,42 +115,31 @@ type storedTold struct {
 // Tell returns what is told today under a key of the store. The first who asks on a day has all claims counted and writes it down, for
 // everybody, on every node, until the next day: what one node counts an hour after another would tell them apart.
 func Tell(ctx context.Context, s kv.Store, key string, now time.Time, count func() ([]Group, error)) (Told, error) {
-	day := now.UTC().Format(time.DateOnly)
-	for range mostTries {
-		kept, modified, err := read[storedTold](ctx, s, key)
-		if err != nil {
-			return Told{}, err
-		}
-		var last Told
-		if modified != 0 {
-			if last, err = kept.unpack(); err != nil {
-				return Told{}, fmt.Errorf("read %s: %w", key, err)
+	var told Told
+	_, err := update(ctx, s, key, func(kept *storedTold, exists bool) (kv.Txn, error) {
+		told = Told{}
+		if exists {
+			var err error
+			if told, err = kept.unpack(); err != nil {
+				return kv.Txn{}, fmt.Errorf("read %s: %w", key, err)
 			}
 		}
-		if last.Day >= day {
-			return last, nil
+		day := now.UTC().Format(time.DateOnly)
+		if told.Day >= day { // another node has counted
+			return kv.Txn{}, errSame
 		}
 		claims, err := count()
 		if err != nil {
-			return Told{}, err
+			return kv.Txn{}, err
 		}
-		next := last.Next(day, claims)
-		if kept, err = next.pack(); err != nil {
-			return Told{}, fmt.Errorf("write %s: %w", key, err)
-		}
-		do, err := op(key, kept)
-		if err != nil {
-			return Told{}, err
-		}
-		_, err = s.Commit(ctx, kv.Txn{If: []kv.Cond{{Key: key, Modified: modified}}, Do: []kv.Op{do}})
-		switch {
-		case err == nil:
-			return next, nil
-		case !errors.Is(err, kv.ErrConflict): // in which case another node has counted
-			return Told{}, unavailable("write "+key, err)
-		}
+		told = told.Next(day, claims)
+		*kept, err = told.pack()
+		return kv.Txn{}, err
+	})
+	if err != nil {
+		return Told{}, err
 	}
-	return Told{}, fmt.Errorf("%w: others write %s all the time", ErrUnavailable, key)
+	return told, nil
 }
 
 func (s *storedTold) unpack() (Told, error) {
