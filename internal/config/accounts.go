@@ -222,25 +222,33 @@ func (a *Accounts) Claims(name string) (duties []ClaimDuty, version string) {
 // Token returns whose API token this is: the account that it names, so that a person who has both is one; or, where
 // it names none, its own name. Tokens are long and random, so one round of SHA-256 keeps them.
 func (a *Accounts) Token(text string) (name string, role AccountRole, ok bool) {
+	t := a.token(text)
+	if t == nil {
+		return "", role, false
+	}
+	return cmp.Or(t.person, t.name), t.role, true
+}
+
+// token finds a token; nil: it is none.
+func (a *Accounts) token(text string) (found *token) {
 	sum := sha256.Sum256([]byte(text))
-	for _, t := range a.tokens { // all of them, so that the time says nothing
-		if subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1 {
-			name, role, ok = cmp.Or(t.person, t.name), t.role, true
+	for i := range a.tokens { // all of them, so that the time says nothing
+		if subtle.ConstantTimeCompare(sum[:], a.tokens[i].sum[:]) == 1 {
+			found = &a.tokens[i]
 		}
 	}
-	return name, role, ok
+	return found
 }
 
 // TokenClaims returns the duties that an API token has; what is none has none. One that names no account has none of
 // those in which persons are counted: whoever holds it may have an account too, and would be two.
 func (a *Accounts) TokenClaims(text string) (duties []ClaimDuty) {
-	sum := sha256.Sum256([]byte(text))
-	i := slices.IndexFunc(a.tokens, func(t token) bool { return subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1 })
-	if i < 0 {
+	t := a.token(text)
+	if t == nil {
 		return nil
 	}
-	for _, d := range a.tokens[i].claims {
-		if a.tokens[i].person != "" || !counts(d) {
+	for _, d := range t.claims {
+		if t.person != "" || !counts(d) {
 			duties = append(duties, d)
 		}
 	}
