@@ -476,15 +476,20 @@ func (o *outages) recorded(id string) (storedOutage, bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	s, ok, err := o.stored(ctx, id)
+	return s, ok && err == nil
+}
+
+// stored is what was kept of an incident.
+func (o *outages) stored(ctx context.Context, id string) (s storedOutage, ok bool, err error) {
 	e, ok, err := o.store.Get(ctx, outagePrefix+id)
 	if err != nil || !ok {
-		return storedOutage{}, false
+		return s, false, err
 	}
-	var s storedOutage
-	if json.Unmarshal(e.Value, &s) != nil || s.V != 1 {
-		return storedOutage{}, false
+	if err := json.Unmarshal(e.Value, &s); err != nil {
+		return s, false, fmt.Errorf("read %s: %w", e.Key, err)
 	}
-	return s, true
+	return s, s.V == 1, nil
 }
 
 func outageOf(i *status.Incident) storedOutage {
@@ -494,15 +499,8 @@ func outageOf(i *status.Incident) storedOutage {
 // takenBack says whether an incident that is told of no more had not ended when it last was: those that ended leave the
 // page when they are old.
 func (o *outages) takenBack(ctx context.Context, incident string) (bool, error) {
-	e, ok, err := o.store.Get(ctx, outagePrefix+incident)
-	if err != nil || !ok {
-		return false, err
-	}
-	var s storedOutage
-	if err := json.Unmarshal(e.Value, &s); err != nil {
-		return false, fmt.Errorf("read %s: %w", e.Key, err)
-	}
-	return s.V == 1 && !s.Ended, nil
+	s, ok, err := o.stored(ctx, incident)
+	return ok && !s.Ended, err
 }
 
 // keep writes down what is told.
