@@ -258,6 +258,11 @@ func (c *Claim) room(size int64) error {
 	return nil
 }
 
+// Contested says whether something was given that is under appeal: it may be paid already, and stays on record.
+func (c *Claim) Contested() bool {
+	return c.State == Appealed && c.Decision != nil && c.Decision.Outcome == policy.Pay
+}
+
 // Forget leaves nothing in the claim that tells whose it was. Nobody can be asked or told anything any more, so what was not
 // decided is withdrawn.
 func (c *Claim) Forget(now time.Time) {
@@ -266,7 +271,7 @@ func (c *Claim) Forget(now time.Time) {
 	case Received, Review, Asked:
 		c.State = Withdrawn
 	case Appealed:
-		if c.Decision == nil || c.Decision.Outcome != policy.Pay { // what was given, and is perhaps paid, stays on record
+		if !c.Contested() {
 			c.State = Withdrawn
 		}
 	case Decided, Approved, Paying, Paid, Returned, Withdrawn, Merged:

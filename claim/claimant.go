@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"bongsu/claim/paper"
-	"bongsu/claim/policy"
 )
 
 // Claimant is the name under which whoever holds the receipt does things.
@@ -221,7 +220,7 @@ func (o *Office) Withdraw(ctx context.Context, id, secret, by string) (Claim, er
 		if !c.open() {
 			return Event{}, c.not("withdraw")
 		}
-		if c.State == Appealed && c.Decision != nil && c.Decision.Outcome == policy.Pay {
+		if c.Contested() {
 			return Event{}, fmt.Errorf("withdraw %s: what was given is under appeal, and may be paid already: it stays on record, and the appeal is decided first: %w", c.ID, ErrState)
 		}
 		c.State, c.Proposal = Withdrawn, nil

@@ -1,6 +1,7 @@
 package claim
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -501,6 +502,11 @@ func servicesAsWords(services []Service) []word {
 		named[i] = s.Named
 	}
 	return namedAsWords(named)
+}
+
+// AccountsIn is [ReadAccounts] of a table in memory, which can be gone through more than once.
+func AccountsIn(table []byte) iter.Seq2[policy.Account, error] {
+	return func(yield func(policy.Account, error) bool) { ReadAccounts(bytes.NewReader(table))(yield) }
 }
 
 // ReadAccounts reads subscribers, for what is given unasked: pseudonymous account, service, plan, fee a month in minor units, and

@@ -29,23 +29,13 @@ const handoutPrefix = "claim/u/"
 
 // A Handout is a list of accounts that are given something unasked, and what became of it.
 type Handout struct {
-	Tally // of what was given now; of a list that waits, of what it would come to
+	Tally // of what was given now; of a list that waits, and as it is kept, of what it would come to
 
 	Digest     string    `json:"digest"` // of the list and the policy
 	Policy     string    `json:"policy"` // that it was handed in under
 	By         string    `json:"by"`     // who handed it in; empty: nobody has
 	At         time.Time `json:"at"`
 	ApprovedBy string    `json:"approvedBy,omitempty"` // empty: it waits for another person, and nothing was given
-	ApprovedAt time.Time `json:"approvedAt,omitzero"`
-}
-
-type storedHandout struct {
-	Digest     string    `json:"digest"`
-	Policy     string    `json:"policy"`
-	Would      Tally     `json:"would"` // when it was handed in
-	By         string    `json:"by"`
-	At         time.Time `json:"at"`
-	ApprovedBy string    `json:"approvedBy,omitempty"`
 	ApprovedAt time.Time `json:"approvedAt,omitzero"`
 }
 
@@ -62,10 +52,11 @@ func (o *Office) Unasked(ctx context.Context, incident string, accounts iter.Seq
 	if err != nil {
 		return Handout{}, err
 	}
-	h, err := update(ctx, o.Store, handoutPrefix+incident+"/"+would.Digest, func(h *storedHandout, exists bool) (kv.Txn, error) {
+	out, err := update(ctx, o.Store, handoutPrefix+incident+"/"+would.Digest, func(h *Handout, exists bool) (kv.Txn, error) {
 		switch {
 		case !exists:
-			*h = storedHandout{Digest: would.Digest, Policy: would.Policy, Would: would.Tally, By: by, At: d.Now}
+			*h = would
+			h.By, h.At = by, d.Now
 		case h.ApprovedBy == "" && !same(h.By, by):
 			h.ApprovedBy, h.ApprovedAt = by, d.Now
 		default:
@@ -73,20 +64,17 @@ func (o *Office) Unasked(ctx context.Context, incident string, accounts iter.Seq
 		}
 		return kv.Txn{}, nil
 	})
-	out := h.of(would)
-	if err != nil || h.ApprovedBy == "" {
-		return out, err
+	if err != nil {
+		return Handout{}, err
 	}
-	g := giving{o: o, d: d, incident: incident, by: h.By + ", " + h.ApprovedBy, progress: progress}
+	if out.ApprovedBy == "" {
+		out.Tally = would.Tally
+		return out, nil
+	}
+	g := giving{o: o, d: d, incident: incident, by: out.By + ", " + out.ApprovedBy, progress: progress}
 	err = g.all(ctx, accounts, nil)
 	out.Tally = g.tally
 	return out, err
-}
-
-// of is a list with what is kept of it.
-func (h *storedHandout) of(x Handout) Handout {
-	x.By, x.At, x.ApprovedBy, x.ApprovedAt = h.By, h.At, h.ApprovedBy, h.ApprovedAt
-	return x
 }
 
 // WouldGive says what a list would come to, and whether it was handed in. Nothing is written, and it is refused as
@@ -96,11 +84,15 @@ func (o *Office) WouldGive(ctx context.Context, incident string, accounts iter.S
 	if err != nil {
 		return Handout{}, err
 	}
-	h, _, err := read[storedHandout](ctx, o.Store, handoutPrefix+incident+"/"+would.Digest)
+	h, modified, err := read[Handout](ctx, o.Store, handoutPrefix+incident+"/"+would.Digest)
 	if err != nil {
 		return Handout{}, err
 	}
-	return h.of(would), nil
+	if modified == 0 {
+		return would, nil
+	}
+	h.Tally = would.Tally
+	return h, nil
 }
 
 func (o *Office) wouldGive(ctx context.Context, incident string, accounts iter.Seq2[policy.Account, error], by string) (*Decider, Handout, error) {
@@ -131,13 +123,9 @@ func GivesUnasked(p *policy.Policy) bool {
 
 // Handouts are the lists that were handed in for an incident, the newest first, with what each would come to when it was.
 func (o *Office) Handouts(ctx context.Context, incident string) ([]Handout, error) {
-	all, err := list[storedHandout](ctx, o.Store, handoutPrefix+incident+"/")
+	out, err := list[Handout](ctx, o.Store, handoutPrefix+incident+"/")
 	if err != nil {
 		return nil, err
-	}
-	out := make([]Handout, len(all))
-	for i := range all {
-		out[i] = all[i].of(Handout{Tally: all[i].Would, Digest: all[i].Digest, Policy: all[i].Policy})
 	}
 	slices.SortFunc(out, func(a, b Handout) int { return cmp.Or(b.At.Compare(a.At), strings.Compare(a.Digest, b.Digest)) })
 	return out, nil

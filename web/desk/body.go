@@ -47,14 +47,8 @@ func (c *call) bodyPage() error {
 	if v.Sessions, err = c.s.o.Office.Sessions(c.r.Context(), w.Incident); err != nil {
 		return err
 	}
-	jobs, err := c.rowsOfJobs(w.Incident)
-	if err != nil {
+	if v.Jobs, err = c.jobsOf(w.Incident, "whatif"); err != nil {
 		return err
-	}
-	for _, j := range jobs {
-		if j.Kind == "whatif" {
-			v.Jobs = append(v.Jobs, j)
-		}
 	}
 	return c.show("body", v)
 }

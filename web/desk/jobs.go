@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -155,6 +156,12 @@ func (c *call) job() (jobRow, error) {
 
 // mostJobs is how many jobs a page lists.
 const mostJobs = 10
+
+// jobsOf are those of the last jobs whose kind begins so.
+func (c *call) jobsOf(incident, kind string) ([]jobRow, error) {
+	rows, err := c.rowsOfJobs(incident)
+	return slices.DeleteFunc(rows, func(r jobRow) bool { return !strings.HasPrefix(r.Kind, kind) }), err
+}
 
 // rowsOfJobs are the last jobs of an incident that the account may look at.
 func (c *call) rowsOfJobs(incident string) ([]jobRow, error) {

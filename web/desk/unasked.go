@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -55,14 +54,8 @@ func (c *call) unaskedWith(wrong []*claim.RowError, more int) error {
 	for _, h := range lists {
 		v.Lists = append(v.Lists, handoutRow{h, strings.EqualFold(h.By, c.who), v.Policy == nil || v.Policy.ID != h.Policy})
 	}
-	jobs, err := c.rowsOfJobs(w.Incident)
-	if err != nil {
+	if v.Jobs, err = c.jobsOf(w.Incident, "unasked-"); err != nil {
 		return err
-	}
-	for _, j := range jobs {
-		if strings.HasPrefix(j.Kind, "unasked-") {
-			v.Jobs = append(v.Jobs, j)
-		}
 	}
 	return c.show("unasked", v)
 }
@@ -81,7 +74,7 @@ func (c *call) list() (accounts iter.Seq2[policy.Account, error], key string, wr
 	if err != nil {
 		return nil, "", nil, err
 	}
-	accounts = func(yield func(policy.Account, error) bool) { claim.ReadAccounts(bytes.NewReader(data))(yield) }
+	accounts = claim.AccountsIn(data)
 	for _, err := range accounts {
 		row, ok := errors.AsType[*claim.RowError](err)
 		if err != nil && !ok {

@@ -40,14 +40,8 @@ func (c *call) whatIfPage() error {
 	if p != nil {
 		v.Active = p.ID
 	}
-	jobs, err := c.rowsOfJobs(w.Incident)
-	if err != nil {
+	if v.Jobs, err = c.jobsOf(w.Incident, "whatif"); err != nil {
 		return err
-	}
-	for _, j := range jobs {
-		if j.Kind == "whatif" {
-			v.Jobs = append(v.Jobs, j)
-		}
 	}
 	return c.show("whatif", v)
 }

@@ -1,7 +1,6 @@
 package deskapi
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -159,7 +158,7 @@ func (c *call) unasked() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	accounts := func(yield func(policy.Account, error) bool) { claim.ReadAccounts(bytes.NewReader(data))(yield) }
+	accounts := claim.AccountsIn(data)
 	// All of it is read before anybody is given anything.
 	var wrong []error
 	for _, err := range accounts {

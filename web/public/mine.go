@@ -206,8 +206,7 @@ func (v *view) mine(t *typed) *minePage {
 		p.Coupons = append(p.Coupons, couponLine{x.Code, v.money(x.Amount, x.Currency), x.Hidden, v.day(x.Issued)})
 	}
 	open := c.Erased.IsZero() && !slices.Contains([]claim.State{claim.Paying, claim.Paid, claim.Withdrawn, claim.Merged}, c.State)
-	given := c.State == claim.Appealed && c.Decision != nil && c.Decision.Outcome == policy.Pay // and perhaps paid
-	p.MayAdd, p.MayPaper, p.MayWithdraw, p.MayBank = !ended(c) && c.Erased.IsZero(), open, open && !given, open && c.Report.Use != "none"
+	p.MayAdd, p.MayPaper, p.MayWithdraw, p.MayBank = !ended(c) && c.Erased.IsZero(), open, open && !c.Contested(), open && c.Report.Use != "none"
 	p.MayAppeal = c.Erased.IsZero() && c.Decision != nil && slices.Contains([]claim.State{claim.Decided, claim.Approved, claim.Paid}, c.State) &&
 		c.Appealed.IsZero() && until.After(v.site.now)
 	for _, name := range append(keptFields(), "files", "sure") {
