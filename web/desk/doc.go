@@ -12,8 +12,8 @@
 // personal unless somebody said why, which is written down before it is shown. No GET
 // changes anything, and no page needs a script: none is sent.
 //
-// It keeps, in the public store, desk/job/<id> (version 1): how far work in the background is and what
-// came of it, for a week, written by the node that does it. The work itself, and how often
+// It keeps, in the public store, desk/job/<id> (version 1): how far work in the background is, and
+// desk/result/<id>: what came of it, for a week, written by the node that does it. The work itself, and how often
 // somebody tried a password, are bound to its process.
 //
 // Two people at one claim: the second is told that it has changed, and keeps what was

@@ -178,7 +178,7 @@ func (c *call) rowsOfJobs(incident string) ([]jobRow, error) {
 		if slices.ContainsFunc(out, func(r jobRow) bool { return r.ID == kept[i].ID }) {
 			continue
 		}
-		row, err := kept[i].row(now)
+		row, err := kept[i].row(now, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,9 @@ import (
 // jobPrefix + ID: what every node of the public side knows of a piece of work, wherever it is done.
 const jobPrefix = "desk/job/"
 
+// resultPrefix + ID: what came of it. Pages list work without it.
+const resultPrefix = "desk/result/"
+
 // Bounds on what is kept of work.
 const (
 	jobBeat    = 2 * time.Second    // how often a node says how far its work is
@@ -26,51 +29,50 @@ const (
 
 // A storedJob is a piece of work as it is kept, version 1.
 type storedJob struct {
-	V        int             `json:"v"`
-	ID       string          `json:"id"`
-	Kind     string          `json:"kind"`
-	Incident string          `json:"incident,omitempty"`
-	By       string          `json:"by"`
-	May      Duties          `json:"may"`
-	Begun    time.Time       `json:"begun"`
-	Total    int             `json:"total,omitempty"`
-	Done     int             `json:"done"`
-	Beat     time.Time       `json:"beat"` // when its node last said so
-	Ended    time.Time       `json:"ended,omitzero"`
-	Result   json.RawMessage `json:"result,omitempty"`
-	Problem  *problem        `json:"problem,omitempty"`
+	V        int       `json:"v"`
+	ID       string    `json:"id"`
+	Kind     string    `json:"kind"`
+	Incident string    `json:"incident,omitempty"`
+	By       string    `json:"by"`
+	May      Duties    `json:"may"`
+	Begun    time.Time `json:"begun"`
+	Total    int       `json:"total,omitempty"`
+	Done     int       `json:"done"`
+	Beat     time.Time `json:"beat"` // when its node last said so
+	Ended    time.Time `json:"ended,omitzero"`
+	Large    bool      `json:"large,omitempty"` // what came of it is too large to be kept
+	Problem  *problem  `json:"problem,omitempty"`
 }
 
-// record is what is known of a job now.
-func (j *job) record(now time.Time) (storedJob, error) {
+// record is what is known of a job now, and what came of it; nil: nothing yet, or nothing that is kept.
+func (j *job) record(now time.Time) (r storedJob, result []byte, err error) {
 	p := j.At(now)
-	r := storedJob{1, j.ID, j.Kind, j.Incident, j.By, j.May, j.Begun, j.Total, p.Done, now, time.Time{}, nil, p.Problem}
+	r = storedJob{1, j.ID, j.Kind, j.Incident, j.By, j.May, j.Begun, j.Total, p.Done, now, time.Time{}, false, p.Problem}
 	if !p.Over {
-		return r, nil
+		return r, nil, nil
 	}
 	r.Ended = j.Begun.Add(p.Took)
 	if p.Problem != nil {
-		return r, nil
+		return r, nil, nil
 	}
-	var err error
-	if r.Result, err = json.Marshal(p.Result); len(r.Result) > mostResult {
-		r.Result = nil
+	if result, err = json.Marshal(p.Result); len(result) > mostResult {
+		r.Large, result = true, nil
 	}
-	return r, err
+	return r, result, err
 }
 
-// row is a kept piece of work as pages show it.
-func (r *storedJob) row(now time.Time) (jobRow, error) {
+// row is a kept piece of work as pages show it, with what came of it where that is given.
+func (r *storedJob) row(now time.Time, result []byte) (jobRow, error) {
 	j := &job{ID: r.ID, Kind: r.Kind, Incident: r.Incident, By: r.By, May: r.May, Begun: r.Begun, Total: r.Total}
 	p := progress{Done: r.Done, Over: !r.Ended.IsZero(), Took: now.Sub(r.Begun), Problem: r.Problem}
 	var err error
 	switch {
-	case p.Over && r.Problem == nil && r.Result == nil:
+	case p.Over && r.Large:
 		p.Problem = problemOf(errElsewhere)
 	case p.Over:
 		p.Took = r.Ended.Sub(r.Begun)
-		if r.Problem == nil {
-			p.Result, err = resultOf(r.Kind, r.Result)
+		if result != nil {
+			p.Result, err = resultOf(r.Kind, result)
 		}
 	case now.Sub(r.Beat) > jobSilent:
 		p.Over, p.Took, p.Problem = true, r.Beat.Sub(r.Begun), problemOf(errCutOff)
@@ -109,11 +111,14 @@ func (s *Server) keep(ctx context.Context, j *job, fresh bool) {
 	if s.o.Store == nil {
 		return
 	}
-	r, err := j.record(s.o.Now())
+	r, result, err := j.record(s.o.Now())
 	if err == nil {
 		var value []byte
 		if value, err = json.Marshal(r); err == nil {
 			t := kv.Txn{Do: []kv.Op{{Key: jobPrefix + j.ID, Value: value}}}
+			if result != nil {
+				t.Do = append(t.Do, kv.Op{Key: resultPrefix + j.ID, Value: result})
+			}
 			if fresh {
 				t.If = []kv.Cond{{Key: jobPrefix + j.ID}}
 			}
@@ -178,7 +183,7 @@ func (s *Server) forget(ctx context.Context) error {
 	var t kv.Txn
 	for i := range all {
 		if i >= jobsKept || s.o.Now().Sub(all[i].Begun) > jobAge {
-			t.Do = append(t.Do, kv.Op{Key: jobPrefix + all[i].ID, Delete: true})
+			t.Do = append(t.Do, kv.Op{Key: jobPrefix + all[i].ID, Delete: true}, kv.Op{Key: resultPrefix + all[i].ID, Delete: true})
 		}
 	}
 	if err != nil || len(t.Do) == 0 {
@@ -204,5 +209,14 @@ func (s *Server) elsewhere(ctx context.Context, id string) (jobRow, error) {
 	if err != nil {
 		return jobRow{}, errors.Join(errJobGone, err)
 	}
-	return r.row(s.o.Now())
+	if r.Ended.IsZero() || r.Large || r.Problem != nil {
+		return r.row(s.o.Now(), nil)
+	}
+	switch e, ok, err = s.o.Store.Get(ctx, resultPrefix+id); {
+	case err != nil:
+		return jobRow{}, err
+	case !ok: // forgotten meanwhile
+		return jobRow{}, errJobGone
+	}
+	return r.row(s.o.Now(), e.Value)
 }
