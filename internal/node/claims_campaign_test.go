@@ -123,23 +123,8 @@ func TestMeasureIntakeHTTP(t *testing.T) {
 
 // drill is an estate whose recovery takes 10 s by its plan: five chains of five actions of 2 s. Each of them takes 1.8 s.
 func (w *world) drill(trial int) string {
-	var b strings.Builder
-	for _, site := range w.sites {
-		fmt.Fprintf(&b, "{kind: Domain, name: %s, type: site}\n---\n{kind: Probe, name: %s-page, in: %s, http: %s, every: 200ms, timeout: 1s}\n---\n", site, site, site, w.wards[site])
-	}
-	b.WriteString("{kind: Domain, name: hall, needs: [north]}\n---\n")
-	for chain := range 5 {
-		for link := range 5 {
-			need := ""
-			if link > 0 {
-				need = fmt.Sprintf("startNeeds: [c%d-%d], ", chain, link-1)
-			}
-			fmt.Fprintf(&b, "{kind: Component, name: c%d-%d, %sreplicas: [{in: hall}], actions: [{name: start, does: start, at: %s, takes: 2s, run: %s}]}\n---\n",
-				chain, link, need, []string{"south", "east"}[(chain+link)%2], w.act(1800*time.Millisecond))
-		}
-		fmt.Fprintf(&b, "{kind: Service, name: s%d, users: %d, needs: [c%d-4]}\n---\n", chain, 1000*(chain+1), chain)
-	}
-	return b.String() + fmt.Sprintf("{kind: Limit, name: trial-%d, slots: 1}\n", trial)
+	text := w.chainsOf(func() (takes, took time.Duration) { return 2 * time.Second, 1800 * time.Millisecond })
+	return text + fmt.Sprintf("{kind: Limit, name: trial-%d, slots: 1}\n", trial)
 }
 
 // rehearse loses the hall, and returns how long its recovery took and would take by its plan.

@@ -72,6 +72,14 @@ func (p *proc) kill() {
 // chains of five, at all three sites, none of which may be done twice and of none of
 // which a program can tell whether it was done.
 func (w *world) chains(r *rand.Rand) string {
+	return w.chainsOf(func() (takes, took time.Duration) {
+		took = time.Duration(50+r.IntN(150)) * time.Millisecond
+		return took, took
+	})
+}
+
+// chainsOf is that estate with actions that say that they take so long, and took so long.
+func (w *world) chainsOf(each func() (takes, took time.Duration)) string {
 	var b strings.Builder
 	for _, site := range w.sites {
 		fmt.Fprintf(&b, "{kind: Domain, name: %s, type: site}\n---\n{kind: Probe, name: %s-page, in: %s, http: %s, every: 200ms, timeout: 1s}\n---\n", site, site, site, w.wards[site])
@@ -79,13 +87,13 @@ func (w *world) chains(r *rand.Rand) string {
 	b.WriteString("{kind: Domain, name: hall, needs: [north]}\n---\n")
 	for chain := range 5 {
 		for link := range 5 {
-			took := time.Duration(50+r.IntN(150)) * time.Millisecond
+			takes, took := each()
 			need := ""
 			if link > 0 {
 				need = fmt.Sprintf("startNeeds: [c%d-%d], ", chain, link-1)
 			}
 			fmt.Fprintf(&b, "{kind: Component, name: c%d-%d, %sreplicas: [{in: hall}], actions: [{name: start, does: start, at: %s, takes: %v, run: %s}]}\n---\n",
-				chain, link, need, []string{"south", "east"}[(chain+link)%2], took, w.act(took))
+				chain, link, need, []string{"south", "east"}[(chain+link)%2], takes, w.act(took))
 		}
 		fmt.Fprintf(&b, "{kind: Service, name: s%d, users: %d, needs: [c%d-4]}\n---\n", chain, 1000*(chain+1), chain)
 	}
