@@ -1,15 +1,12 @@
 package audit
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -184,7 +181,7 @@ func Read(ctx context.Context, st kv.Store, p Place) (*History, error) {
 		}
 		packed = append(packed, e.Value...)
 	}
-	data, err := unpack(packed)
+	data, err := kv.Unpack(packed, mostStored)
 	if err != nil {
 		return nil, fmt.Errorf("the history of the audit is damaged: %w", err)
 	}
@@ -205,9 +202,9 @@ func Keep(ctx context.Context, st kv.Store, p Place, h *History) (Place, error) 
 	}
 	data := encodeHistory(h)
 	sum := sha256.Sum256(data)
-	packed, err := pack(data)
+	packed, err := kv.Pack(data)
 	if err != nil {
-		return Place{}, err
+		return Place{}, fmt.Errorf("compress the history of the audit: %w", err)
 	}
 	head := storedHead{V: storedVersion, Number: last.Number, Sum: hex.EncodeToString(sum[:])}
 	same := []kv.Cond{{Key: keyHead, Modified: p.modified}}
@@ -261,26 +258,6 @@ func encode(v any) []byte {
 		panic(err) // unreachable: the stored structs hold numbers, strings and times only
 	}
 	return b
-}
-
-func pack(data []byte) ([]byte, error) {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	if _, err := w.Write(data); err != nil {
-		return nil, fmt.Errorf("compress the history of the audit: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("compress the history of the audit: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
-func unpack(packed []byte) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(io.LimitReader(z, mostStored))
 }
 
 func encodeHistory(h *History) []byte {

@@ -1,13 +1,9 @@
 package claim
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -142,13 +138,12 @@ func Tell(ctx context.Context, s kv.Store, key string, now time.Time, count func
 	return told, nil
 }
 
+// mostTold is how large what was told may be, unpacked: more is damage.
+const mostTold = 256 << 20
+
 func (s *storedTold) unpack() (Told, error) {
 	var t Told
-	z, err := gzip.NewReader(bytes.NewReader(s.Gzip))
-	if err != nil {
-		return t, err
-	}
-	b, err := io.ReadAll(z)
+	b, err := kv.Unpack(s.Gzip, mostTold)
 	if err != nil {
 		return t, err
 	}
@@ -156,8 +151,10 @@ func (s *storedTold) unpack() (Told, error) {
 }
 
 func (t Told) pack() (storedTold, error) {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	err := errors.Join(json.NewEncoder(z).Encode(t), z.Close())
-	return storedTold{t.Day, b.Bytes()}, err
+	b, err := json.Marshal(t)
+	if err != nil {
+		return storedTold{}, err
+	}
+	b, err = kv.Pack(b)
+	return storedTold{t.Day, b}, err
 }

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -328,17 +327,13 @@ func unpack(archive []byte) ([]File, error) {
 // writePieces stores the compressed archive and returns how many pieces it has.
 // Pieces of a push that died here before are written over.
 func writePieces(ctx context.Context, st kv.Store, fence *kv.Fence, sum string, archive []byte) (int, error) {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	if _, err := w.Write(archive); err != nil {
-		return 0, fmt.Errorf("compress the estate: %w", err)
-	}
-	if err := w.Close(); err != nil {
+	packed, err := kv.Pack(archive)
+	if err != nil {
 		return 0, fmt.Errorf("compress the estate: %w", err)
 	}
 	var ops []kv.Op
 	n := 0
-	for piece := range slices.Chunk(b.Bytes(), pieceBytes) {
+	for piece := range slices.Chunk(packed, pieceBytes) {
 		ops = append(ops, kv.Op{Key: pieceKey(sum, n), Value: piece})
 		n++
 	}
@@ -362,11 +357,7 @@ func readPieces(ctx context.Context, st kv.Store, r storedRevision) ([]byte, err
 		}
 		packed = append(packed, e.Value...)
 	}
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return nil, fmt.Errorf("revision %d of the estate is damaged: %w", r.Number, err)
-	}
-	archive, err := io.ReadAll(io.LimitReader(z, 2*maxBytes))
+	archive, err := kv.Unpack(packed, 2*maxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("revision %d of the estate is damaged: %w", r.Number, err)
 	}

@@ -3,20 +3,20 @@ package status
 import (
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"bongsu/internal/kv"
 )
 
 // Errors of documents that callers branch on.
@@ -49,7 +49,7 @@ func Sign(d Document, by note.Signer) ([]byte, error) {
 	}
 	form, body := plainly, string(d.Body)
 	if len(d.Body) > plain || bytes.ContainsFunc(d.Body, func(r rune) bool { return r < ' ' || r == '\uFFFD' }) {
-		small, err := squeeze(d.Body)
+		small, err := kv.Pack(d.Body)
 		if err != nil {
 			return nil, err
 		}
@@ -103,30 +103,12 @@ func Open(signed []byte, known note.Verifiers) (Document, error) {
 	return d, d.Check()
 }
 
-func squeeze(body []byte) ([]byte, error) {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	if _, err := w.Write(body); err != nil {
-		return nil, err
-	}
-	err := w.Close()
-	return b.Bytes(), err
-}
-
 func unsqueeze(text string) ([]byte, error) {
 	small, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		return nil, err
 	}
-	r, err := gzip.NewReader(bytes.NewReader(small))
-	if err != nil {
-		return nil, err
-	}
-	body, err := io.ReadAll(io.LimitReader(r, MaxBody+1))
-	if len(body) > MaxBody {
-		return nil, fmt.Errorf("more than %d bytes", MaxBody)
-	}
-	return body, err
+	return kv.Unpack(small, MaxBody)
 }
 
 // Make makes a document of what it is to say: a [Catalog], [Incident],
