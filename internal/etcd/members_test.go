@@ -35,6 +35,8 @@ func TestThreeMembers(t *testing.T) {
 		}
 		return -1
 	}()
+	client := c.client(last)
+	mustGet(t, client, "a", "2")
 	c.stop(lead)
 	minority := c.nodes[last]
 	eventually(t, "the loss of the quorum", func() bool { return !minority.Status().Quorum })
@@ -51,7 +53,13 @@ func TestThreeMembers(t *testing.T) {
 	if _, err := minority.Lease(t.Context(), time.Second); !errors.Is(err, kv.ErrUnavailable) {
 		t.Errorf("lease without a quorum: %v", err)
 	}
-	t.Logf("three refusals took %v", time.Since(start))
+	// A condition, which the others may have broken since, is not checked either.
+	for _, txn := range []kv.Txn{{}, {If: []kv.Cond{{Key: "nobody's"}}}} {
+		if _, err := client.Commit(t.Context(), txn); !errors.Is(err, kv.ErrUnavailable) {
+			t.Errorf("a commit of %+v without a quorum: %v", txn, err)
+		}
+	}
+	t.Logf("the refusals took %v", time.Since(start))
 	eventually(t, "a refusal at once", func() bool { // when it has lasted for a while, nobody waits any more
 		start := time.Now()
 		_, _, err := minority.Get(t.Context(), "a")

@@ -100,6 +100,10 @@ func (n *Node) Commit(ctx context.Context, t kv.Txn) (int64, error) {
 
 func (n *Node) commitPlain(ctx context.Context, t kv.Txn) (int64, error) {
 	compares, ops, probes := n.translate(t)
+	if len(ops)+len(probes) == 0 {
+		// etcd answers a transaction that reads nothing from what this member happens to know.
+		ops = append(ops, clientv3.OpGet(n.prefix, clientv3.WithCountOnly()))
+	}
 	var r *clientv3.TxnResponse
 	err := n.attempt(ctx, n.cfg.Timeout, func(ctx context.Context) (err error) {
 		r, err = n.client.Txn(ctx).If(compares...).Then(ops...).Else(probes...).Commit()
