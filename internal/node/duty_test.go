@@ -349,7 +349,7 @@ func TestLinksOfCalls(t *testing.T) {
 		t.Errorf("DELETE: %d", w.Code)
 	}
 	for name, path := range map[string]string{
-		"cut off": link[:len(link)-3], "changed": link[:10] + "x" + link[11:], "none": "/ack/", "above": "/ack/../login",
+		"cut off": link[:len(link)-3], "changed": link[:10] + string(link[10]^1) + link[11:], "none": "/ack/", "above": "/ack/../login",
 		"other incident": ackPath + c.signer.Token("inc-other", made[0].ID, time.Now().Add(time.Hour)),
 		"other call":     ackPath + c.signer.Token(inc.ID, "loss_1_0_choi_sms", time.Now().Add(time.Hour)),
 		"other cluster":  ackPath + duty.NewSigner([]byte("x")).Token(inc.ID, made[0].ID, time.Now().Add(time.Hour)),
