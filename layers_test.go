@@ -19,7 +19,7 @@ import (
 // above its own, never its neighbours in a row and never those below.
 var flow = [][]string{
 	{"internal/kv"},
-	{"internal/lang"},
+	{"internal/lang", "internal/port"},
 	{"estate"},
 	{"impact"},
 	{"cutset"},

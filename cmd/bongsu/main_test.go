@@ -8,8 +8,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +21,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/korean"
+
+	"bongsu/internal/port"
 )
 
 func TestMain(m *testing.M) {
@@ -163,40 +163,19 @@ func grab(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], m[1])
 }
 
-// ports NAME... sets each variable to the first of three ports that are free and
-// that no other script of this process is given. They lie below those that the
-// kernel picks by itself.
+// ports NAME... sets each variable to the first of the ports in a row that are the
+// script's until it ends.
 func ports(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: ports NAME...")
 	}
 	for _, name := range args {
-		base := 0
-		until(ts, "three free ports", func() bool {
-			base = 12000 + 10*rand.IntN(2000)
-			return free(ts, base) && free(ts, base+1) && free(ts, base+2)
-		})
-		ts.Setenv(name, strconv.Itoa(base))
-		ts.Setenv(name+"_CONSOLE", strconv.Itoa(base+2))
+		first, release, err := port.Reserve(context.Background(), port.Most)
+		ts.Check(err)
+		ts.Defer(release)
+		ts.Setenv(name, strconv.Itoa(first))
+		ts.Setenv(name+"_CONSOLE", strconv.Itoa(first+2))
 	}
-}
-
-// free says whether a port can be listened on. It is reserved on another address of
-// the loopback network until the script ends.
-func free(ts *testscript.TestScript, port int) bool {
-	var lc net.ListenConfig
-	for _, host := range []string{"127.0.0.1", "127.0.0.77"} {
-		l, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-		if err != nil {
-			return false
-		}
-		if host == "127.0.0.1" {
-			ts.Check(l.Close())
-			continue
-		}
-		ts.Defer(func() { _ = l.Close() })
-	}
-	return true
 }
 
 // running TEXT [N] wants processes whose command line holds the text: at least N, or

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -78,6 +77,7 @@ type demo struct {
 	titles   map[string]*estate.Service
 	users    *Users
 	lostAt   time.Time
+	release  []func() // the ports
 }
 
 // Run shows one loss and the recovery from it, on this machine, with real
@@ -119,13 +119,16 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 	return d.run(ctx, im)
 }
 
-// clean ends every process and removes every file.
+// clean ends every process, removes every file, and gives the ports back.
 func (d *demo) clean() {
 	var wg sync.WaitGroup
 	for _, g := range d.all() {
 		wg.Go(g.kill)
 	}
 	wg.Wait()
+	for _, release := range d.release {
+		release()
+	}
 	if err := os.RemoveAll(d.dir); err != nil {
 		fmt.Fprintf(d.o.Talk, "bongsu: warning: %v\n", err)
 	}
@@ -383,27 +386,6 @@ func (d *demo) answer(ctx context.Context, n web.Now, c *web.Client) {
 			d.screen.answered(w)
 		}
 	}
-}
-
-// ports returns free ports of the loopback address.
-func ports(ctx context.Context, n int) ([]int, error) {
-	var lc net.ListenConfig
-	var open []net.Listener
-	defer func() {
-		for _, l := range open {
-			_ = l.Close()
-		}
-	}()
-	var out []int
-	for range n {
-		l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		open = append(open, l)
-		out = append(out, l.Addr().(*net.TCPAddr).Port) //nolint:errcheck,forcetypeassert // a TCP listener has a TCP address
-	}
-	return out, nil
 }
 
 // writeWorkload writes what one site's workload is told.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bongsu/internal/config"
+	"bongsu/internal/port"
 	"bongsu/web"
 )
 
@@ -30,17 +31,17 @@ const (
 // estate, and waits until every site sees every other, a site to be lost leads, and
 // every page tells that all is well.
 func (d *demo) start(ctx context.Context) error {
-	free, err := ports(ctx, portsOfSite*len(d.sites))
-	if err != nil {
-		return err
-	}
 	given, public := map[string]config.Ports{}, map[string]config.PublicPorts{}
-	for i, site := range d.sites {
-		p := free[portsOfSite*i:]
-		given[site] = config.Ports{Peer: p[0], Client: p[1], Console: p[2]}
-		d.consoles[site] = fmt.Sprintf("http://127.0.0.1:%d", p[2])
-		d.urls[site] = fmt.Sprintf("http://127.0.0.1:%d", p[3])
-		public[site] = config.PublicPorts{Peer: p[4], Client: p[5], Page: p[6], Push: p[7], Desk: p[8]}
+	for _, site := range d.sites {
+		p, release, err := port.Reserve(ctx, portsOfSite)
+		if err != nil {
+			return err
+		}
+		d.release = append(d.release, release)
+		given[site] = config.Ports{Peer: p, Client: p + 1, Console: p + 2}
+		d.consoles[site] = fmt.Sprintf("http://127.0.0.1:%d", p+2)
+		d.urls[site] = fmt.Sprintf("http://127.0.0.1:%d", p+3)
+		public[site] = config.PublicPorts{Peer: p + 4, Client: p + 5, Page: p + 6, Push: p + 7, Desk: p + 8}
 	}
 	files, err := Prepare(d.o.Estate, d.speed, d.urls)
 	if err != nil {

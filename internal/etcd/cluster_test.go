@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"bongsu/internal/config"
 	"bongsu/internal/etcd"
 	"bongsu/internal/kv"
+	"bongsu/internal/port"
 )
 
 const patience = 30 * time.Second
@@ -81,17 +81,17 @@ func (c *cluster) certify(ca *config.CA, hosts ...string) etcd.TLS {
 	}
 }
 
-// freeAddrs returns addresses that nothing listens on now.
+// freeAddrs returns addresses that nothing listens on, and that are the test's until it ends.
 func freeAddrs(t testing.TB, n int) []string {
 	t.Helper()
+	first, release, err := port.Reserve(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
 	var addrs []string
-	for range n {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }() // all at once, so that no two are alike
-		addrs = append(addrs, l.Addr().String())
+	for i := range n {
+		addrs = append(addrs, fmt.Sprintf("127.0.0.1:%d", first+i))
 	}
 	return addrs
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +18,7 @@ import (
 	"bongsu/internal/config"
 	"bongsu/internal/etcd"
 	"bongsu/internal/node"
+	"bongsu/internal/port"
 	"bongsu/web"
 )
 
@@ -68,12 +67,11 @@ func newWorld(t testing.TB, sites []string, change func(w *world, site string, c
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), sites: sites, nodes: map[string]*running{}, dark: map[string]bool{}, wards: map[string]string{}}
 	w.log = filepath.Join(w.dir, "acts.log")
-	free := ports(t, 8*len(sites))
 	given, public := map[string]config.Ports{}, map[string]config.PublicPorts{}
-	for i, site := range sites {
-		f := free[8*i:]
-		given[site] = config.Ports{Peer: f[0], Client: f[1], Console: f[2]}
-		public[site] = config.PublicPorts{Peer: f[3], Client: f[4], Page: f[5], Push: f[6], Desk: f[7]}
+	for _, site := range sites {
+		p := reserve(t, 8)
+		given[site] = config.Ports{Peer: p, Client: p + 1, Console: p + 2}
+		public[site] = config.PublicPorts{Peer: p + 3, Client: p + 4, Page: p + 5, Push: p + 6, Desk: p + 7}
 		w.wards[site] = w.ward(site)
 	}
 	made, err := config.Init(filepath.Join(w.dir, "sites"), config.InitOptions{
@@ -135,24 +133,15 @@ func (w *world) setDark(site string) {
 	w.dark[site] = true
 }
 
-// ports returns free ports of the loopback address. They are below those that the
-// kernel gives to outgoing connections: one of those may be taken again before a
-// node, or a node that is started again, listens there.
-func ports(t testing.TB, n int) []int {
+// reserve returns the first of so many ports in a row that are the test's until it ends.
+func reserve(t testing.TB, n int) int {
 	t.Helper()
-	var out []int
-	for tries := 0; len(out) < n; tries++ {
-		port := 10000 + rand.IntN(20000)
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		switch {
-		case err == nil:
-			defer func() { _ = l.Close() }() // all at once, so that no two are alike
-			out = append(out, port)
-		case tries > 100*n:
-			t.Fatal(err)
-		}
+	first, release, err := port.Reserve(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return out
+	t.Cleanup(release)
+	return first
 }
 
 // options are what serve would make of a site's configuration.

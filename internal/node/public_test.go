@@ -89,13 +89,12 @@ func newSquareOf(t testing.TB, sites []string, configure func(*config.PublicConf
 		t: t, sites: sites, push: map[string]string{}, pages: map[string]string{}, desks: map[string]string{},
 		nodes: map[string]*running{}, sent: &sink{}, rev: 100,
 	}
-	free := ports(t, 8*len(sites))
 	control, given := map[string]config.Ports{}, map[string]config.PublicPorts{}
-	for i, site := range sites {
-		f := free[8*i:]
-		control[site] = config.Ports{Peer: f[0], Client: f[1], Console: f[2]}
-		given[site] = config.PublicPorts{Peer: f[3], Client: f[4], Page: f[5], Push: f[6], Desk: f[7]}
-		s.push[site], s.desks[site] = fmt.Sprintf("https://127.0.0.1:%d", f[6]), fmt.Sprintf("http://127.0.0.1:%d", f[7])
+	for _, site := range sites {
+		p := reserve(t, 8)
+		control[site] = config.Ports{Peer: p, Client: p + 1, Console: p + 2}
+		given[site] = config.PublicPorts{Peer: p + 3, Client: p + 4, Page: p + 5, Push: p + 6, Desk: p + 7}
+		s.push[site], s.desks[site] = fmt.Sprintf("https://127.0.0.1:%d", p+6), fmt.Sprintf("http://127.0.0.1:%d", p+7)
 	}
 	var err error
 	s.made, err = config.Init(filepath.Join(t.TempDir(), "sites"), config.InitOptions{
@@ -191,6 +190,13 @@ func (s *square) start(sites ...string) {
 	}
 	for _, site := range sites {
 		eventually(s.t, site+" listens", func(ctx context.Context) error {
+			if r := s.nodes[site]; r != nil {
+				select {
+				case <-r.ended:
+					s.t.Fatalf("%s ended: %v", site, r.err)
+				default:
+				}
+			}
 			_, err := s.state(ctx, site)
 			return err
 		})
