@@ -128,9 +128,9 @@ func (l *Load) Run(ctx context.Context) (*Loaded, error) {
 	connections := cmp.Or(l.Connections, 8)
 	client := l.Client
 	if client == nil {
-		t := &http.Transport{MaxIdleConnsPerHost: connections, MaxIdleConns: connections * len(l.Nodes), IdleConnTimeout: time.Minute}
-		defer t.CloseIdleConnections()
-		client = &http.Client{Transport: t, Timeout: 30 * time.Second}
+		t := &wire{limit: 30 * time.Second, idle: map[string][]*wireConn{}}
+		defer t.close()
+		client = &http.Client{Transport: t}
 	}
 	bodies := make([][]byte, len(l.Reports))
 	for i := range l.Reports {
