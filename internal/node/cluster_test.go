@@ -291,9 +291,10 @@ func (w *world) ready(sites ...string) {
 func (w *world) push(text string) {
 	w.t.Helper()
 	c := w.client(w.sites[0])
-	if _, err := c.Push(w.t.Context(), map[string][]byte{"estate.yaml": []byte(text)}, "the test begins"); err != nil {
-		w.t.Fatal(err)
-	}
+	eventually(w.t, "the estate is pushed", func(ctx context.Context) error { // the same twice makes one revision
+		_, err := c.Push(ctx, map[string][]byte{"estate.yaml": []byte(text)}, "the test begins")
+		return err
+	})
 	w.settled(w.sites...)
 }
 
