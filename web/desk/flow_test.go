@@ -656,6 +656,9 @@ func TestPayout(t *testing.T) {
 			t.Fatalf("%d %s", w.Code, problemIn(w.Body.String()))
 		}
 		b.state(0, claim.Paid)
+		if !strings.Contains(b.as("kim").page("/claims/"+b.ids[0]), "/claims/"+b.ids[0]+"/appeal") {
+			t.Error("an agent cannot enter an appeal against what was paid, which its claimant can")
+		}
 		b.golden("reconcile", choi.page("/payout/reconcile"))
 		b.golden("batch", strings.ReplaceAll(choi.page("/payout/batch/b1"), items[0].ID, "BANK-ID"))
 		b.golden("missing", choi.page("/payout/missing"))
