@@ -168,7 +168,7 @@ type Query struct {
 	MinAmount, MaxAmount                  int64  // of the decision, 0: any
 	MarkedAs                              string // kind:value, as in [Report.Marks]
 	Before                                time.Time
-	OldestFirst                           bool   // else largest amount first
+	OldestFirst                           bool   // else largest amount first; among equals IDs rise with the time, or fall with the amount
 	After                                 string // the cursor of the page before
 	Limit                                 int    // 0: 50; at most 500
 }

@@ -229,6 +229,16 @@ func (o *Office) Withdraw(ctx context.Context, id, secret, by string) (Claim, er
 	})
 }
 
+// MayAppeal says whether the claimant of a claim with this history may appeal now: once, against what was decided, in time.
+func (c *Claim) MayAppeal(history []Event, now time.Time) bool {
+	return c.Erased.IsZero() && c.appealable() && c.Appealed.IsZero() && !c.Appeal.IsZero() && !now.After(c.AppealUntil(history))
+}
+
+// appealable says whether there is a decision that is in force, with no money on its way.
+func (c *Claim) appealable() bool {
+	return c.Decision != nil && (c.State == Decided || c.State == Approved || c.State == Paid)
+}
+
 // AppealUntil is until when the claimant of a claim with this history may appeal; zero: the decision is the last, or there is none. The clock
 // stands still while money is on its way, as nobody can appeal then.
 func (c *Claim) AppealUntil(history []Event) time.Time {
@@ -267,7 +277,7 @@ func (o *Office) Appeal(ctx context.Context, id, secret, text, by string) (Claim
 	return o.Ledger.Amend(ctx, id, func(c *Claim, p *Personal) (Event, error) {
 		now := o.now()
 		switch until := c.AppealUntil(history); {
-		case c.State != Decided && c.State != Approved && c.State != Paid || c.Decision == nil:
+		case !c.appealable():
 			return Event{}, c.not("appeal against the decision on")
 		case !c.Appealed.IsZero() || c.Appeal.IsZero():
 			return Event{}, fmt.Errorf("the decision on %s is the last: %w", c.ID, ErrState)

@@ -301,28 +301,37 @@ func (o *Office) Decide(ctx context.Context, id string, version int64, v Verdict
 	if err := o.complete(ctx, &c, &v, p); err != nil {
 		return Claim{}, err
 	}
-	returned, err := o.afford(ctx, &c, v.costs(), p, false)
-	if err != nil {
-		return Claim{}, err
-	}
-	alone := !o.unpriced(&c, &v, p)
-	if alone {
-		if alone, err = o.alone(ctx, c.Incident, by, v.worth(), p); err != nil {
-			returned()
-			return Claim{}, err
-		}
-	}
-	err = o.ruled(ctx, c, v, p, by, alone)
-	if err != nil || !alone {
-		returned()
-	}
-	if err != nil {
+	alone := false
+	if err := o.affordable(ctx, c, v, p, by, func() (bool, error) {
+		alone, err = o.alone(ctx, c.Incident, by, v.worth(), p)
+		return alone, err
+	}); err != nil {
 		if alone && unwritten(err) {
 			o.giveBack(ctx, c.Incident, by, v.worth(), p)
 		}
 		return Claim{}, err
 	}
 	return o.Ledger.Claim(ctx, c.ID)
+}
+
+// affordable writes a verdict that the budget has money for: as a decision, or as a proposal, for which none is kept.
+// allowed says whether by gives it alone; it is asked when there is money, and not about what gives more time than the policy does.
+func (o *Office) affordable(ctx context.Context, c Claim, v Verdict, p *policy.Policy, by string, allowed func() (bool, error)) error {
+	returned, err := o.afford(ctx, &c, v.costs(), p, false)
+	if err != nil {
+		return err
+	}
+	alone := !o.unpriced(&c, &v, p)
+	if alone {
+		alone, err = allowed()
+	}
+	if err == nil {
+		err = o.ruled(ctx, c, v, p, by, alone)
+	}
+	if err != nil || !alone {
+		returned()
+	}
+	return err
 }
 
 // ruled writes a verdict: as a decision, or as a proposal.
@@ -509,7 +518,7 @@ func (o *Office) Bulk(ctx context.Context, ids []string, v Verdict, by string) [
 		var unused int64
 		for _, x := range todo[incident] {
 			if errs[x.at] = err; err == nil {
-				errs[x.at] = o.affordable(ctx, x.c, x.v, p, by, alone && !o.unpriced(&x.c, &x.v, p))
+				errs[x.at] = o.affordable(ctx, x.c, x.v, p, by, func() (bool, error) { return alone, nil })
 			}
 			if unwritten(errs[x.at]) {
 				unused += x.v.worth()
@@ -520,19 +529,6 @@ func (o *Office) Bulk(ctx context.Context, ids []string, v Verdict, by string) [
 		}
 	}
 	return errs
-}
-
-// affordable is ruled, for what the budget has money for.
-func (o *Office) affordable(ctx context.Context, c Claim, v Verdict, p *policy.Policy, by string, alone bool) error {
-	returned, err := o.afford(ctx, &c, v.costs(), p, false)
-	if err != nil {
-		return err
-	}
-	err = o.ruled(ctx, c, v, p, by, alone)
-	if err != nil || !alone {
-		returned()
-	}
-	return err
 }
 
 // ByPolicy applies the active policy to one claim again, after papers came in: by has looked at them. What was decided

@@ -276,7 +276,7 @@ func (o *Office) Import(ctx context.Context, incident string, rows []Report, by 
 		return out, err
 	}
 	if len(rows) > mostRows {
-		return out, fmt.Errorf("the table has %d rows, at most %d are taken at once", len(rows), mostRows)
+		return out, noTable("the table has %d rows, at most %d are taken at once", len(rows), mostRows)
 	}
 	w, err := o.Window(ctx, incident)
 	if errors.Is(err, ErrNotFound) {

@@ -91,9 +91,22 @@ func TestAppealClock(t *testing.T) {
 		if _, err := o.Appeal(ctx, r.ID, r.Secret, "", ""); !errors.Is(err, claim.ErrState) {
 			t.Errorf("while it is paid: %v", err)
 		}
+		may := func(want bool, when string) {
+			t.Helper()
+			history, err := o.Ledger.History(ctx, r.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := get(t, o, r.ID); c.MayAppeal(history, time.Now()) != want {
+				t.Errorf("%s: an appeal is offered: %v", when, !want)
+			}
+		}
+		may(false, "while it is paid")
 		move(claim.Paid, "paid")
 		wait(9 * day)
+		may(true, "after the date of the decision, as the clock stood still")
 		c := must(t)(o.Appeal(ctx, r.ID, r.Secret, "too little", ""))
+		may(false, "once it is appealed against")
 		if _, err := o.Withdraw(ctx, r.ID, r.Secret, ""); !errors.Is(err, claim.ErrState) || get(t, o, r.ID).State != claim.Appealed {
 			t.Errorf("what was paid is hidden: %v", err)
 		}

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"strings"
@@ -45,7 +44,7 @@ func tableRows(r io.Reader, most int64) iter.Seq2[tableRow, error] {
 		return workbookRows(in)
 	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
 		return func(yield func(tableRow, error) bool) {
-			yield(tableRow{}, errors.New("the table is an XLS workbook or has a password: save it as XLSX without one, or as CSV"))
+			yield(tableRow{}, noTable("the table is an XLS workbook or has a password: save it as XLSX without one, or as CSV"))
 		}
 	}
 	return csvRows(in, most)
@@ -72,12 +71,12 @@ func csvRows(in *bufio.Reader, most int64) iter.Seq2[tableRow, error] {
 				for _, cell := range cells {
 					folded += strings.Count(cell, "\n")
 					if !utf8.ValidString(cell) || strings.ContainsRune(cell, utf8.RuneError) {
-						err = errors.New("the table is neither UTF-8 nor EUC-KR: save it as CSV UTF-8")
+						err = noTable("the table is neither UTF-8 nor EUC-KR: save it as CSV UTF-8")
 					}
 				}
 			}
 			if err != nil {
-				err = fmt.Errorf("read the table: %w", err)
+				err = noTable("read the table: %w", err)
 			}
 			if !yield(row, err) || err != nil {
 				return
@@ -109,12 +108,12 @@ type rowReader struct {
 
 func (l *rowReader) Read(p []byte) (int, error) {
 	if l.row <= 0 {
-		return 0, fmt.Errorf("a row has more than %d bytes: a quote in it is not closed", mostRowBytes)
+		return 0, noTable("a row has more than %d bytes: a quote in it is not closed", mostRowBytes)
 	}
 	n, err := l.r.Read(p[:min(len(p), l.row)])
 	l.row -= n
 	if l.n += int64(n); l.all > 0 && l.n > l.all {
-		return 0, fmt.Errorf("the table is larger than %d bytes", l.all)
+		return 0, noTable("the table is larger than %d bytes", l.all)
 	}
 	return n, err
 }
@@ -178,41 +177,41 @@ func eachWorkbookRow(r io.Reader, yield func(tableRow) bool) error {
 	data, err := io.ReadAll(io.LimitReader(r, mostWorkbook+1))
 	switch {
 	case err != nil:
-		return fmt.Errorf("read the table: %w", err)
+		return noTable("read the table: %w", err)
 	case len(data) > mostWorkbook:
-		return fmt.Errorf("the workbook has more than %d MB: save it as CSV", mostWorkbook>>20)
+		return noTable("the workbook has more than %d MB: save it as CSV", mostWorkbook>>20)
 	}
 	if err := unpacks(data); err != nil {
 		return err
 	}
 	f, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{RawCellValue: true, UnzipSizeLimit: mostUnpacked, UnzipXMLSizeLimit: mostUnpacked})
 	if err != nil {
-		return fmt.Errorf("the workbook cannot be read: %v; save it anew as XLSX, or as CSV", err)
+		return noTable("the workbook cannot be read: %v; save it anew as XLSX, or as CSV", err)
 	}
 	defer func() { _ = f.Close() }() // was only read
 	sheets := f.GetSheetList()
 	if len(sheets) == 0 {
-		return errors.New("the workbook has no sheet")
+		return noTable("the workbook has no sheet")
 	}
 	rows, err := f.Rows(sheets[0])
 	if err != nil {
-		return fmt.Errorf("sheet %q cannot be read: %v", sheets[0], err)
+		return noTable("sheet %q cannot be read: %v", sheets[0], err)
 	}
 	defer func() { _ = rows.Close() }() // was only read
 	for n := 1; rows.Next(); n++ {
 		cells, err := rows.Columns()
 		switch {
 		case err != nil:
-			return fmt.Errorf("sheet %q, row %d: %v", sheets[0], n, err)
+			return noTable("sheet %q, row %d: %v", sheets[0], n, err)
 		case len(cells) > mostColumns:
-			return fmt.Errorf("sheet %q, row %d: it has %d columns, at most %d are read", sheets[0], n, len(cells), mostColumns)
+			return noTable("sheet %q, row %d: it has %d columns, at most %d are read", sheets[0], n, len(cells), mostColumns)
 		}
 		if !yield(tableRow{n, cells, true}) {
 			return nil
 		}
 	}
 	if err := rows.Error(); err != nil {
-		return fmt.Errorf("sheet %q: %v", sheets[0], err)
+		return noTable("sheet %q: %v", sheets[0], err)
 	}
 	return nil
 }
@@ -221,10 +220,10 @@ func eachWorkbookRow(r io.Reader, yield func(tableRow) bool) error {
 func unpacks(data []byte) error {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		return errors.New("the workbook is damaged: save it anew as XLSX, or as CSV")
+		return noTable("the workbook is damaged: save it anew as XLSX, or as CSV")
 	}
 	if len(z.File) > mostParts {
-		return fmt.Errorf("the workbook has %d parts, at most %d are read: save it as CSV", len(z.File), mostParts)
+		return noTable("the workbook has %d parts, at most %d are read: save it as CSV", len(z.File), mostParts)
 	}
 	left := int64(mostUnpacked)
 	for _, part := range z.File {
@@ -233,17 +232,17 @@ func unpacks(data []byte) error {
 			return err
 		}
 		if err != nil {
-			return errors.New("the workbook is damaged: save it anew as XLSX, or as CSV")
+			return noTable("the workbook is damaged: save it anew as XLSX, or as CSV")
 		}
 		if left -= n; left <= 0 {
-			return fmt.Errorf("the workbook unpacks to more than %d MB: save it as CSV", mostUnpacked>>20)
+			return noTable("the workbook unpacks to more than %d MB: save it as CSV", mostUnpacked>>20)
 		}
 	}
 	return nil
 }
 
 // errNoValue is about workbooks that a program wrote and no spreadsheet has opened: read as they are, an amount would be nothing.
-var errNoValue = errors.New("a formula in the workbook has no value: open it in a spreadsheet program and save it")
+var errNoValue = noTable("a formula in the workbook has no value: open it in a spreadsheet program and save it")
 
 // unpacked counts the bytes of a part, up to most.
 func unpacked(part *zip.File, most int64) (int64, error) {

@@ -239,12 +239,16 @@ func (s *shelf) among(mark string) ([]int32, bool) {
 
 // A place is where a claim stands in a list.
 type place struct {
-	by int64 // when it was filed, or its amount, turned round
+	by int64 // when it was filed, or its amount
 	id string
 	at int32
 }
 
-func (a *place) compare(b *place) int {
+// order is that of the places of a list: the oldest first, or the largest amount; IDs rise among the former and fall among the latter.
+func (q *Query) order(a, b *place) int {
+	if !q.OldestFirst {
+		a, b = b, a
+	}
 	return cmp.Or(cmp.Compare(a.by, b.by), strings.Compare(a.id, b.id))
 }
 
@@ -273,19 +277,18 @@ func (s *shelf) list(q Query, mark string) (Page, error) {
 			return
 		}
 		page.Total++
-		p := place{by: -r.amount, at: i}
+		p := place{by: r.amount, at: i}
 		if q.OldestFirst {
 			p.by = r.filed
 		}
-		full := len(best) > limit
-		if after != nil && p.by < after.by || full && p.by > best[limit].by {
+		if full := len(best) > limit; after != nil && p.by != after.by && q.order(&p, after) < 0 || full && p.by != best[limit].by && q.order(&p, &best[limit]) > 0 {
 			return // without a look at its ID
 		}
 		p.id = s.claims[i].Claim.ID
-		if after != nil && p.compare(after) <= 0 || full && p.compare(&best[limit]) >= 0 {
+		if after != nil && q.order(&p, after) <= 0 || len(best) > limit && q.order(&p, &best[limit]) >= 0 {
 			return
 		}
-		n, _ := slices.BinarySearchFunc(best, &p, func(x place, y *place) int { return x.compare(y) })
+		n, _ := slices.BinarySearchFunc(best, &p, func(x place, y *place) int { return q.order(&x, y) })
 		best = slices.Insert(best, n, p)
 		best = best[:min(len(best), limit+1)]
 	}
@@ -325,9 +328,6 @@ func (q *Query) cursor() (*place, error) {
 	at, err := strconv.ParseInt(n, 10, 64)
 	if !ok || err != nil {
 		return nil, fmt.Errorf("page %q: expected what the page before gave as next", q.After)
-	}
-	if !q.OldestFirst {
-		at = -at
 	}
 	return &place{by: at, id: id}, nil
 }

@@ -43,6 +43,9 @@ type tableError struct{ error }
 
 func (tableError) Is(target error) bool { return target == ErrInput }
 
+// noTable says why a table cannot be read, in a sentence that the desk knows in Korean too.
+func noTable(format string, args ...any) error { return tableError{fmt.Errorf(format, args...)} }
+
 // A column of a table, with what else it is called.
 type column struct {
 	name  string
@@ -149,16 +152,16 @@ func (l *layout) columnsOf(head []string) (map[string]int, error) {
 			if n := estate.Nearest(f, names); n != "" {
 				near = fmt.Sprintf("; did you mean %q?", n)
 			}
-			return nil, fmt.Errorf("column %q is not known%s; known: %s", clipped(strings.TrimSpace(h)), near, strings.Join(names, ", "))
+			return nil, noTable("column %q is not known%s; known: %s", clipped(strings.TrimSpace(h)), near, strings.Join(names, ", "))
 		}
 		if _, twice := at[l.columns[c].name]; twice {
-			return nil, fmt.Errorf("column %q stands twice", h)
+			return nil, noTable("column %q stands twice", clipped(h))
 		}
 		at[l.columns[c].name] = i
 	}
 	for _, need := range l.needs {
 		if _, ok := at[need]; !ok {
-			return nil, fmt.Errorf("the table has no column %s", need)
+			return nil, noTable("the table has no column %s", need)
 		}
 	}
 	return at, nil
@@ -319,7 +322,7 @@ func eachRow(rows iter.Seq2[tableRow, error], l layout, visit func(*cellReader) 
 		}
 		if at == nil {
 			if at, err = l.columnsOf(row.cells); err != nil {
-				return tableError{err}
+				return err
 			}
 			names = make([]string, len(row.cells))
 			for i, h := range row.cells {
@@ -341,7 +344,7 @@ func eachRow(rows iter.Seq2[tableRow, error], l layout, visit func(*cellReader) 
 		}
 	}
 	if at == nil {
-		return tableError{fmt.Errorf("the table has no header: expected columns such as %s", strings.Join(l.needs, ", "))}
+		return noTable("the table has no header: expected columns such as %s", strings.Join(l.needs, ", "))
 	}
 	return nil
 }

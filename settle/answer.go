@@ -9,7 +9,6 @@ import (
 
 	"bongsu/claim"
 	"bongsu/claim/paper"
-	"bongsu/internal/kv"
 )
 
 // Answered says what [Cashier.Results] did.
@@ -53,16 +52,13 @@ func (c *Cashier) Results(ctx context.Context, data []byte, by string) (Answered
 	done.Waiting, done.Odd = answers.Waiting, append(done.Odd, answers.Odd...)
 	results, odd := once(answers.Results)
 	done.Odd = append(done.Odd, odd...)
-	_, odd, err = c.payout().Apply(ctx, results, c.now())
+	_, ids, odd, err := c.payout().apply(ctx, results, c.now())
 	done.Odd = append(done.Odd, odd...)
 	if err != nil {
 		return done, err
 	}
-	ids, err := c.claimsOf(ctx, results)
-	if err != nil {
-		return done, err
-	}
-	changed, err := c.follow(ctx, ids, by)
+	slices.Sort(ids)
+	changed, err := c.follow(ctx, slices.Compact(ids), by)
 	for i := range changed {
 		if changed[i].State == claim.Paid {
 			done.Paid++
@@ -91,24 +87,6 @@ func once(results []Result) (kept []Result, odd []string) {
 		}
 	}
 	return slices.DeleteFunc(kept, func(r Result) bool { return differ[r.ID] }), odd
-}
-
-// claimsOf finds the claims that answers are about.
-func (c *Cashier) claimsOf(ctx context.Context, results []Result) ([]string, error) {
-	found := make([]string, len(results))
-	if err := kv.Together(ctx, len(results), func(ctx context.Context, i int) error {
-		e, _, err := c.Store.Get(ctx, idPrefix+results[i].ID)
-		_, found[i], _ = strings.Cut(string(e.Value), "/")
-		return err
-	}); err != nil {
-		return nil, fmt.Errorf("apply results: %w", err)
-	}
-	slices.Sort(found)
-	found = slices.Compact(found)
-	if len(found) > 0 && found[0] == "" {
-		found = found[1:]
-	}
-	return found, nil
 }
 
 // Explain says what a bank's reason means, by language: the codes of ISO 20022's external code set that returned

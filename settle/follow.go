@@ -18,46 +18,57 @@ const mostChanges = 150
 // be called more than once, and at the same time for others.
 type turn func(ctx context.Context, x *claim.Claim) (claim.Event, error)
 
+// changesAtOnce is how many claims are brought on at a time, times mostChanges: while some are written, others are read.
+const changesAtOnce = 3
+
 // change brings claims on, each as it is now, and returns those that it changed.
 func (c *Cashier) change(ctx context.Context, ids []string, to turn) ([]claim.Claim, error) {
-	var changed []claim.Claim
-	for chunk := range slices.Chunk(ids, mostChanges) {
-		claims, events := make([]claim.Claim, len(chunk)), make([]claim.Event, len(chunk))
-		if err := kv.Together(ctx, len(chunk), func(ctx context.Context, i int) error {
-			var err error
-			if claims[i], err = c.Ledger.Claim(ctx, chunk[i]); err != nil {
-				return err
-			}
-			events[i], err = to(ctx, &claims[i])
+	parts := slices.Collect(slices.Chunk(ids, mostChanges))
+	changed := make([][]claim.Claim, len(parts))
+	err := kv.Several(ctx, changesAtOnce, len(parts), func(_ context.Context, i int) error { // what is begun is ended, though another fails
+		var err error
+		changed[i], err = c.changeSome(ctx, parts[i], to)
+		return err
+	})
+	return slices.Concat(changed...), err
+}
+
+// changeSome is change for claims that are written together.
+func (c *Cashier) changeSome(ctx context.Context, ids []string, to turn) ([]claim.Claim, error) {
+	claims, events := make([]claim.Claim, len(ids)), make([]claim.Event, len(ids))
+	if err := kv.Together(ctx, len(ids), func(ctx context.Context, i int) error {
+		var err error
+		if claims[i], err = c.Ledger.Claim(ctx, ids[i]); err != nil {
 			return err
-		}); err != nil {
+		}
+		events[i], err = to(ctx, &claims[i])
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	var some []claim.Claim
+	var what []claim.Event
+	for i := range claims {
+		if events[i].What != "" {
+			some, what = append(some, claims[i]), append(what, events[i])
+		}
+	}
+	if len(some) == 0 {
+		return nil, nil
+	}
+	switch err := c.Ledger.Change(ctx, some, what); {
+	case err == nil:
+		return some, nil
+	case !errors.Is(err, claim.ErrConflict):
+		return nil, fmt.Errorf("bring claims on: %w", err)
+	}
+	var changed []claim.Claim
+	for i := range some {
+		one, err := c.changeOne(ctx, some[i].ID, to)
+		if err != nil {
 			return changed, err
 		}
-		var some []claim.Claim
-		var what []claim.Event
-		for i := range claims {
-			if events[i].What != "" {
-				some, what = append(some, claims[i]), append(what, events[i])
-			}
-		}
-		if len(some) == 0 {
-			continue
-		}
-		err := c.Ledger.Change(ctx, some, what)
-		switch {
-		case err == nil:
-			changed = append(changed, some...)
-		case !errors.Is(err, claim.ErrConflict):
-			return changed, fmt.Errorf("bring claims on: %w", err)
-		default:
-			for i := range some {
-				one, err := c.changeOne(ctx, some[i].ID, to)
-				if err != nil {
-					return changed, err
-				}
-				changed = append(changed, one...)
-			}
-		}
+		changed = append(changed, one...)
 	}
 	return changed, nil
 }

@@ -546,78 +546,138 @@ const bankSays = "bank"
 // claimant by an entry of its own. It returns the items that changed, and a sentence for
 // each answer that fits nothing.
 func (p *Payout) Apply(ctx context.Context, results []Result, now time.Time) (changed []Item, odd []string, err error) {
-	held := make([]string, len(results)) // batch/claim
-	if err := kv.Together(ctx, len(results), func(ctx context.Context, i int) error {
-		e, _, err := p.Store.Get(ctx, idPrefix+results[i].ID)
-		held[i] = string(e.Value)
-		return err
-	}); err != nil {
-		return nil, nil, fmt.Errorf("apply results: %w", err)
+	changed, _, odd, err = p.apply(ctx, results, now)
+	return changed, odd, err
+}
+
+// A part of answers is of one batch, and answers each payment once.
+type part struct {
+	b       *Batch
+	claims  []string
+	results []Result
+}
+
+// partsAtOnce is how many parts go on at a time: while the book takes one, another is written.
+const partsAtOnce = 3
+
+// apply is Apply, which says whose payments the answers are about, too.
+func (p *Payout) apply(ctx context.Context, results []Result, now time.Time) (changed []Item, claims, odd []string, err error) {
+	held, known, err := p.find(ctx, results)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("apply results: %w", err)
 	}
 	batches := map[string]*Batch{}
-	for at := 0; at < len(results); {
-		id, _, _ := strings.Cut(held[at], "/")
-		n := 1 // of one batch, and each payment once
-		seen := map[string]bool{results[at].ID: true}
-		for n < mostEntries && at+n < len(results) && strings.HasPrefix(held[at+n], id+"/") && !seen[results[at+n].ID] {
-			seen[results[at+n].ID] = true
-			n++
-		}
-		chunk, claims := results[at:at+n], held[at:at+n]
-		at += n
-		if claims[0] == "" {
-			odd = append(odd, fmt.Sprintf("payment %q is not ours", chunk[0].ID))
-			continue
-		}
-		b := batches[id]
-		if b == nil {
-			found, _, err := p.need(ctx, id)
-			if err != nil {
-				return changed, odd, err
+	for at := 0; at < len(results); { // a payment that is answered twice is answered the second time when the first is done
+		var parts []part
+		for seen := map[string]bool{}; at < len(results) && !seen[results[at].ID]; at++ {
+			r := results[at]
+			seen[r.ID] = true
+			id, claim, ours := strings.Cut(held[at], "/")
+			if !ours {
+				odd = append(odd, fmt.Sprintf("payment %q is not ours", r.ID))
+				continue
 			}
-			b = &found
-			batches[id] = b
-		}
-		if b.State != Sent && b.State != Settled {
-			for _, r := range chunk {
+			claims = append(claims, claim)
+			b := batches[id]
+			if b == nil {
+				found, _, err := p.need(ctx, id)
+				if err != nil {
+					return changed, claims, odd, err
+				}
+				b = &found
+				batches[id] = b
+			}
+			if b.State != Sent && b.State != Settled {
 				odd = append(odd, fmt.Sprintf("payment %s of %s: the batch is %s, nothing was sent", r.ID, id, b.State))
+				continue
 			}
-			continue
+			if n := len(parts); n == 0 || parts[n-1].b != b || len(parts[n-1].results) == mostEntries {
+				parts = append(parts, part{b: b})
+			}
+			x := &parts[len(parts)-1]
+			x.claims, x.results = append(x.claims, claim), append(x.results, r)
 		}
-		moves, err := p.answers(ctx, b, claims, chunk, now)
-		if err != nil {
-			return changed, odd, fmt.Errorf("apply results to %s: %w", id, err)
-		}
-		for i := range moves {
+		moves := make([][]move, len(parts))
+		err := kv.Several(ctx, partsAtOnce, len(parts), func(_ context.Context, i int) error { // what is begun is ended, though another fails
+			var err error
+			if moves[i], err = p.answers(ctx, &parts[i], known, now); err != nil {
+				return fmt.Errorf("apply results to %s: %w", parts[i].b.ID, err)
+			}
+			return nil
+		})
+		for _, m := range slices.Concat(moves...) {
 			switch {
-			case moves[i].odd != nil:
-				odd = append(odd, moves[i].odd.Error())
-			case moves[i].then != "":
-				changed = append(changed, moves[i].it)
+			case m.odd != nil:
+				odd = append(odd, m.odd.Error())
+			case m.then != "":
+				changed = append(changed, m.it)
 			}
+		}
+		if err != nil {
+			return changed, claims, odd, err
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(batches)) {
 		if err := p.finish(ctx, id); err != nil {
-			return changed, odd, err
+			return changed, claims, odd, err
 		}
 	}
-	return changed, odd, nil
+	return changed, claims, odd, nil
+}
+
+// find returns batch/claim of each answer, and the payments themselves where many were read at once, by ID: an answer
+// of a bank is mostly about one batch, which the first payment tells.
+func (p *Payout) find(ctx context.Context, results []Result) (held []string, known map[string]move, err error) {
+	held, known = make([]string, len(results)), map[string]move{}
+	left := make([]int, len(results))
+	for i := range left {
+		left[i] = i
+	}
+	name := func(ctx context.Context, i int) error {
+		e, _, err := p.Store.Get(ctx, idPrefix+results[i].ID)
+		held[i] = string(e.Value)
+		return err
+	}
+	for len(left) > 1 {
+		first := left[0]
+		if err := name(ctx, first); err != nil {
+			return nil, nil, err
+		}
+		batch, _, ours := strings.Cut(held[first], "/")
+		if !ours {
+			break // each of the others is asked for
+		}
+		all, err := p.payments(ctx, batch)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, m := range all {
+			known[m.it.ID] = m
+		}
+		left = slices.DeleteFunc(left, func(i int) bool {
+			m, ok := known[results[i].ID]
+			if ok {
+				held[i] = batch + "/" + m.it.Claim
+			}
+			return ok || i == first
+		})
+	}
+	return held, known, kv.Together(ctx, len(left), func(ctx context.Context, i int) error { return name(ctx, left[i]) })
 }
 
 // errOdd is an answer that fits nothing.
 var errOdd = errors.New("odd answer")
 
-// answers applies answers to payments of one batch, together; one by one when somebody
-// else answers one of them at once.
-func (p *Payout) answers(ctx context.Context, b *Batch, held []string, results []Result, now time.Time) ([]move, error) {
-	moves, err := p.answer(ctx, b, held, results, now)
-	if !errors.Is(err, kv.ErrConflict) || len(results) == 1 {
+// answers applies a part of answers together; one by one, to the payments as they are now, when somebody else answers
+// one of them at once.
+func (p *Payout) answers(ctx context.Context, x *part, known map[string]move, now time.Time) ([]move, error) {
+	moves, err := p.answer(ctx, x, known, now)
+	if !errors.Is(err, kv.ErrConflict) {
 		return moves, err
 	}
 	moves = nil
-	for i := range results {
-		one, err := p.answer(ctx, b, held[i:i+1], results[i:i+1], now)
+	for i := range x.results {
+		one, err := p.answer(ctx, &part{x.b, x.claims[i : i+1], x.results[i : i+1]}, nil, now)
 		if err != nil {
 			return nil, err
 		}
@@ -628,11 +688,16 @@ func (p *Payout) answers(ctx context.Context, b *Batch, held []string, results [
 
 // answer is answers in one go. What it is about to do is written first, so that of two
 // answers that differ only one goes ahead, and a crash is gone on with.
-func (p *Payout) answer(ctx context.Context, b *Batch, held []string, results []Result, now time.Time) ([]move, error) {
+func (p *Payout) answer(ctx context.Context, x *part, known map[string]move, now time.Time) ([]move, error) {
+	b, results := x.b, x.results
 	moves := make([]move, len(results))
 	if err := kv.Together(ctx, len(results), func(ctx context.Context, i int) error {
+		var ok bool
+		if moves[i], ok = known[results[i].ID]; ok {
+			return nil
+		}
 		var err error
-		moves[i].it, moves[i].at, err = p.item(ctx, b.ID, strings.TrimPrefix(held[i], b.ID+"/"))
+		moves[i].it, moves[i].at, err = p.item(ctx, b.ID, x.claims[i])
 		return err
 	}); err != nil {
 		return nil, err
@@ -795,17 +860,27 @@ func (p *Payout) Batches(ctx context.Context) ([]Batch, error) {
 
 // Items returns the payments of a batch, by claim.
 func (p *Payout) Items(ctx context.Context, batch string) ([]Item, error) {
+	all, err := p.payments(ctx, batch)
+	out := make([]Item, len(all))
+	for i := range all {
+		out[i] = all[i].it
+	}
+	return out, err
+}
+
+// payments are the items of a batch as they stand in the store.
+func (p *Payout) payments(ctx context.Context, batch string) ([]move, error) {
 	all, _, err := p.Store.List(ctx, itemPrefix+batch+"/")
 	if err != nil {
 		return nil, fmt.Errorf("list payments of %s: %w", batch, err)
 	}
-	out := make([]Item, 0, len(all))
+	out := make([]move, 0, len(all))
 	for _, e := range all {
 		var s storedItem
 		if err := decode(e, &s, &s.V); err != nil {
 			return nil, err
 		}
-		out = append(out, s.Item)
+		out = append(out, move{it: s.Item, at: e})
 	}
 	return out, nil
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"bongsu/internal/kv"
 	"bongsu/internal/kv/kvtest"
 )
@@ -256,5 +258,84 @@ func TestAnswersThatDiffer(t *testing.T) {
 		if wrong, err := Audit(t.Context(), p.Book, "KRW"); err != nil || len(wrong) > 0 {
 			t.Error(wrong, err)
 		}
+	}
+}
+
+// Answers about several batches in one file, more than go together, with strangers among them, one payment answered
+// twice and one that is not at the bank, come to what they would come to one by one.
+func TestApplyMany(t *testing.T) {
+	ctx := t.Context()
+	come := func(together bool) (states map[string]ItemState, odd []string, have map[Account]int64) {
+		s, items := owing(t, 2*mostEntries+30)
+		p := &Payout{Store: s, Book: NewBook(s)}
+		var results []Result
+		for i, id := range []string{"b", "other", "waits"} {
+			of := items[:mostEntries+20]
+			switch i {
+			case 1:
+				of = items[mostEntries+20 : len(items)-1]
+			case 2:
+				of = items[len(items)-1:]
+			}
+			b := draft(id)
+			if _, err := p.Draft(ctx, b, append([]Item(nil), of...)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.Approve(ctx, id, "lee", day(2)); err != nil {
+				t.Fatal(err)
+			}
+			if id != "waits" {
+				if _, err := p.Dispatch(ctx, id, day(3)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for n, it := range of {
+				results = append(results, Result{ID: bankID(id, it.Claim), Done: n%7 > 0, Code: "AC04"})
+			}
+		}
+		again := results[1] // was done, and came back
+		again.Done = false
+		results = append(results[:2], append([]Result{{ID: "NOTOURS", Done: true}, again}, results[2:]...)...)
+		calls := [][]Result{results}
+		if !together {
+			calls = calls[:0]
+			for i := range results {
+				calls = append(calls, results[i:i+1])
+			}
+		}
+		for _, some := range calls {
+			_, more, err := p.Apply(ctx, some, day(4))
+			if err != nil {
+				t.Fatal(err)
+			}
+			odd = append(odd, more...)
+		}
+		states = map[string]ItemState{}
+		for _, id := range []string{"b", "other", "waits"} {
+			got, err := p.Items(ctx, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, it := range got {
+				states[id+"/"+it.Claim] = it.State
+			}
+		}
+		lines, err := p.Book.Balances(ctx, "", "KRW")
+		if err != nil {
+			t.Fatal(err)
+		}
+		have = map[Account]int64{}
+		for _, l := range lines {
+			have[l.Account] = l.Amount
+		}
+		return states, odd, have
+	}
+	states, odd, have := come(true)
+	wantStates, wantOdd, wantHave := come(false)
+	if len(odd) != 2 || states["b/c1"] != Voided {
+		t.Errorf("%q fit nothing; c1, which was done and came back, is %s", odd, states["b/c1"])
+	}
+	if diff := cmp.Diff(wantStates, states) + cmp.Diff(wantOdd, odd) + cmp.Diff(wantHave, have); diff != "" {
+		t.Error(diff)
 	}
 }

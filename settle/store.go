@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"bongsu/internal/kv"
 )
@@ -35,9 +36,12 @@ type storedBalance struct {
 }
 
 // NewBook returns the book in a store. Several may write to one store.
-func NewBook(s kv.Store) Book { return &kvBook{s} }
+func NewBook(s kv.Store) Book { return &kvBook{s: s} }
 
-type kvBook struct{ s kv.Store }
+type kvBook struct {
+	s  kv.Store
+	mu sync.Mutex // of those who post: they write the same balances, and would have to try again
+}
 
 // balanceKey holds one currency of one account; the currency comes last, so that a
 // prefix of accounts is a prefix of keys.
@@ -58,6 +62,8 @@ func (b *kvBook) Post(ctx context.Context, entries ...Entry) error {
 			return fmt.Errorf("%w: %s stands twice in one posting", ErrReused, entries[i].ID)
 		}
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for fresh := true; ; fresh = false {
 		err := b.post(ctx, entries, fresh)
 		if !errors.Is(err, kv.ErrConflict) && (!fresh || !errors.Is(err, ErrOverdrawn)) {

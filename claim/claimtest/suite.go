@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) claim.Ledger) {
 		{"receipts", testReceipts},
 		{"change", testChange},
 		{"lists", testLists},
+		{"lists of equals", testEquals},
 		{"marks", testMarks},
 		{"personal", testPersonal},
 		{"erase", testErase},
@@ -304,6 +305,56 @@ func testLists(t *testing.T, l claim.Ledger) {
 	stop := errors.New("stop")
 	if err := l.Each(ctx, "i", func(claim.Claim) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("a visit that stops: %v", err)
+	}
+}
+
+// Claims of one amount, filed at one time, come in the order of their IDs, page by page, whatever else they are filtered by.
+func testEquals(t *testing.T, l claim.Ledger) {
+	ctx := t.Context()
+	reports := make([]claim.Report, 40)
+	for i := range reports {
+		reports[i] = Report(i)
+		reports[i].Claim.Filed, reports[i].Claim.Report.Loss = Report(0).Claim.Filed, 5_000
+	}
+	receipts, errs := l.File(ctx, reports)
+	must(t, errs...)
+	for _, tt := range []struct {
+		name string
+		q    claim.Query
+		keep func(i int) bool
+	}{
+		{"all", claim.Query{}, func(int) bool { return true }},
+		{"of one service", claim.Query{Service: "melon"}, func(i int) bool { return i%2 == 1 }},
+		{"of one amount, filed before", claim.Query{MinAmount: 5_000, MaxAmount: 5_000, Before: Report(1).Claim.Filed}, func(int) bool { return true }},
+		{"of one device and service", claim.Query{MarkedAs: "device:x", Service: "melon"}, func(i int) bool { return i%2 == 1 }},
+	} {
+		var want []string
+		for i, r := range receipts {
+			if tt.keep(i) {
+				want = append(want, r.ID)
+			}
+		}
+		slices.Sort(want)
+		for _, oldest := range []bool{true, false} {
+			if !oldest {
+				slices.Reverse(want)
+			}
+			var got []string
+			tt.q.OldestFirst, tt.q.Limit, tt.q.After = oldest, 7, ""
+			for {
+				p, err := l.List(ctx, tt.q)
+				must(t, err)
+				for i := range p.Claims {
+					got = append(got, p.Claims[i].ID)
+				}
+				if tt.q.After = p.Next; p.Next == "" {
+					break
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s, oldest first %v: %s", tt.name, oldest, diff)
+			}
+		}
 	}
 }
 

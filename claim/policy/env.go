@@ -149,7 +149,7 @@ func compile(env *cel.Env, text string, want *cel.Type) (program, error) {
 	}
 	ast, iss := env.Compile(text)
 	if err := iss.Err(); err != nil {
-		return nil, errors.New(explain(iss))
+		return nil, errors.New(explain(text, iss))
 	}
 	if !ast.OutputType().IsExactType(want) {
 		return nil, fmt.Errorf("it gives %s, expected %s", ast.OutputType(), want)
@@ -167,11 +167,16 @@ func compile(env *cel.Env, text string, want *cel.Type) (program, error) {
 // undeclared finds what CEL did not know, to suggest what it does.
 var undeclared = regexp.MustCompile(`undeclared reference to '([^']*)'`)
 
-// explain is what CEL holds against an expression, in one line with the nearest name.
-func explain(iss *cel.Issues) string {
+// explain is what CEL holds against an expression, a line each, with the nearest name.
+func explain(expression string, iss *cel.Issues) string {
+	several := strings.Contains(strings.TrimSpace(expression), "\n")
 	var out []string
 	for _, e := range iss.Errors() {
-		text := fmt.Sprintf("character %d: %s", e.Location.Column()+1, strings.TrimSuffix(e.Message, " (in container '')"))
+		said := strings.Join(strings.Fields(strings.TrimSuffix(e.Message, " (in container '')")), " ")
+		text := fmt.Sprintf("character %d: %s", e.Location.Column()+1, said)
+		if several {
+			text = fmt.Sprintf("line %d, %s", e.Location.Line(), text)
+		}
 		if m := undeclared.FindStringSubmatch(e.Message); m != nil && !strings.Contains(text, "did you mean") {
 			names := []string{"least", "most", "ceil", "portion"}
 			for n := range variables() {
@@ -186,7 +191,7 @@ func explain(iss *cel.Issues) string {
 		}
 		out = append(out, text)
 	}
-	return strings.Join(out, "; ")
+	return strings.Join(out, "\n")
 }
 
 // ResolveName gives CEL what a rule names, without building a map for every claim.

@@ -388,7 +388,9 @@ func (p *parser) rule(f *ruleV1, root *yaml.Node, i int) Rule {
 		}
 		prg, err := compile(p.env, x.text, x.want)
 		if err != nil {
-			p.bad(line(x.field), "%s of rule %q: %v", x.field, f.Name, err)
+			for said := range strings.SplitSeq(err.Error(), "\n") {
+				p.bad(line(x.field), "%s of rule %q: %s", x.field, f.Name, said)
+			}
 			continue
 		}
 		*x.to = prg

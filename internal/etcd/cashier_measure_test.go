@@ -31,11 +31,11 @@ func TestMeasureCashier(t *testing.T) {
 	<-ready
 	step := func(what string, f func() error) {
 		t.Helper()
-		began := time.Now()
+		began, before := time.Now(), spent(t)
 		if err := f(); err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
-		t.Logf("%-12s %8.2f s", what, time.Since(began).Seconds())
+		t.Logf("%-12s %8.2f s, processor time %8.2f s", what, time.Since(began).Seconds(), (spent(t) - before).Seconds())
 	}
 	mix := claimtest.Mix2022(reports, .05, 1)
 	for i := range mix.Reports { // whoever is paid has an account

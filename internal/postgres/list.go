@@ -15,9 +15,17 @@ import (
 // countedUpTo is how many claims a list counts: beyond, it says that there are more.
 const countedUpTo = 10_000
 
+// mostSorted is how many claims are fetched whole and sorted: of more that are filtered by what they are not sorted by,
+// one in so few passes that going along an index finds a page soon.
+const mostSorted = 50_000
+
 // A selection is a query in SQL.
 type selection struct {
 	facets, rows []string // conditions on facets f and on claims c
+	marked       string   // claims that may have a mark; empty: any claim
+	across       bool     // rows are filtered by what they are not sorted by
+	by, turn     string   // what they are sorted by; empty, or DESC: so are IDs, which makes one comparison of rows of it
+	after        string   // the page before: (by, id) comes after it
 	args         []any
 }
 
@@ -26,8 +34,19 @@ func (s *selection) arg(v any) string {
 	return "$" + strconv.Itoa(len(s.args))
 }
 
-func (c *Claims) selection(q *claim.Query) *selection {
-	s := &selection{}
+func (c *Claims) selection(q *claim.Query) (*selection, error) {
+	s := &selection{by: "amount", turn: " DESC", after: "true"}
+	then := "<"
+	if q.OldestFirst {
+		s.by, s.turn, then = "filed", "", ">"
+	}
+	if q.After != "" {
+		n, id, err := cursor(q.After)
+		if err != nil {
+			return nil, err
+		}
+		s.after = fmt.Sprintf("(n, id) %s (%s::bigint, %s::text)", then, s.arg(n), s.arg(id))
+	}
 	equal := func(column, v string) {
 		if v != "" {
 			s.facets = append(s.facets, "f."+column+" = "+s.arg(v))
@@ -51,21 +70,62 @@ func (c *Claims) selection(q *claim.Query) *selection {
 	if q.MaxAmount > 0 {
 		s.rows = append(s.rows, "c.amount <= "+s.arg(q.MaxAmount))
 	}
+	s.across = q.OldestFirst && len(s.rows) > 0
 	if !q.Before.IsZero() {
 		s.rows = append(s.rows, "c.filed < "+s.arg(since1970(q.Before)))
+		s.across = s.across || !q.OldestFirst
 	}
 	if q.MarkedAs != "" {
 		mark := c.m.Mark(q.MarkedAs)
-		s.rows = append(s.rows, "c.id IN (SELECT m.id FROM claim_sealed m WHERE m.starts @> ARRAY["+s.arg(markStart(mark))+"::bigint]) AND "+s.arg(mark)+" = ANY(c.marks)")
+		s.marked = "SELECT id FROM claim_sealed WHERE starts @> ARRAY[" + s.arg(markStart(mark)) + "::bigint]"
+		s.rows = append(s.rows, s.arg(mark)+" = ANY(c.marks)")
 	}
-	return s
+	return s, nil
+}
+
+// from begins a statement: claims p are reached from the facets asked for, or from a mark, and never the other way round,
+// each by an index. LIMIT and OR keep the planner from turning that into a join.
+func (s *selection) from() (with, from, rows string) {
+	with, from, of := "WITH f AS MATERIALIZED (SELECT f.id FROM claim_facets f WHERE "+and(s.facets...)+")", "f", "c.facet = f.id"
+	if s.marked != "" {
+		with += ", m AS MATERIALIZED (" + s.marked + ")"
+		from, of = "m", "c.id = m.id AND (c.facet < 0 OR c.facet IN (SELECT id FROM f))"
+	}
+	return with, from, fmt.Sprintf("SELECT c.id, c.%s AS n FROM claims c WHERE %s AND %s", s.by, of, and(s.rows...))
+}
+
+// first are the first of claims p.
+func (s *selection) first(most int) string {
+	return fmt.Sprintf("ORDER BY p.n%s, p.id%[1]s LIMIT %d", s.turn, most)
+}
+
+// counted counts claims, and takes the first of those that are few enough to be sorted.
+func (s *selection) counted(most int) string {
+	limit := "ALL"
+	switch {
+	case s.marked != "":
+	case s.across:
+		limit = strconv.Itoa(mostSorted + 1)
+	default:
+		limit, most = strconv.Itoa(countedUpTo+1), 0
+	}
+	with, from, rows := s.from()
+	return fmt.Sprintf("%s, p AS MATERIALIZED (SELECT p.* FROM %s CROSS JOIN LATERAL (%s OFFSET 0 LIMIT %[4]s) p LIMIT %[4]s) SELECT (SELECT count(*) FROM p), ARRAY(SELECT id FROM p WHERE %s %s)",
+		with, from, rows, limit, s.after, s.first(most))
+}
+
+// along takes the first claims of each facet along its index. A facet whose first claim comes after the first ones of
+// as many others as a page has gives none to it.
+func (s *selection) along(most int) string {
+	with, _, rows := s.from()
+	rows += " AND " + strings.Replace(s.after, "(n, id)", "(c."+s.by+", c.id)", 1)
+	order := fmt.Sprintf("ORDER BY c.%s%s, c.id%[2]s LIMIT", s.by, s.turn)
+	return fmt.Sprintf("%[1]s, h AS MATERIALIZED (SELECT f.id FROM f CROSS JOIN LATERAL (%[2]s %[3]s 1) p %[4]s) SELECT ARRAY(SELECT p.id FROM h f CROSS JOIN LATERAL (%[2]s %[3]s %[5]d) p %[4]s)",
+		with, rows, order, s.first(most), most)
 }
 
 // planned makes the database plan for these very arguments, not for any.
 func (s *selection) planned() []any { return append([]any{pgx.QueryExecModeCacheDescribe}, s.args...) }
-
-// mostFacetsAsked is how many facets a list goes through one by one.
-const mostFacetsAsked = 1_500
 
 // markStart is what a mark is found by.
 func markStart(mark string) int64 {
@@ -82,54 +142,23 @@ func and(conditions ...string) string {
 func (c *Claims) List(ctx context.Context, q claim.Query) (claim.Page, error) {
 	page := claim.Page{Claims: []claim.Claim{}}
 	limit := min(cmp.Or(max(q.Limit, 0), 50), 500)
-	s := c.selection(&q)
-	from := "f JOIN claims c ON c.facet = f.id"
-	if len(s.facets) == 0 {
-		from = "claims c"
-	}
-	facets := "WITH f AS MATERIALIZED (SELECT f.id FROM claim_facets f WHERE " + and(s.facets...) + ")"
-	var wide int
-	err := c.db.pool.QueryRow(ctx, fmt.Sprintf("%s SELECT (SELECT count(*) FROM f), (SELECT count(*) FROM (SELECT 1 FROM %s WHERE %s LIMIT %d) x)",
-		facets, from, and(s.rows...), countedUpTo+1), s.planned()...).Scan(&wide, &page.Total)
+	s, err := c.selection(&q)
 	if err != nil {
+		return claim.Page{}, err
+	}
+	var ids []string
+	if err := c.db.pool.QueryRow(ctx, s.counted(limit+1), s.planned()...).Scan(&page.Total, &ids); err != nil {
 		return claim.Page{}, trouble("list claims", err)
 	}
-	few := page.Total <= countedUpTo
-	if !few {
+	if s.marked == "" && (!s.across || page.Total > mostSorted) {
+		if err := c.db.pool.QueryRow(ctx, s.along(limit+1), s.planned()...).Scan(&ids); err != nil {
+			return claim.Page{}, trouble("list claims", err)
+		}
+	}
+	if page.Total > countedUpTo {
 		page.Total = -1
 	}
-	order, by := "c.amount DESC, c.id", "amount DESC, id"
-	if q.OldestFirst {
-		order, by = "c.filed, c.id", "filed, id"
-	}
-	if q.After != "" {
-		n, id, err := cursor(q.After)
-		if err != nil {
-			return claim.Page{}, err
-		}
-		at, last := s.arg(n), s.arg(id)
-		if q.OldestFirst {
-			s.rows = append(s.rows, fmt.Sprintf("(c.filed, c.id) > (%s, %s)", at, last))
-		} else { // amount falls and id rises, which no row comparison says
-			s.rows = append(s.rows, fmt.Sprintf("c.amount <= %s AND (c.amount < %s OR c.id > %s)", at, at, last))
-		}
-	}
-	// Few are fetched by whatever picks them best, and sorted. Of many, each facet gives its
-	// first ones in order; where very many facets are asked for, most claims are, and the
-	// first ones in the order of all are soon enough.
-	pick := fmt.Sprintf("SELECT c.id, c.amount, c.filed FROM %s WHERE %s", from, and(s.rows...))
-	switch {
-	case few:
-	case len(s.facets) == 0:
-		pick = fmt.Sprintf("SELECT c.id, c.amount, c.filed FROM claims c WHERE %s ORDER BY %s LIMIT %d", and(s.rows...), order, limit+1)
-	case wide > mostFacetsAsked: // the OR keeps the planner from making a join of it, which has no order
-		pick = fmt.Sprintf("SELECT c.id, c.amount, c.filed FROM claims c WHERE (c.facet < 0 OR c.facet IN (SELECT id FROM f)) AND %s ORDER BY %s LIMIT %d", and(s.rows...), order, limit+1)
-	default:
-		pick = fmt.Sprintf("SELECT p.* FROM f CROSS JOIN LATERAL (SELECT c.id, c.amount, c.filed FROM claims c WHERE c.facet = f.id AND %s ORDER BY %s LIMIT %d) p",
-			and(s.rows...), order, limit+1)
-	}
-	found, err := c.db.pool.Query(ctx, fmt.Sprintf("%s, p AS MATERIALIZED (%s), top AS MATERIALIZED (SELECT * FROM p ORDER BY %s LIMIT %d) SELECT c.doc FROM top JOIN claims c USING (id) ORDER BY top.%s",
-		facets, pick, by, limit+1, strings.Replace(by, ", ", ", top.", 1)), s.planned()...)
+	found, err := c.db.pool.Query(ctx, "SELECT c.doc FROM unnest($1::text[]) WITH ORDINALITY AS p (id, n) JOIN claims c USING (id) ORDER BY p.n", ids)
 	if err != nil {
 		return claim.Page{}, trouble("list claims", err)
 	}

@@ -133,7 +133,7 @@ func (c *call) claimWith(personal *claim.Personal, coupons []settle.Coupon) erro
 	v.ByPolicy = v.Deciding && byPolicy(&one)
 	v.Mine = one.Proposal != nil && one.Proposal.By == c.who
 	v.Before = one.State == claim.Appealed && one.Decider == c.who && one.Decider != ""
-	v.CanAppeal = slices.Contains([]claim.State{claim.Decided, claim.Approved}, one.State) && now.Before(one.Appeal)
+	v.CanAppeal = one.MayAppeal(v.History, now)
 	v.Movable = !over(one.State)
 	v.Draft = v.draft()
 	if c.alarm = personal != nil || coupons != nil; coupons == nil && o.Cashier != nil && one.Decision != nil {

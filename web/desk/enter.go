@@ -154,7 +154,7 @@ func (c *call) importTable() error {
 	}
 	rows, wrong, err := claim.ReadReports(bytes.NewReader(data), claim.Reading{Zone: c.s.o.Zone, Services: c.services(&w), Reasons: w.Reasons})
 	if err != nil {
-		return fmt.Errorf("%w: %w", errInput, err)
+		return err
 	}
 	v := importView{Window: w, Windows: all, Done: true, Dry: c.form("do") != "file", Name: name, Rows: len(rows) + inRows(wrong)}
 	got, err := c.s.o.Office.Import(c.r.Context(), w.Incident, rows, c.who, v.Dry)

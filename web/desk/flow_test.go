@@ -312,6 +312,17 @@ func TestEnter(t *testing.T) {
 			}
 			return len(p.Claims)
 		}
+		for table, want := range map[string]string{
+			"use,email\nnone,a@example.com\n":  "표에 service 열이 없습니다. 첫 행에 열 이름을 적으세요",
+			"service,us\nkakaotalk,none\n":     "&#34;us&#34;는 모르는 열입니다. &#34;use&#34; 말인가요? 쓸 수 있는 열: service, part",
+			"service,use\n\xff\xffx,none\n":    "글자가 UTF-8도 EUC-KR도 아닙니다",
+			"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "암호 없는 XLSX나 CSV로 저장해 다시 올리세요",
+			"":                                 "파일이 비었습니다",
+		} {
+			if w := kim.sends("/import", map[string]string{"incident": "fire", "do": "try"}, "표.csv", []byte(table)); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%q: %d %s", table, w.Code, problemIn(w.Body.String()))
+			}
+		}
 		if count() != 0 {
 			t.Error("a trial filed something")
 		}
@@ -656,6 +667,9 @@ func TestPayout(t *testing.T) {
 			t.Fatalf("%d %s", w.Code, problemIn(w.Body.String()))
 		}
 		b.state(0, claim.Paid)
+		if !strings.Contains(b.as("kim").page("/claims/"+b.ids[0]), "/claims/"+b.ids[0]+"/appeal") {
+			t.Error("an agent cannot enter an appeal against what was paid, which its claimant can")
+		}
 		b.golden("reconcile", choi.page("/payout/reconcile"))
 		b.golden("batch", strings.ReplaceAll(choi.page("/payout/batch/b1"), items[0].ID, "BANK-ID"))
 		b.golden("missing", choi.page("/payout/missing"))

@@ -95,7 +95,7 @@ func TestSentences(t *testing.T) {
 	for _, x := range []struct{ folder, calls, lists string }{
 		{"../../settle", "say", "odd"},
 		{"../../claim/policy", "because|person|bad", "warnings"},
-		{"../../claim", "toPerson|stop", "odd"},
+		{"../../claim", "toPerson|stop|noTable", "odd"},
 	} {
 		found := sentences(t, x.folder, x.calls, x.lists)
 		if len(found) < 4 {
@@ -109,7 +109,7 @@ func TestSentences(t *testing.T) {
 			continue
 		}
 		// Blanks that hold a part of the sentence, as the code fills them.
-		format = strings.NewReplacer("%s:%d:", "policy.yaml:17:", "%q%s", "%q; known: x", "%s: %s: %v", "%s: amount: %v").Replace(format)
+		format = strings.NewReplacer("%s:%d:", "policy.yaml:17:", "not known%s", "not known", "%q%s", "%q; known: x", "%s: %s: %v", "%s: amount: %v").Replace(format)
 		s := verb.ReplaceAllStringFunc(format, func(v string) string {
 			switch v[len(v)-1] {
 			case 'd':
@@ -141,7 +141,13 @@ func TestNestedSentences(t *testing.T) {
 	}{
 		{"claim 7F3K is approved and should be paid (batch b1): mend it", "접수 7F3K의 상태가 지급 결정인데 지급됨이어야 합니다(묶음 b1). 끊긴 일 마치기를 누르세요", false},
 		{"and 3 more: batches", "그 밖에 3건: 지급 묶음", false},
-		{"r1: amount: cannot be computed: division by zero", "r1의 금액: 계산할 수 없음: division by zero", false},
+		{"r1: amount: cannot be computed: division by zero", "r1의 금액: 계산할 수 없음. CEL의 설명 \"division by zero\"", false},
+		{
+			"policy.yaml:8: amount of rule \"r\": line 2, character 6: undeclared reference to 'x'; did you mean claim.loss?",
+			`8행: 규칙 "r"의 amount: 2번째 줄 6번째 글자: CEL의 설명 "undeclared reference to 'x'". claim.loss 말인가요?`, false,
+		},
+		{"read the table: the table is neither UTF-8 nor EUC-KR: save it as CSV UTF-8", "표를 읽지 못했습니다. 글자가 UTF-8도 EUC-KR도 아닙니다. ‘CSV UTF-8’ 형식으로 저장해 다시 올리세요", false},
+		{`column "los" is not known; did you mean "loss"?; known: id, loss`, `"los"는 모르는 열입니다. "loss" 말인가요? 쓸 수 있는 열: id, loss`, false},
 		{"the moon is full", "the moon is full", true},
 		{"a: b", "a: b", true},
 	} {

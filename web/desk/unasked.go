@@ -3,7 +3,6 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"net/url"
 	"strings"
@@ -78,7 +77,7 @@ func (c *call) list() (accounts iter.Seq2[policy.Account, error], key string, wr
 	for _, err := range accounts {
 		row, ok := errors.AsType[*claim.RowError](err)
 		if err != nil && !ok {
-			return nil, "", nil, fmt.Errorf("%w: %w", errInput, err)
+			return nil, "", nil, err
 		}
 		if ok {
 			wrong = append(wrong, row)

@@ -207,8 +207,7 @@ func (v *view) mine(t *typed) *minePage {
 	}
 	open := c.Erased.IsZero() && !slices.Contains([]claim.State{claim.Paying, claim.Paid, claim.Withdrawn, claim.Merged}, c.State)
 	p.MayAdd, p.MayPaper, p.MayWithdraw, p.MayBank = !ended(c) && c.Erased.IsZero(), open, open && !c.Contested(), open && c.Report.Use != "none"
-	p.MayAppeal = c.Erased.IsZero() && c.Decision != nil && slices.Contains([]claim.State{claim.Decided, claim.Approved, claim.Paid}, c.State) &&
-		c.Appealed.IsZero() && until.After(v.site.now)
+	p.MayAppeal = c.MayAppeal(m.history, v.site.now)
 	for _, name := range append(keptFields(), "files", "sure") {
 		p.Fields[name] = v.field(name, t)
 		if p.Fields[name].Wrong != "" {
