@@ -81,7 +81,11 @@ func newBuilder(a *attempt, p *part, d *diagram, limit int, steps int64) *builde
 			value[i] = d.make(l, zero, one)
 		}
 	}
-	return &builder{a: a, p: p, d: d, value: value, rooms: p.rooms(a.bound)}
+	b := &builder{a: a, p: p, d: d, value: value}
+	if a.bound < unbounded {
+		b.rooms = rooms(p, p.weight, a.bound)
+	}
+	return b
 }
 
 // build goes on to the root, and reports whether it got beyond the gates.
@@ -94,7 +98,9 @@ func (b *builder) build() bool {
 		if p.gates[unit[0]].kind == kindBarred {
 			break // the last
 		}
-		b.room = b.rooms[unit[0]]
+		if b.room = unbounded; b.rooms != nil {
+			b.room = b.rooms[unit[0]]
+		}
 		apart := a.unit == len(p.units)-1 && len(unit) == 1 && p.gates[unit[0]].kind == kindOr
 		if apart && a.how == byFamily && len(d.nodes) > compactFrom {
 			b.pieces()

@@ -39,6 +39,7 @@ type Options struct {
 	Cache *Cache
 
 	divide int // parts down to so many divisions are divided untried; for tests
+	large  int // size from which on a tree that is to be ranked counts as large; for tests
 }
 
 // The limits that a zero in [Options] stands for.
@@ -100,20 +101,16 @@ func Solve(t Tree, o Options) (*Result, error) {
 	if o.Cache != nil {
 		o.Cache.begin()
 	}
-	s := solver{t: &t, o: o, g: newGraph(&t)}
-	if t.Cyclic {
-		s.g.tidy()
-		s.g.untie()
-	}
-	s.g.simplify()
-	if t.Cyclic && s.g.cyclic && s.g.untie() {
-		s.g.simplify()
-	}
-	s.g = s.g.shrink()
+	s := solver{t: &t, o: o}
 	cost, err := s.costs()
 	if err != nil {
 		return nil, err
 	}
+	large := o.RankOnly && o.Top > 0 && len(t.Gates)+len(t.Leaves) >= o.large
+	if large && s.cheapest(cost) {
+		return s.show(cost)
+	}
+	s.simplify()
 	switch {
 	case o.MaxOrder > 0:
 		s.upTo(o.MaxOrder)
@@ -123,6 +120,9 @@ func Solve(t Tree, o Options) (*Result, error) {
 	case o.RankOnly && o.Top > 0:
 		s.first(cost)
 		s.r.Complete = s.all
+		if !large && !s.rank(cost) {
+			s.cheapest(cost)
+		}
 	default:
 		s.effort = wholeEffort * int64(o.NodeBudget)
 		if !s.attempt() {
@@ -131,13 +131,21 @@ func Solve(t Tree, o Options) (*Result, error) {
 		}
 		s.r.Complete = s.all
 	}
-	if err := s.show(cost); err != nil {
-		return nil, err
+	return s.show(cost)
+}
+
+// simplify makes the graph of the tree.
+func (s *solver) simplify() {
+	s.g = newGraph(s.t)
+	if s.t.Cyclic {
+		s.g.tidy()
+		s.g.untie()
 	}
-	s.r.All = s.all
-	s.r.Stats = s.st
-	s.r.Stats.Nodes = len(s.f.leaf) - 2
-	return s.r, nil
+	s.g.simplify()
+	if s.t.Cyclic && s.g.cyclic && s.g.untie() {
+		s.g.simplify()
+	}
+	s.g = s.g.shrink()
 }
 
 func (o *Options) check(t *Tree) error {
@@ -146,6 +154,9 @@ func (o *Options) check(t *Tree) error {
 	}
 	if o.ListLimit == 0 {
 		o.ListLimit = DefaultListLimit
+	}
+	if o.large == 0 {
+		o.large = fromLarge
 	}
 	switch {
 	case o.MaxOrder < 0 || o.NodeBudget < 0 || o.ListLimit < 0 || o.Top < 0:
@@ -169,6 +180,8 @@ type solver struct {
 	f   *forest // the families of the result
 	top node
 	all bool // the result covers all orders
+
+	ranking [][]int // the first sets, if they were looked for alone
 
 	effort      int64 // steps that are left
 	depth       int   // of divisions
@@ -307,19 +320,24 @@ func (s *solver) rank(cost []float64) bool {
 	return costs[len(costs)-1] <= least
 }
 
-// show adds the sets that were asked for.
-func (s *solver) show(cost []float64) error {
+// show returns the result with the sets that were asked for.
+func (s *solver) show(cost []float64) (*Result, error) {
 	switch {
+	case s.ranking != nil:
+		s.r.Sets, s.r.Ranked = s.ranking, true
 	case s.o.Top > 0:
 		s.r.Sets, _ = s.f.best(s.top, s.o.Top, s.r.UpTo, cost)
 		s.r.Ranked = s.rank(cost)
 	case s.o.List:
 		if s.r.Count.Cmp(big.NewInt(int64(s.o.ListLimit))) > 0 {
-			return fmt.Errorf("%w: there are %v of them and the limit is %d; bound their order, or ask for the first ones by rank", ErrTooMany, s.r.Count, s.o.ListLimit)
+			return nil, fmt.Errorf("%w: there are %v of them and the limit is %d; bound their order, or ask for the first ones by rank", ErrTooMany, s.r.Count, s.o.ListLimit)
 		}
 		s.r.Sets = s.f.list(s.top, s.r.UpTo)
 	}
-	return nil
+	s.r.All = s.all
+	s.r.Stats = s.st
+	s.r.Stats.Nodes = len(s.f.leaf) - 2
+	return s.r, nil
 }
 
 // solve finds the families of all modules of a simplified graph, bounded in order by k.
@@ -528,9 +546,16 @@ func (c *race) won(a *attempt) {
 
 // enlist solves a part by lists of small sets, if that takes little effort.
 func (s *solver) enlist(f *forest, p *part, k, effort int) (node, bool) {
+	if p.knotted() {
+		return zero, false // they are left to diagrams, where equal families are found at a glance
+	}
 	effort = min(effort, int(s.effort))
-	l := lister{p: p, bound: narrow(k), effort: effort, limit: s.o.NodeBudget / 2}
-	sets, ok := l.run()
+	l := lister{p: p, weight: make([]int64, len(p.weight)), bound: int64(k), effort: effort, limit: s.o.NodeBudget / 2}
+	for v, w := range p.weight {
+		l.weight[v] = int64(w)
+	}
+	l.least = slices.Min(l.weight)
+	sets, ok := l.run(l.variables())
 	s.st.Attempts++
 	used := int64(effort - max(l.effort, 0))
 	s.effort -= used
