@@ -38,9 +38,11 @@ type lister struct {
 	wide   bool // a set was left out that has too many members for a list
 	index  setIndex
 	known  *setIndex // sets of the root that are known: what contains one of these is left out
-	share  []int64 // of the gate at hand: of a variable's weight, what one input that has it stands for
-	count  []int32 // how many inputs have it
-	heads  []int32 // of the lists of sets with a variable, in meet
+	share  []int64   // of the gate at hand: of a variable's weight, what one input that has it stands for
+	count  []int32   // how many inputs have it
+	heads  []int32   // of the lists of sets with a variable, in meet
+	// What meet works in.
+	scratch [3][]smallSet
 }
 
 func noVars() smallSet { return smallSet{-1, -1, -1, -1, -1, -1} }
@@ -122,11 +124,10 @@ func (l *lister) gate(g *partGate, value [][]smallSet) []smallSet {
 			l.effort = -1
 			return nil
 		}
-		all := make([]smallSet, 0, sum)
-		for _, c := range g.in {
-			all = append(all, l.trim(value[c])...)
+		if sum == 0 {
+			return nil
 		}
-		return l.lightest(l.minimal(all))
+		return l.lightest(l.either(g.in, value))
 	case kindBarred:
 		f := value[g.in[0]]
 		for i, c := range g.in[1:] {
@@ -144,6 +145,45 @@ func (l *lister) gate(g *partGate, value [][]smallSet) []smallSet {
 		v.k = narrow(len(v.in))
 	}
 	return v.solve()
+}
+
+// either returns the sets of all inputs that do not contain another one.
+func (l *lister) either(in []int32, value [][]smallSet) []smallSet {
+	long := in[0]
+	sum := 0
+	for _, c := range in {
+		sum += len(value[c])
+		if len(value[c]) > len(value[long]) {
+			long = c
+		}
+	}
+	all := make([]smallSet, 0, sum)
+	if sum-len(value[long]) > fewSets {
+		for _, c := range in {
+			all = append(all, l.trim(value[c])...)
+		}
+		return l.minimal(all)
+	}
+	// Most are minimal among themselves.
+	rest := make([]smallSet, 0, fewSets)
+	for _, c := range in {
+		if c != long {
+			rest = append(rest, l.trim(value[c])...)
+		}
+	}
+	rest = l.minimal(rest)
+	kept := rest[:0]
+	for i := range rest {
+		if !slices.ContainsFunc(value[long], func(x smallSet) bool { return x.within(&rest[i]) }) {
+			kept = append(kept, rest[i])
+		}
+	}
+	for _, s := range l.trim(value[long]) {
+		if !slices.ContainsFunc(kept, func(x smallSet) bool { return x.within(&s) }) {
+			all = append(all, s)
+		}
+	}
+	return append(all, kept...)
 }
 
 // A vote is a gate of which inputs of a weight of at least k are to fail.
@@ -311,13 +351,18 @@ func (l *lister) meet(a, b []smallSet, others int64) []smallSet {
 	case b[0][0] < 0:
 		return l.beside(l.trim(a), others)
 	}
-	out, restA := l.whole(a, b)
-	more, restB := l.whole(b, a)
-	for i := range more { // what both have is there
-		if !l.index.has(&more[i]) {
-			out = append(out, more[i])
+	out, restA, restB := l.scratch[0][:0], l.scratch[1][:0], l.scratch[2][:0]
+	l.index.fill(b)
+	for i := range a {
+		l.sort(&a[i], l.index.part(&a[i], false), &out, &restA)
+	}
+	l.index.fill(a)
+	for i := range b { // what both have is there
+		if !l.index.has(&b[i]) {
+			l.sort(&b[i], l.index.part(&b[i], true), &out, &restB)
 		}
 	}
+	defer func() { l.scratch = [3][]smallSet{out, restA, restB} }()
 	out = l.beside(out, others)
 	a, b = restA, restB
 	if len(a) == 0 || len(b) == 0 {
@@ -397,21 +442,15 @@ func (l *lister) beside(sets []smallSet, others int64) []smallSet {
 	return slices.DeleteFunc(slices.Clone(sets), heavy)
 }
 
-// whole returns the sets of a that contain one of b, and of the others those to which something can be added.
-func (l *lister) whole(a, b []smallSet) (whole, rest []smallSet) {
-	l.index.fill(b)
-	for i := range a {
-		s := &a[i]
-		weight := l.weigh(s)
-		switch {
-		case weight > l.bound:
-		case l.index.part(s, false):
-			whole = append(whole, *s)
-		case weight+l.least <= l.bound:
-			rest = append(rest, *s)
-		}
+// sort keeps a set that contains one of the other family, and of the others those to which something can be added.
+func (l *lister) sort(s *smallSet, whole bool, out, rest *[]smallSet) {
+	switch weight := l.weigh(s); {
+	case weight > l.bound:
+	case whole:
+		*out = append(*out, *s)
+	case weight+l.least <= l.bound:
+		*rest = append(*rest, *s)
 	}
-	return whole, rest
 }
 
 func (l *lister) weigh(s *smallSet) int64 {
@@ -478,11 +517,11 @@ func (l *lister) unite(a, b *smallSet, others int64) (smallSet, bool) {
 // fewSets is how many sets are compared each with each.
 const fewSets = 6
 
-// minimal drops repeats and sets that contain another. Sets are small, so that
+// minimal returns a copy without repeats and sets that contain another. Sets are small, so that
 // all their subsets can be looked up.
 func (l *lister) minimal(sets []smallSet) []smallSet {
 	if len(sets) < 2 {
-		return sets
+		return slices.Clone(sets)
 	}
 	if l.effort -= len(sets); l.effort < 0 {
 		return nil
