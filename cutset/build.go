@@ -3,6 +3,7 @@ package cutset
 import (
 	"cmp"
 	"slices"
+	"sync/atomic"
 )
 
 // A method is a way from a part to its family of minimal solutions.
@@ -28,7 +29,9 @@ type attempt struct {
 	room   int   // nodes that there may be at most
 	effort int64 // and steps
 	d      *diagram
-	stuck  *builder // at the gate where it burst
+	stop   atomic.Bool // it is not needed any more
+	among  []*attempt  // those that it is compared with
+	stuck  *builder    // at the gate where it burst
 	unit   int
 	roots  []node // of families that have no set in common
 	passed bool
@@ -46,6 +49,7 @@ func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
 	switch {
 	case a.how == bySweep:
 		a.d = d
+		d.stop = &a.stop
 		a.sweep(p, d, limit, steps)
 		return
 	case a.stuck != nil:
@@ -55,6 +59,7 @@ func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
 			d = newDiagram()
 		}
 		a.d, a.gates, a.unit = d, 0, 0
+		d.stop = &a.stop
 		a.stuck = newBuilder(a, p, d, limit, steps)
 	}
 	b := a.stuck
