@@ -3,6 +3,7 @@ package cutset
 import (
 	"cmp"
 	"slices"
+	"sync/atomic"
 )
 
 // A method is a way from a part to its family of minimal solutions.
@@ -28,7 +29,9 @@ type attempt struct {
 	room   int   // nodes that there may be at most
 	effort int64 // and steps
 	d      *diagram
-	stuck  *builder // at the gate where it burst
+	stop   atomic.Bool // it is not needed any more
+	among  []*attempt  // those that it is compared with
+	stuck  *builder    // at the gate where it burst
 	unit   int
 	roots  []node // of families that have no set in common
 	passed bool
@@ -46,6 +49,7 @@ func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
 	switch {
 	case a.how == bySweep:
 		a.d = d
+		d.stop = &a.stop
 		a.sweep(p, d, limit, steps)
 		return
 	case a.stuck != nil:
@@ -55,6 +59,7 @@ func (a *attempt) run(p *part, d *diagram, limit int, steps int64) {
 			d = newDiagram()
 		}
 		a.d, a.gates, a.unit = d, 0, 0
+		d.stop = &a.stop
 		a.stuck = newBuilder(a, p, d, limit, steps)
 	}
 	b := a.stuck
@@ -81,7 +86,11 @@ func newBuilder(a *attempt, p *part, d *diagram, limit int, steps int64) *builde
 			value[i] = d.make(l, zero, one)
 		}
 	}
-	return &builder{a: a, p: p, d: d, value: value, rooms: p.rooms(a.bound)}
+	b := &builder{a: a, p: p, d: d, value: value}
+	if a.bound < unbounded {
+		b.rooms = rooms(p, p.weight, a.bound)
+	}
+	return b
 }
 
 // build goes on to the root, and reports whether it got beyond the gates.
@@ -94,7 +103,9 @@ func (b *builder) build() bool {
 		if p.gates[unit[0]].kind == kindBarred {
 			break // the last
 		}
-		b.room = b.rooms[unit[0]]
+		if b.room = unbounded; b.rooms != nil {
+			b.room = b.rooms[unit[0]]
+		}
 		apart := a.unit == len(p.units)-1 && len(unit) == 1 && p.gates[unit[0]].kind == kindOr
 		if apart && a.how == byFamily && len(d.nodes) > compactFrom {
 			b.pieces()

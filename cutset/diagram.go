@@ -3,6 +3,7 @@ package cutset
 import (
 	"math"
 	"math/bits"
+	"sync/atomic"
 )
 
 // node is an index into a diagram's table. The two terminals are shared by both
@@ -64,6 +65,8 @@ type diagram struct {
 	stride   int64 // what a step counts
 	steps    int64
 	maxSteps int64
+	pause    int64 // step at which to look whether to go on
+	stop     *atomic.Bool
 	burst    bool
 }
 
@@ -85,7 +88,7 @@ func (d *diagram) reset(weight []int32, limit int, maxSteps int64) {
 		clear(d.slots)
 		clear(d.cache)
 	}
-	d.maxNodes, d.maxSteps, d.steps, d.stride, d.burst = limit, maxSteps, 0, 1, false
+	d.maxNodes, d.maxSteps, d.steps, d.pause, d.stride, d.burst = limit, maxSteps, 0, 0, 1, false
 }
 
 func mix(a, b, c int32) uint64 {
@@ -160,13 +163,20 @@ func (d *diagram) grow() {
 	}
 }
 
-// wide is the size of tables that processors' caches no longer hold: a step then takes twice as long.
-const wide = 1 << 19
+// wide is the size of tables that processors' caches no longer hold: a step then takes twice as long, and in
+// tables of vast size, of which most addresses have to be looked up too, twice as long again.
+const (
+	wide = 1 << 19
+	vast = 1 << 23
+)
 
 func (d *diagram) rehash(size int) {
 	d.slots, d.stride = make([]int32, size), 1
 	if size >= wide {
 		d.stride = 2
+	}
+	if size >= vast {
+		d.stride = 4
 	}
 	bits := mask(d.slots)
 	for n := 2; n < len(d.nodes); n++ {
@@ -189,9 +199,16 @@ func (d *diagram) look(a, b, op int32) (node, *cached) {
 }
 
 func (d *diagram) step() {
-	if d.steps += d.stride; d.steps > d.maxSteps {
-		d.burst = true
+	if d.steps += d.stride; d.steps > d.pause {
+		d.rest()
 	}
+}
+
+// rest bursts the diagram if it may not go on.
+func (d *diagram) rest() {
+	const often = 1 << 14
+	d.pause = min(d.steps+often, d.maxSteps)
+	d.burst = d.burst || d.steps > d.maxSteps || d.stop != nil && d.stop.Load()
 }
 
 // store puts a result into the cache. The table may have grown since the look-up.
@@ -243,7 +260,7 @@ func (d *diagram) compact(roots []*node) {
 
 // resume goes on after a burst under new limits.
 func (d *diagram) resume(limit int, maxSteps int64) {
-	d.maxNodes, d.maxSteps, d.steps, d.burst = limit, maxSteps, 0, false
+	d.maxNodes, d.maxSteps, d.steps, d.pause, d.burst = limit, maxSteps, 0, 0, false
 }
 
 // revive takes up after a burst with what the roots reach, and half of the steps.

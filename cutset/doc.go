@@ -10,7 +10,8 @@
 // same cut sets (graph.go), cuts it into modules (module.go), solves each module by racing
 // variable orders (order.go) and methods (build.go, sweep.go, sets.go) in one node table
 // (diagram.go), or in pieces that have no set in common (divide.go), and joins the families of the modules in a forest that is counted, listed and
-// ranked without ever being written out (family.go). [Prove] shows that no set is missing from a list, for
+// ranked without ever being written out (family.go). Of a large tree the first sets by rank are found by
+// themselves (cheapest.go). [Prove] shows that no set is missing from a list, for
 // package verify to check. The main types are [Tree] with its [Gate] and [Leaf], [Options] and [Result].
 //
 // It never approximates: a result covers all orders, or all up to a stated order when the

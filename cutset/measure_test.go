@@ -127,7 +127,7 @@ func TestMeasureModels(t *testing.T) {
 // service in a fat tree, for few and for very many shards.
 func TestMeasureDataCentre(t *testing.T) {
 	for _, ports := range []int{48, 64} {
-		for _, service := range [][2]int{{1, 3}, {1, 5}, {1, 7}, {200, 3}, {2000, 3}, {20_000, 3}} {
+		for _, service := range [][2]int{{1, 3}, {1, 5}, {1, 7}, {200, 3}, {2000, 3}, {20_000, 3}, {20_000, 2}, {20_000, 5}, {5000, 9}} {
 			tree := cutsettest.GenerateDataCentre(1, ports, service[0], service[1])
 			for _, by := range []cutset.By{cutset.ByCost, cutset.ByProbability} {
 				from, start := cpu(t), time.Now()

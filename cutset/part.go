@@ -131,10 +131,10 @@ func (p *part) knotted() bool {
 }
 
 // rooms returns the weight up to which solutions of each gate matter in those of the root of a weight of
-// at most k: beside an input of an and there are its private variables.
-func (p *part) rooms(k int32) []int32 {
-	rooms := make([]int32, len(p.gates))
-	if k == unbounded || p.knotted() || p.gates[p.root].kind == kindBarred {
+// at most k: beside an input of an and there are its private variables. The variables weigh as given.
+func rooms[W int32 | int64](p *part, weight []W, k W) []W {
+	rooms := make([]W, len(p.gates))
+	if p.knotted() || p.gates[p.root].kind == kindBarred {
 		for x := range rooms {
 			rooms[x] = k
 		}
@@ -149,7 +149,7 @@ func (p *part) rooms(k int32) []int32 {
 		if p.gates[x].kind == kindAnd {
 			for _, c := range p.gates[x].in {
 				if int(c) < n && fan[c] == 1 {
-					room -= min(room, p.weight[c])
+					room -= min(room, weight[c])
 				}
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"sync"
 )
 
 // By says what makes one cut set come before another.
@@ -39,6 +40,8 @@ type Options struct {
 	Cache *Cache
 
 	divide int // parts down to so many divisions are divided untried; for tests
+	large  int // size from which on a tree that is to be ranked counts as large; for tests
+	beside int // limit from which on two tries are made at a time; for tests
 }
 
 // The limits that a zero in [Options] stands for.
@@ -50,7 +53,7 @@ const (
 // Steps that all tries together may take, for each node of the budget: the
 // nodes bound the memory, these the time.
 const (
-	wholeEffort   = 4
+	wholeEffort   = 6
 	boundedEffort = 1
 )
 
@@ -100,20 +103,16 @@ func Solve(t Tree, o Options) (*Result, error) {
 	if o.Cache != nil {
 		o.Cache.begin()
 	}
-	s := solver{t: &t, o: o, g: newGraph(&t)}
-	if t.Cyclic {
-		s.g.tidy()
-		s.g.untie()
-	}
-	s.g.simplify()
-	if t.Cyclic && s.g.cyclic && s.g.untie() {
-		s.g.simplify()
-	}
-	s.g = s.g.shrink()
+	s := solver{t: &t, o: o}
 	cost, err := s.costs()
 	if err != nil {
 		return nil, err
 	}
+	large := o.RankOnly && o.Top > 0 && len(t.Gates)+len(t.Leaves) >= o.large
+	if large && s.cheapest(cost) {
+		return s.show(cost)
+	}
+	s.simplify()
 	switch {
 	case o.MaxOrder > 0:
 		s.upTo(o.MaxOrder)
@@ -123,6 +122,9 @@ func Solve(t Tree, o Options) (*Result, error) {
 	case o.RankOnly && o.Top > 0:
 		s.first(cost)
 		s.r.Complete = s.all
+		if !large && !s.rank(cost) {
+			s.cheapest(cost)
+		}
 	default:
 		s.effort = wholeEffort * int64(o.NodeBudget)
 		if !s.attempt() {
@@ -131,13 +133,21 @@ func Solve(t Tree, o Options) (*Result, error) {
 		}
 		s.r.Complete = s.all
 	}
-	if err := s.show(cost); err != nil {
-		return nil, err
+	return s.show(cost)
+}
+
+// simplify makes the graph of the tree.
+func (s *solver) simplify() {
+	s.g = newGraph(s.t)
+	if s.t.Cyclic {
+		s.g.tidy()
+		s.g.untie()
 	}
-	s.r.All = s.all
-	s.r.Stats = s.st
-	s.r.Stats.Nodes = len(s.f.leaf) - 2
-	return s.r, nil
+	s.g.simplify()
+	if s.t.Cyclic && s.g.cyclic && s.g.untie() {
+		s.g.simplify()
+	}
+	s.g = s.g.shrink()
 }
 
 func (o *Options) check(t *Tree) error {
@@ -146,6 +156,12 @@ func (o *Options) check(t *Tree) error {
 	}
 	if o.ListLimit == 0 {
 		o.ListLimit = DefaultListLimit
+	}
+	if o.large == 0 {
+		o.large = fromLarge
+	}
+	if o.beside == 0 {
+		o.beside = ownFrom
 	}
 	switch {
 	case o.MaxOrder < 0 || o.NodeBudget < 0 || o.ListLimit < 0 || o.Top < 0:
@@ -169,6 +185,8 @@ type solver struct {
 	f   *forest // the families of the result
 	top node
 	all bool // the result covers all orders
+
+	ranking [][]int // the first sets, if they were looked for alone
 
 	effort      int64 // steps that are left
 	depth       int   // of divisions
@@ -238,9 +256,14 @@ func (s *solver) upTo(k int) {
 	s.deepen(k)
 }
 
-// deepen solves order after order until the budget bursts.
+// deepen solves order after order until the budget bursts. The small ones get what those get who ask for them alone.
 func (s *solver) deepen(most int) {
+	enough := s.effort
+	s.effort *= 2
 	for k := 1; k <= most && !s.all && s.bounded(k); k += max(1, k/8) {
+		if k >= 3 {
+			s.effort = min(s.effort, enough)
+		}
 	}
 }
 
@@ -307,19 +330,24 @@ func (s *solver) rank(cost []float64) bool {
 	return costs[len(costs)-1] <= least
 }
 
-// show adds the sets that were asked for.
-func (s *solver) show(cost []float64) error {
+// show returns the result with the sets that were asked for.
+func (s *solver) show(cost []float64) (*Result, error) {
 	switch {
+	case s.ranking != nil:
+		s.r.Sets, s.r.Ranked = s.ranking, true
 	case s.o.Top > 0:
 		s.r.Sets, _ = s.f.best(s.top, s.o.Top, s.r.UpTo, cost)
 		s.r.Ranked = s.rank(cost)
 	case s.o.List:
 		if s.r.Count.Cmp(big.NewInt(int64(s.o.ListLimit))) > 0 {
-			return fmt.Errorf("%w: there are %v of them and the limit is %d; bound their order, or ask for the first ones by rank", ErrTooMany, s.r.Count, s.o.ListLimit)
+			return nil, fmt.Errorf("%w: there are %v of them and the limit is %d; bound their order, or ask for the first ones by rank", ErrTooMany, s.r.Count, s.o.ListLimit)
 		}
 		s.r.Sets = s.f.list(s.top, s.r.UpTo)
 	}
-	return nil
+	s.r.All = s.all
+	s.r.Stats = s.st
+	s.r.Stats.Nodes = len(s.f.leaf) - 2
+	return s.r, nil
 }
 
 // solve finds the families of all modules of a simplified graph, bounded in order by k.
@@ -528,9 +556,16 @@ func (c *race) won(a *attempt) {
 
 // enlist solves a part by lists of small sets, if that takes little effort.
 func (s *solver) enlist(f *forest, p *part, k, effort int) (node, bool) {
+	if p.knotted() {
+		return zero, false // they are left to diagrams, where equal families are found at a glance
+	}
 	effort = min(effort, int(s.effort))
-	l := lister{p: p, bound: narrow(k), effort: effort, limit: s.o.NodeBudget / 2}
-	sets, ok := l.run()
+	l := lister{p: p, weight: make([]int64, len(p.weight)), bound: int64(k), effort: effort, limit: s.o.NodeBudget / 2}
+	for v, w := range p.weight {
+		l.weight[v] = int64(w)
+	}
+	l.least = slices.Min(l.weight)
+	sets, ok := l.run(l.variables())
 	s.st.Attempts++
 	used := int64(effort - max(l.effort, 0))
 	s.effort -= used
@@ -805,60 +840,127 @@ func nearly(some, all int) bool { return 20*some >= 19*all }
 
 // round gives the first few of each field a try within the limit.
 func (s *solver) round(p *part, d *diagram, field [][]*attempt, limit int, each []int) *attempt {
-	const effort = 6 // steps for each node of the limit
 	// A sweep that will get through goes first.
 	order := []int{fieldFunction, fieldFlipped, fieldFamily, fieldSweep, fieldNarrow}
 	if limit >= 1<<18 {
 		rank := func(f int) int { return boolInt(slices.ContainsFunc(field[f], (*attempt).steady)) }
 		slices.SortStableFunc(order, func(f, g int) int { return cmp.Compare(rank(g), rank(f)) })
 	}
+	var tries []*attempt
 	for i := range slices.Max(each) {
 		for _, f := range order {
-			if i >= min(each[f], len(field[f])) {
-				continue
+			if i < min(each[f], len(field[f])) {
+				tries = append(tries, field[f][i])
+				field[f][i].among = field[f]
 			}
-			a := field[f][i]
-			if !a.order.tried {
-				a.order.tried = true
-				a.order.level = a.order.make()
-				for _, other := range field[f] {
-					if other.order != a.order && slices.Equal(other.order.level, a.order.level) {
-						a.order.level = nil // one that has been tried
-					}
-				}
+		}
+	}
+	next := func() *attempt {
+		for len(tries) > 0 {
+			a := tries[0]
+			tries = tries[1:]
+			if a.ready() && (a.how != bySweep || limit < 1<<18 || a.steady()) {
+				return a
 			}
-			if a.level = a.order.level; a.level == nil {
-				continue
+		}
+		return nil
+	}
+	for a := next(); a != nil; {
+		now := []*attempt{a}
+		a = nil
+		if limit >= s.o.beside {
+			if a = next(); a != nil && s.both(now[0], a, limit) {
+				now = append(now, a)
+				a = nil
 			}
+		}
+		for _, a := range now {
 			if a.stuck == nil {
 				if s.effort <= 2*a.steps {
 					return nil // what is left adds too little to what did not suffice
 				}
 				s.slack = min(s.slack, s.effort-2*a.steps-1)
 			}
-			steps := int64(limit) * effort
-			if f == fieldFamily && a.gains {
-				steps *= 2 // families are small for what it takes to make them
-			}
-			s.st.Attempts++
-			gates, room := a.gates, limit
-			if a.how == bySweep && limit >= 1<<18 {
-				if !a.steady() {
-					continue
-				}
-				room, steps = min(ahead*limit, s.o.NodeBudget), ahead*steps
-			}
-			a.room, a.effort = s.o.NodeBudget, s.effort
-			a.run(p, d, room, min(steps, s.effort))
-			a.past = gates
-			a.gains = a.gates > gates && limit >= 1<<20
-			a.steps = a.d.steps
-			s.st.Steps += a.steps
-			s.effort -= a.steps
-			if a.passed {
-				return a
-			}
+		}
+		if a := s.run(p, d, now, limit); a != nil {
+			return a
+		}
+		if a == nil {
+			a = next()
 		}
 	}
 	return nil
+}
+
+// quota is what a try within a limit may take: nodes and steps.
+func (a *attempt) quota(limit, budget int) (room int, steps int64) {
+	const effort = 6 // steps for each node of the limit
+	room, steps = limit, int64(limit)*effort
+	switch {
+	case a.how == byFamily && a.gains:
+		steps *= 2 // families are small for what it takes to make them
+	case a.how == bySweep && limit >= 1<<18:
+		room, steps = min(ahead*limit, budget), ahead*steps
+	}
+	return room, steps
+}
+
+// both reports whether there is effort left for two tries, whatever they take.
+func (s *solver) both(a, b *attempt, limit int) bool {
+	_, x := a.quota(limit, s.o.NodeBudget)
+	_, y := b.quota(limit, s.o.NodeBudget)
+	spare := s.effort - 2*max(x, y)
+	if spare >= 0 {
+		s.slack = min(s.slack, spare)
+	}
+	return spare >= 0
+}
+
+// run makes one try, or two at a time, each with half of the effort that is left. If the first gets through, what
+// the second did is void and not charged: so the outcome is the same however fast they are, and if one waits for the other.
+func (s *solver) run(p *part, d *diagram, tries []*attempt, limit int) *attempt {
+	share := s.effort / int64(len(tries))
+	start := func(a *attempt, d *diagram) {
+		room, steps := a.quota(limit, s.o.NodeBudget)
+		a.past = a.gates
+		a.room, a.effort = s.o.NodeBudget, share
+		a.run(p, d, room, min(steps, share))
+	}
+	var beside sync.WaitGroup
+	if len(tries) > 1 {
+		second := tries[1]
+		second.stop.Store(false)
+		beside.Go(func() { start(second, newDiagram()) })
+	}
+	start(tries[0], d)
+	if len(tries) > 1 {
+		tries[1].stop.Store(tries[0].passed)
+		beside.Wait()
+	}
+	for _, a := range tries {
+		s.st.Attempts++
+		a.gains = a.gates > a.past && limit >= 1<<20
+		a.steps = a.d.steps
+		s.st.Steps += a.steps
+		s.effort -= a.steps
+		if a.passed {
+			return a
+		}
+	}
+	return nil
+}
+
+// ready works out the order, and reports whether it has not been tried before.
+func (a *attempt) ready() bool {
+	if !a.order.tried {
+		a.order.tried = true
+		a.order.level = a.order.make()
+		for _, other := range a.among {
+			if other.order != a.order && slices.Equal(other.order.level, a.order.level) {
+				a.order.level = nil // one that has been tried
+			}
+		}
+	}
+	a.level = a.order.level
+	return a.level != nil
 }

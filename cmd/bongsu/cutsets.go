@@ -383,7 +383,7 @@ func (c *cutsetsRun) print(t *cutset.Tree, r *cutset.Result) {
 		c.paragraph("It is down as it stands, before anything is lost. bongsu impact says why.")
 		return
 	}
-	c.heading("minimal cut sets of "+what, countedBig(r.Count, "set", "sets")+c.scope(r))
+	c.heading("minimal cut sets of "+what, c.scope(r))
 	c.orders(r)
 	if len(r.Sets) == 0 {
 		return
@@ -419,18 +419,26 @@ func (c *cutsetsRun) print(t *cutset.Tree, r *cutset.Result) {
 	}
 }
 
-// scope says what the count covers.
+// scope says how many there are, and what that covers.
 func (c *cutsetsRun) scope(r *cutset.Result) string {
+	count := countedBig(r.Count, "set", "sets")
 	switch {
 	case r.Complete && c.order > 0:
-		return fmt.Sprintf(" of at most %s, all of them", counted(c.order, "member", "members"))
+		return fmt.Sprintf("%s of at most %s, all of them", count, counted(c.order, "member", "members"))
 	case r.Complete:
-		return ", all of them"
+		return count + ", all of them"
 	case c.top > 0 && r.Ranked:
-		return fmt.Sprintf(" of at most %s; larger ones were not counted, as none ranks before those below", counted(r.UpTo, "member", "members"))
+		const rest = "were not counted, as none ranks before those below"
+		if r.UpTo == 0 {
+			return "they " + rest
+		}
+		if r.Count.Sign() == 0 {
+			count = "none"
+		}
+		return fmt.Sprintf("%s of at most %s; larger ones %s", count, counted(r.UpTo, "member", "members"), rest)
 	}
-	return fmt.Sprintf("; complete up to order %d: the budget of %s does not suffice for larger sets",
-		r.UpTo, counted(c.budget, "node", "nodes"))
+	return fmt.Sprintf("%s; complete up to order %d: the budget of %s does not suffice for larger sets",
+		count, r.UpTo, counted(c.budget, "node", "nodes"))
 }
 
 func (c *cutsetsRun) orders(r *cutset.Result) {

@@ -14,7 +14,9 @@ import (
 func completeness(t *cutset.Tree, r *cutset.Result) (*verify.Completeness, error) {
 	listed := make([]int64, len(r.ByOrder))
 	for _, set := range r.Sets {
-		listed[len(set)]++
+		if len(set) < len(listed) { // the first by rank may be larger than those that were counted
+			listed[len(set)]++
+		}
 	}
 	order := r.UpTo
 	for k, n := range r.ByOrder {
