@@ -240,7 +240,7 @@ type auditor struct {
 	behind []estate.Ref        // what changed since strict was asked for
 
 	recounted []estate.Ref // and of which crews and limits the number did
-	moves     *moves       // of a check that follows another
+	moves     moves       // of a check that follows another
 	known     *known       // of a check that follows another; else nil
 
 	places   *estate.Snapshot // where documents are in files, if not s
@@ -370,7 +370,7 @@ func eachHost(c *estate.Component, f func(d int)) {
 
 // rehost brings hosts up to date with changed documents. old is where they were,
 // and those that went.
-func rehost(hosts [][]int, before, after *estate.Snapshot, v *moves, old, changed []estate.Ref) [][]int {
+func rehost(hosts [][]int, before, after *estate.Snapshot, v moves, old, changed []estate.Ref) [][]int {
 	for _, r := range old {
 		if r.Kind != estate.KindComponent {
 			continue

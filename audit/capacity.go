@@ -85,8 +85,9 @@ func newLedger(a *auditor) *ledger {
 }
 
 // follow brings the ledger up to date with changed documents; old is where they
-// were, and those that went.
-func (l *ledger) follow(a, last *auditor, v *moves, old, changed []estate.Ref) {
+// were, and those that went. It reports whether any room is another than before, or
+// taken by others.
+func (l *ledger) follow(a, last *auditor, v moves, old, changed []estate.Ref) bool {
 	type place struct{ d, i int }
 	touched := map[place]bool{}
 	for _, r := range old {
@@ -96,16 +97,16 @@ func (l *ledger) follow(a, last *auditor, v *moves, old, changed []estate.Ref) {
 		for j := range last.s.Components[r.Index].Replicas {
 			last.takeRoom(&last.s.Components[r.Index].Replicas[j], func(d, i int, _ float64) {
 				l.takes[d][i] = slices.DeleteFunc(l.takes[d][i], func(t take) bool { return t.component == r.Index })
-				touched[place{v.to(estate.KindDomain, d), i}] = true
+				touched[place{v.Now(estate.KindDomain, d), i}] = true
 			})
 		}
 	}
-	if v.any() {
-		l.takes, l.used = shifted(v, estate.KindDomain, l.takes, nil), shifted(v, estate.KindDomain, l.used, nil)
+	l.takes, l.used = shifted(v, estate.KindDomain, l.takes, nil), shifted(v, estate.KindDomain, l.used, nil)
+	if v.Has(estate.KindComponent) {
 		for _, rooms := range l.takes {
 			for _, list := range rooms {
 				for i := range list {
-					list[i].component = v.to(estate.KindComponent, list[i].component)
+					list[i].component = v.Now(estate.KindComponent, list[i].component)
 				}
 			}
 		}
@@ -131,18 +132,29 @@ func (l *ledger) follow(a, last *auditor, v *moves, old, changed []estate.Ref) {
 		case estate.KindComponent:
 			own[r.Index] = true
 		case estate.KindDomain: // what is stated of it may be something else
-			anew[r.Index] = true
-			l.takes[r.Index], l.used[r.Index] = nil, nil
+			if _, had := v.Before(r); had { // else what is in it has changed itself
+				anew[r.Index] = true
+				l.takes[r.Index], l.used[r.Index] = nil, nil
+			}
 		case estate.KindService, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
 		}
 	}
+	other := len(touched) > 0 || len(anew) > 0
 	for p := range touched {
-		if anew[p.d] || p.d < 0 {
+		if p.d < 0 || anew[p.d] {
 			delete(touched, p)
 		}
 	}
 	if len(anew) > 0 {
-		for c := range a.s.Components {
+		isAnew := func(d int) bool { return anew[d] }
+		var beneath []int // components with something in what is anew
+		for d, list := range a.hosts {
+			if len(list) > 0 && (anew[d] || slices.ContainsFunc(a.s.Domains[d].Ancestors, isAnew)) {
+				beneath = append(beneath, list...)
+			}
+		}
+		slices.Sort(beneath)
+		for _, c := range slices.Compact(beneath) {
 			if !own[c] {
 				join(c, anew)
 			}
@@ -151,7 +163,11 @@ func (l *ledger) follow(a, last *auditor, v *moves, old, changed []estate.Ref) {
 	for c := range own {
 		join(c, nil)
 	}
+	other = other || len(touched) > 0
 	for p := range touched {
+		if l.takes[p.d] == nil {
+			continue // nothing takes of any of its rooms, as another of them found
+		}
 		sum := 0.0
 		for _, t := range l.takes[p.d][p.i] {
 			sum += t.amount
@@ -161,6 +177,7 @@ func (l *ledger) follow(a, last *auditor, v *moves, old, changed []estate.Ref) {
 			l.takes[p.d], l.used[p.d] = nil, nil // nothing takes of it: as if it had never been
 		}
 	}
+	return other
 }
 
 // takeRoom calls f with what an entry of replicas takes of each stated room, by
@@ -291,8 +308,11 @@ func capacity(a *auditor, t *trial) {
 // changed that could make it less.
 func (a *auditor) roomAsBefore(t *trial) bool {
 	k := a.known
-	return k != nil && k.sways&(swaysRoom|swaysPlaces) == 0 && !k.musts && !k.flips && !k.had[[2]string{a.rule.name, t.loss.name}] &&
-		!a.standing.Moved(k.lossAt[t.loss.name])
+	return k != nil && !k.room && !k.musts && !k.flips && !k.had[[2]string{a.rule.name, t.loss.name}] &&
+		!a.standing.Moved(k.lossAt[t.loss.name]) &&
+		!slices.ContainsFunc(k.changed, func(r estate.Ref) bool {
+			return r.Kind == estate.KindComponent && a.must[r.Index] && !t.Held(r.Index) && !t.Up(r) && t.Back(r)
+		})
 }
 
 // demands says what room the ways back need at least: in single domains, and in
@@ -562,13 +582,13 @@ func outrightOf(list []int32, n estate.Need) []int32 {
 }
 
 // follow brings it up to date with changed documents.
-func (o *outright) follow(s *estate.Snapshot, v *moves, changed []estate.Ref) {
-	if v.any() {
+func (o *outright) follow(s *estate.Snapshot, v moves, changed []estate.Ref) {
+	if v.Has(estate.KindComponent, estate.KindService) {
 		o.components, o.services = shifted(v, estate.KindComponent, o.components, nil), shifted(v, estate.KindService, o.services, nil)
 		for _, lists := range [2][][]int32{o.components, o.services} {
 			for _, list := range lists {
 				for i, c := range list {
-					list[i] = int32(v.to(estate.KindComponent, int(c))) //nolint:gosec // an estate has fewer components
+					list[i] = int32(v.Now(estate.KindComponent, int(c))) //nolint:gosec // an estate has fewer components
 				}
 			}
 		}

@@ -68,8 +68,8 @@ func (a *area) add(n node) {
 
 // begin empties the area, which nodes may be added to up to a number.
 func (a *area) begin(nodes int) {
-	for len(a.mark) < nodes {
-		a.mark = append(a.mark, 0)
+	if more := nodes - len(a.mark); more > 0 {
+		a.mark = append(a.mark, make([]int32, more)...)
 	}
 	a.epoch++
 	a.nodes, a.was = a.nodes[:0], a.was[:0]
@@ -187,13 +187,13 @@ func (st *Standing) Renew(s *estate.Snapshot, changed, stirring []estate.Ref) {
 // one, changed.
 func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted []estate.Ref) (ok bool) {
 	m := st.m
-	old := m.gone(moves)
+	old := moves.gone()
 	for _, k := range st.held {
 		if slices.ContainsFunc(old, func(r estate.Ref) bool { return r.Kind == estate.KindDomain && slices.Contains(k.v.Lost, r.Index) }) {
 			return false
 		}
 	}
-	st.moved = moves != nil
+	st.moved = len(moves) > 0
 	for _, r := range changed {
 		if was, had := moves.Before(r); had {
 			old = append(old, was)
@@ -213,7 +213,7 @@ func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted [
 		}
 	}
 	st.sow(slices.Concat(changed, recounted))
-	st.sowUnder(changed)
+	st.sowUnder(moves, changed)
 	if !keep || !st.keepCycles(changed) {
 		m.sccNodes = nil
 		m.findCycles()
@@ -496,12 +496,12 @@ func (m *model) action(a node) *estate.Action {
 }
 
 // sowUnder adds to the seeds what is in a domain that changed, and what stands, is
-// copied to or comes back there.
-func (st *Standing) sowUnder(changed []estate.Ref) {
+// copied to or comes back there. What is in one that came has changed itself.
+func (st *Standing) sowUnder(moves Moves, changed []estate.Ref) {
 	m := st.m
 	var under area
 	for _, r := range changed {
-		if r.Kind == estate.KindDomain {
+		if _, had := moves.Before(r); had && r.Kind == estate.KindDomain {
 			if under.mark == nil {
 				under.begin(m.nodes)
 			}
@@ -633,12 +633,11 @@ func (m *model) tied() ties {
 
 // grow makes room for new gates; w is the sweep that the state belongs to, if any.
 func (s *state) grow(w *Sweep) {
-	for n := len(s.val); n < s.m.nodes; n++ {
-		s.val, s.flag = append(s.val, true), append(s.flag, true)
-		s.count, s.rank, s.hyp = append(s.count, 0), append(s.rank, 0), append(s.hyp, -1)
-		if w != nil {
-			w.when = append(w.when, 0)
-		}
+	n := s.m.nodes
+	s.val, s.flag = resized(s.val, n, true), resized(s.flag, n, true)
+	s.count, s.rank, s.hyp = resized(s.count, n, 0), resized(s.rank, n, 0), resized(s.hyp, n, -1)
+	if w != nil {
+		w.when = resized(w.when, n, 0)
 	}
 	if len(s.stale) != len(s.m.sccNodes) {
 		s.stale = make([]bool, len(s.m.sccNodes))
