@@ -3,7 +3,6 @@ package estate
 import (
 	"bytes"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -150,15 +149,15 @@ func sameMeaning(a, b *Snapshot) bool {
 	}
 	other := func(k Kind, name string) bool {
 		for _, o := range Kinds() {
-			_, inA := a.index[o][name]
-			if _, inB := b.index[o][name]; o != k && (inA || inB) {
+			_, inA := a.index[o].at(name)
+			if _, inB := b.index[o].at(name); o != k && (inA || inB) {
 				return true
 			}
 		}
 		return false
 	}
 	for _, k := range Kinds() {
-		if reflect.ValueOf(a.index[k]).Pointer() == reflect.ValueOf(b.index[k]).Pointer() {
+		if a.index[k] == b.index[k] {
 			continue // it is the same index
 		}
 		for i, j := 0, 0; i < a.Count(k) || j < b.Count(k); {
