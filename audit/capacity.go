@@ -84,6 +84,19 @@ func newLedger(a *auditor) *ledger {
 	return l
 }
 
+func (l *ledger) renumber(v moves) {
+	l.takes, l.used = shifted(v, estate.KindDomain, l.takes, nil), shifted(v, estate.KindDomain, l.used, nil)
+	if v.Has(estate.KindComponent) {
+		for _, rooms := range l.takes {
+			for _, list := range rooms {
+				for i := range list {
+					list[i].component = v.Now(estate.KindComponent, list[i].component)
+				}
+			}
+		}
+	}
+}
+
 // follow brings the ledger up to date with changed documents; old is where they
 // were, and those that went. It reports whether any room is another than before, or
 // taken by others.
@@ -94,21 +107,14 @@ func (l *ledger) follow(a, last *auditor, v moves, old, changed []estate.Ref) bo
 		if r.Kind != estate.KindComponent {
 			continue
 		}
+		now := v.Now(r.Kind, r.Index)
 		for j := range last.s.Components[r.Index].Replicas {
 			last.takeRoom(&last.s.Components[r.Index].Replicas[j], func(d, i int, _ float64) {
-				l.takes[d][i] = slices.DeleteFunc(l.takes[d][i], func(t take) bool { return t.component == r.Index })
-				touched[place{v.Now(estate.KindDomain, d), i}] = true
-			})
-		}
-	}
-	l.takes, l.used = shifted(v, estate.KindDomain, l.takes, nil), shifted(v, estate.KindDomain, l.used, nil)
-	if v.Has(estate.KindComponent) {
-		for _, rooms := range l.takes {
-			for _, list := range rooms {
-				for i := range list {
-					list[i].component = v.Now(estate.KindComponent, list[i].component)
+				if d = v.Now(estate.KindDomain, d); d >= 0 {
+					l.takes[d][i] = slices.DeleteFunc(l.takes[d][i], func(t take) bool { return t.component == now })
+					touched[place{d, i}] = true
 				}
-			}
+			})
 		}
 	}
 	join := func(c int, only map[int]bool) {
@@ -141,7 +147,7 @@ func (l *ledger) follow(a, last *auditor, v moves, old, changed []estate.Ref) bo
 	}
 	other := len(touched) > 0 || len(anew) > 0
 	for p := range touched {
-		if p.d < 0 || anew[p.d] {
+		if anew[p.d] {
 			delete(touched, p)
 		}
 	}
@@ -208,10 +214,8 @@ const tolerance = 1e-6
 
 // capacityNow finds domains that hold more than they have room for as it is.
 func capacityNow(a *auditor) {
-	if a.known == nil || a.known.sways&swaysRoom != 0 {
-		a.used = a.usage()
-		a.tight = slices.ContainsFunc(a.used, func(u []float64) bool { return u != nil })
-	}
+	a.used = a.usage()
+	a.tight = slices.ContainsFunc(a.used, func(u []float64) bool { return u != nil })
 	for d := range a.s.Domains {
 		for i, used := range a.used[d] {
 			have := a.s.Domains[d].Capacity[i]
@@ -581,10 +585,9 @@ func outrightOf(list []int32, n estate.Need) []int32 {
 	return list
 }
 
-// follow brings it up to date with changed documents.
-func (o *outright) follow(s *estate.Snapshot, v moves, changed []estate.Ref) {
-	if v.Has(estate.KindComponent, estate.KindService) {
-		o.components, o.services = shifted(v, estate.KindComponent, o.components, nil), shifted(v, estate.KindService, o.services, nil)
+func (o *outright) renumber(v moves) {
+	o.components, o.services = shifted(v, estate.KindComponent, o.components, nil), shifted(v, estate.KindService, o.services, nil)
+	if v.Has(estate.KindComponent) {
 		for _, lists := range [2][][]int32{o.components, o.services} {
 			for _, list := range lists {
 				for i, c := range list {
@@ -593,6 +596,10 @@ func (o *outright) follow(s *estate.Snapshot, v moves, changed []estate.Ref) {
 			}
 		}
 	}
+}
+
+// follow brings it up to date with changed documents.
+func (o *outright) follow(s *estate.Snapshot, changed []estate.Ref) {
 	for _, r := range changed {
 		switch r.Kind {
 		case estate.KindComponent:

@@ -133,23 +133,26 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 		}
 		a.graph.renew(s, k.changed, ties)
 		for _, r := range old {
-			eachDomain(last.s, r, func(d int) { a.needed[d]-- })
+			eachDomain(last.s, r, func(d int) {
+				if d = v.Now(estate.KindDomain, d); d >= 0 {
+					a.needed[d]--
+				}
+			})
 		}
-		a.needed = shifted(v, estate.KindDomain, a.needed, 0)
 		for _, r := range k.changed {
 			eachDomain(s, r, func(d int) { a.needed[d]++ })
 		}
-		a.outright.follow(s, v, k.changed)
-		must := shifted(v, estate.KindComponent, a.must, false)
-		a.must = a.outright.musts()
+		a.outright.follow(s, k.changed)
+		must := a.outright.musts()
 		k.musts = !slices.Equal(a.must, must)
+		a.must = must
 	}
 	a.graph.s = s
 	if last.cutter != nil {
 		a.cutter = last.cutter.follow(s, v, k.changed)
 	}
 	if k.sways&swaysPlaces != 0 {
-		a.hosts = rehost(a.hosts, last.s, s, v, old, k.changed)
+		rehost(a.hosts, last.s, s, v, old, k.changed)
 	}
 	if k.sways&swaysRoom != 0 {
 		k.room = a.ledger.follow(&a, last, v, old, k.changed)
@@ -274,8 +277,18 @@ func (k *known) note(r estate.Ref, fields []estate.FieldChange) sways {
 	return all
 }
 
-// swaysWhole is what a document sways that comes or goes.
-const swaysWhole = swaysImpact | swaysGraph | swaysPlaces | swaysRoom | swaysTools | swaysUp | swaysDown
+// swaysWhole says what a document sways that comes or goes. With a domain came or
+// went what is in it, too.
+func swaysWhole(k estate.Kind) sways {
+	switch k {
+	case estate.KindDomain, estate.KindLimit:
+		return swaysImpact
+	case estate.KindComponent, estate.KindService, estate.KindCrew:
+		return swaysImpact | swaysGraph | swaysPlaces | swaysRoom | swaysTools | swaysUp | swaysDown
+	case estate.KindProbe, estate.KindOption:
+	}
+	return 0
+}
 
 // comeOrGo notes that a document came or went; false: this may change what
 // documents mean that did not change, or which losses there are.
@@ -294,13 +307,13 @@ func (k *known) comeOrGo(x estate.Change, before, after *estate.Snapshot) bool {
 	if r.Kind == estate.KindDomain && in.Domains[r.Index].Type == estate.TypeSite {
 		return false
 	}
-	k.sways |= swaysWhole
+	k.sways |= swaysWhole(x.Kind)
 	if x.What == estate.Removed {
 		k.gone = append(k.gone, r)
 		return true
 	}
 	k.comes = true
-	k.documents, k.of, k.changed = append(k.documents, r), append(k.of, swaysWhole), append(k.changed, r)
+	k.documents, k.of, k.changed = append(k.documents, r), append(k.of, swaysWhole(x.Kind)), append(k.changed, r)
 	return true
 }
 

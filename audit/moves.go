@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"slices"
-
 	"bongsu/estate"
 	"bongsu/impact"
 )
@@ -46,17 +44,15 @@ func shifted[T any](v moves, k estate.Kind, list []T, blank T) []T {
 
 // lists renumbers lists of documents of a kind, in place.
 func (v moves) lists(k estate.Kind, lists [][]int) {
-	if !v.Has(k) {
-		return
-	}
-	for _, list := range lists {
-		for i, x := range list {
-			list[i] = v.Now(k, x)
+	if v.Has(k) {
+		for _, list := range lists {
+			v.Renumber(k, list)
 		}
 	}
 }
 
-// renumber takes over what hangs on nothing but which documents there are.
+// renumber gives all that is kept of documents the numbers that they have now. In
+// lists a component that went is -1.
 func (a *auditor) renumber(v moves) {
 	for k := range v.Moves {
 		a.subjects[k] = shifted(v, k, a.subjects[k], "")
@@ -66,18 +62,20 @@ func (a *auditor) renumber(v moves) {
 			}
 		}
 	}
-	for i, l := range a.named {
-		l.domains = slices.Clone(l.domains)
-		for j, d := range l.domains {
-			l.domains[j] = v.Now(estate.KindDomain, d)
-		}
-		a.named[i] = l
+	for i := range a.named {
+		v.Renumber(estate.KindDomain, a.named[i].domains)
 	}
 	if v.Has(estate.KindDomain) {
 		a.fates = shifted(v, estate.KindDomain, a.fates, nil)
 		v.lists(estate.KindDomain, a.fates)
 		a.fates = furtherFates(a.s, a.fates)
 	}
+	a.hosts = shifted(v, estate.KindDomain, a.hosts, nil)
+	v.lists(estate.KindComponent, a.hosts)
+	a.needed = shifted(v, estate.KindDomain, a.needed, 0)
+	a.must = shifted(v, estate.KindComponent, a.must, false)
+	a.outright.renumber(v)
+	a.ledger.renumber(v)
 }
 
 // findings returns what the check before found, with what it hangs on where that is

@@ -47,7 +47,18 @@ func (v Moves) Now(k estate.Kind, i int) int {
 	return i
 }
 
-// Gone lists the documents that went, where they were.
+// Renumber makes a list of indices before one of those now, in place; -1: it went.
+func (v Moves) Renumber(k estate.Kind, list []int) {
+	if x := v[k]; x != nil {
+		for i, at := range list {
+			if at >= 0 {
+				list[i] = int(x.to[at])
+			}
+		}
+	}
+}
+
+// gone lists the documents that went, where they were.
 func (v Moves) gone() []estate.Ref {
 	var out []estate.Ref
 	for _, k := range estate.Kinds() {

@@ -25,6 +25,7 @@ type Standing struct {
 	idle  []node // gates out of use
 	seeds []node // where a change begins
 	wants bool   // a document that changed wants something, or did
+	moves Moves  // of the change that is followed
 	moved bool   // the nodes have other numbers than before, or are otherwise with nothing lost
 	ties  ties
 }
@@ -148,7 +149,10 @@ func (k *stood) settle() {
 // see makes the view anew. fell is what is down right after the loss, sorted.
 func (k *stood) see(fell []node) {
 	m := k.w.m
-	before := slices.DeleteFunc(slices.Clone(fell), func(n node) bool { return !m.base.val[n] })
+	before := fell
+	if len(m.down) > 0 {
+		before = slices.DeleteFunc(slices.Clone(fell), func(n node) bool { return !m.base.val[n] })
+	}
 	k.v = &View{w: k.w, fell: fell, Lost: k.v.Lost, Delta: k.w.delta(fell, k.w.missed(before)), kept: k}
 	k.v.im = &Impact{Snapshot: m.snap, Lost: k.v.Lost, LostDomains: k.v.LostDomains, fallen: k.s, back: k.s}
 }
@@ -193,7 +197,7 @@ func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted [
 			return false
 		}
 	}
-	st.moved = len(moves) > 0
+	st.moves, st.moved = moves, len(moves) > 0
 	for _, r := range changed {
 		if was, had := moves.Before(r); had {
 			old = append(old, was)
@@ -213,7 +217,7 @@ func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted [
 		}
 	}
 	st.sow(slices.Concat(changed, recounted))
-	st.sowUnder(moves, changed)
+	st.sowUnder(changed)
 	if !keep || !st.keepCycles(changed) {
 		m.sccNodes = nil
 		m.findCycles()
@@ -497,11 +501,11 @@ func (m *model) action(a node) *estate.Action {
 
 // sowUnder adds to the seeds what is in a domain that changed, and what stands, is
 // copied to or comes back there. What is in one that came has changed itself.
-func (st *Standing) sowUnder(moves Moves, changed []estate.Ref) {
+func (st *Standing) sowUnder(changed []estate.Ref) {
 	m := st.m
 	var under area
 	for _, r := range changed {
-		if _, had := moves.Before(r); had && r.Kind == estate.KindDomain {
+		if r.Kind == estate.KindDomain && st.stayed(node(r.Index)) {
 			if under.mark == nil {
 				under.begin(m.nodes)
 			}
@@ -520,6 +524,12 @@ func (st *Standing) sowUnder(moves Moves, changed []estate.Ref) {
 	}
 	st.seeds = append(st.seeds, under.nodes...)
 	m.placedIn(under.has, func(c node) { st.seeds = append(st.seeds, c) })
+}
+
+// stayed reports whether a domain was there before the change.
+func (st *Standing) stayed(n node) bool {
+	_, had := st.moves.Before(estate.Ref{Kind: estate.KindDomain, Index: int(n)})
+	return had
 }
 
 // placedIn calls f for the components that stand, are copied to or come back in
@@ -733,7 +743,7 @@ func (st *Standing) again(k *stood) {
 			for _, up := range m.out(n) {
 				a.add(up)
 			}
-			if n < m.compBase {
+			if n < m.compBase && st.stayed(n) {
 				m.placedIn(func(d node) bool { return d == n }, func(c node) { a.add(c) })
 			}
 		}
