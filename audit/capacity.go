@@ -86,12 +86,14 @@ func newLedger(a *auditor) *ledger {
 
 func (l *ledger) renumber(v moves) {
 	l.takes, l.used = shifted(v, estate.KindDomain, l.takes, nil), shifted(v, estate.KindDomain, l.used, nil)
-	if v.Has(estate.KindComponent) {
-		for _, rooms := range l.takes {
-			for _, list := range rooms {
-				for i := range list {
-					list[i].component = v.Now(estate.KindComponent, list[i].component)
-				}
+	if !v.Has(estate.KindComponent) {
+		return
+	}
+	now := v.Of(estate.KindComponent)
+	for _, rooms := range l.takes {
+		for _, list := range rooms {
+			for i := range list {
+				list[i].component = now(list[i].component)
 			}
 		}
 	}
@@ -587,15 +589,8 @@ func outrightOf(list []int32, n estate.Need) []int32 {
 
 func (o *outright) renumber(v moves) {
 	o.components, o.services = shifted(v, estate.KindComponent, o.components, nil), shifted(v, estate.KindService, o.services, nil)
-	if v.Has(estate.KindComponent) {
-		for _, lists := range [2][][]int32{o.components, o.services} {
-			for _, list := range lists {
-				for i, c := range list {
-					list[i] = int32(v.Now(estate.KindComponent, int(c))) //nolint:gosec // an estate has fewer components
-				}
-			}
-		}
-	}
+	renumber(v, estate.KindComponent, o.components...)
+	renumber(v, estate.KindComponent, o.services...)
 }
 
 // follow brings it up to date with changed documents.

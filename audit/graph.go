@@ -164,9 +164,10 @@ func (g *graph) renumber(s *estate.Snapshot, v moves, ties []tie, numbers []int)
 	n.number()
 	to := make([]int, g.first[4])
 	for i, k := range []estate.Kind{estate.KindComponent, estate.KindService, estate.KindCrew} {
+		now := v.Of(k)
 		for j := range g.first[i+1] - g.first[i] {
 			to[g.first[i]+j] = -1
-			if at := v.Now(k, j); at >= 0 {
+			if at := now(j); at >= 0 {
 				to[g.first[i]+j] = n.first[i] + at
 			}
 		}

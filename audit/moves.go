@@ -42,13 +42,9 @@ func shifted[T any](v moves, k estate.Kind, list []T, blank T) []T {
 	return impact.Shifted(v.Moves, k, list, blank)
 }
 
-// lists renumbers lists of documents of a kind, in place.
-func (v moves) lists(k estate.Kind, lists [][]int) {
-	if v.Has(k) {
-		for _, list := range lists {
-			v.Renumber(k, list)
-		}
-	}
+// renumber makes lists of indices before ones of those now, in place; -1: it went.
+func renumber[T int | int32](v moves, k estate.Kind, lists ...[]T) {
+	impact.Renumber(v.Moves, k, lists...)
 }
 
 // renumber gives all that is kept of documents the numbers that they have now. In
@@ -63,15 +59,15 @@ func (a *auditor) renumber(v moves) {
 		}
 	}
 	for i := range a.named {
-		v.Renumber(estate.KindDomain, a.named[i].domains)
+		renumber(v, estate.KindDomain, a.named[i].domains)
 	}
 	if v.Has(estate.KindDomain) {
 		a.fates = shifted(v, estate.KindDomain, a.fates, nil)
-		v.lists(estate.KindDomain, a.fates)
+		renumber(v, estate.KindDomain, a.fates...)
 		a.fates = furtherFates(a.s, a.fates)
 	}
 	a.hosts = shifted(v, estate.KindDomain, a.hosts, nil)
-	v.lists(estate.KindComponent, a.hosts)
+	renumber(v, estate.KindComponent, a.hosts...)
 	a.needed = shifted(v, estate.KindDomain, a.needed, 0)
 	a.must = shifted(v, estate.KindComponent, a.must, false)
 	a.outright.renumber(v)

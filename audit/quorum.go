@@ -83,7 +83,7 @@ func newCutter(s *estate.Snapshot) *cutter {
 func (c *cutter) follow(s *estate.Snapshot, v moves, changed []estate.Ref) *cutter {
 	n := *c
 	if v.Has(estate.KindDomain) {
-		v.Renumber(estate.KindDomain, n.sites)
+		renumber(v, estate.KindDomain, n.sites)
 		n.done = make([]*cuts, len(s.Domains))
 	}
 	n.s, n.plans = s, make(map[int]*QuorumPlan, len(c.plans))

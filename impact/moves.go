@@ -40,19 +40,29 @@ func (v Moves) Before(r estate.Ref) (was estate.Ref, ok bool) {
 }
 
 // Now returns where the document of an index before is; -1: it went.
-func (v Moves) Now(k estate.Kind, i int) int {
-	if x := v[k]; x != nil && i >= 0 {
+func (v Moves) Now(k estate.Kind, i int) int { return v.Of(k)(i) }
+
+// Of returns [Moves.Now] for one kind, to be asked again and again.
+func (v Moves) Of(k estate.Kind) func(i int) int {
+	x := v[k]
+	return func(i int) int {
+		if x == nil || i < 0 {
+			return i
+		}
 		return int(x.to[i])
 	}
-	return i
 }
 
-// Renumber makes a list of indices before one of those now, in place; -1: it went.
-func (v Moves) Renumber(k estate.Kind, list []int) {
-	if x := v[k]; x != nil {
+// Renumber makes lists of indices before ones of those now, in place; -1: it went.
+func Renumber[T int | int32](v Moves, k estate.Kind, lists ...[]T) {
+	x := v[k]
+	if x == nil {
+		return
+	}
+	for _, list := range lists {
 		for i, at := range list {
 			if at >= 0 {
-				list[i] = int(x.to[at])
+				list[i] = T(x.to[at])
 			}
 		}
 	}
@@ -193,17 +203,17 @@ func (st *Standing) renumber(moves Moves, loose []node) []node {
 			nodes = joined(nodes, int(m.first(k))+r.At, int(was.first(k))+r.From, r.N)
 		}
 	}
-	for i := range m.snap.Services {
-		if svc, had := moves.Before(estate.Ref{Kind: estate.KindService, Index: i}); had {
-			at, end := m.parts(i)
-			from, until := was.parts(svc.Index)
+	for _, r := range moves.stayed(estate.KindService, was.count(estate.KindService)) {
+		for i := range r.N {
+			at, end := m.parts(r.At + i)
+			from, until := was.parts(r.From + i)
 			nodes = joined(nodes, int(at), int(from), int(min(end-at, until-from)))
 		}
 	}
-	for i := range m.snap.Components {
-		if c, had := moves.Before(estate.Ref{Kind: estate.KindComponent, Index: i}); had {
-			at, end := m.actions(int32(i))
-			from, until := was.actions(int32(c.Index))
+	for _, r := range moves.stayed(estate.KindComponent, was.count(estate.KindComponent)) {
+		for i := range r.N {
+			at, end := m.actions(int32(r.At + i))
+			from, until := was.actions(int32(r.From + i))
 			n := int(min(end-at, until-from))
 			nodes, acts = joined(nodes, int(at), int(from), n), joined(acts, int(at-m.actBase), int(from-was.actBase), n)
 		}
@@ -284,20 +294,17 @@ func (m *model) renumber(was *model, all *shift, moves Moves) {
 	m.wanted = shifted(all, was.wanted, nil)
 	m.hosts = Shifted(moves, estate.KindDomain, was.hosts, nil)
 	if moves.Has(comp, svc) {
+		comps, svcs := moves.Of(comp), moves.Of(svc)
 		for _, list := range m.wanted {
 			for i, w := range list {
 				if int(w) < split {
-					list[i] = int32(moves.Now(comp, int(w)))
+					list[i] = int32(comps(int(w)))
 				} else {
-					list[i] = int32(len(m.total) + moves.Now(svc, int(w)-split))
+					list[i] = int32(len(m.total) + svcs(int(w)-split))
 				}
 			}
 		}
-		for _, list := range m.hosts {
-			for i, c := range list {
-				list[i] = int32(moves.Now(comp, int(c)))
-			}
-		}
+		Renumber(moves, comp, m.hosts...)
 	}
 	m.stands = Shifted(moves, comp, was.stands, nil)
 	for c := range m.stands {
