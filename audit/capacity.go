@@ -134,20 +134,24 @@ func (l *ledger) follow(a, last *auditor, v moves, old, changed []estate.Ref) bo
 			})
 		}
 	}
-	own, anew := map[int]bool{}, map[int]bool{}
+	own, anew, other := map[int]bool{}, map[int]bool{}, len(touched) > 0
 	for _, r := range changed {
 		switch r.Kind {
 		case estate.KindComponent:
 			own[r.Index] = true
 		case estate.KindDomain: // what is stated of it may be something else
-			if _, had := v.Before(r); had { // else what is in it has changed itself
+			was, had := v.Before(r)
+			if !had {
+				continue // what is in it has changed itself
+			}
+			other = true
+			if !slices.EqualFunc(last.s.Domains[was.Index].Capacity, a.s.Domains[r.Index].Capacity, func(x, y estate.Amount) bool { return x.Resource == y.Resource }) {
 				anew[r.Index] = true
 				l.takes[r.Index], l.used[r.Index] = nil, nil
 			}
 		case estate.KindService, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
 		}
 	}
-	other := len(touched) > 0 || len(anew) > 0
 	for p := range touched {
 		if anew[p.d] {
 			delete(touched, p)

@@ -19,7 +19,14 @@ type Loader struct {
 	snap   *Snapshot
 	format *format
 	index  *index
-	named  [kinds][]kindSet // of each document: what kinds its needs name
+	briefs [kinds][]brief   // of each document
+	number map[string]int32 // of each file
+}
+
+// A brief is what a Loader asks of every document each time, packed.
+type brief struct {
+	file, line int32   // where it is
+	named      kindSet // the kinds that its needs name
 }
 
 // Parse is like the function [Parse]. The loader keeps the text of the files, so
@@ -35,7 +42,7 @@ func (l *Loader) Parse(files []File) (*Snapshot, error) {
 	if err != nil {
 		return nil, err // the next load is compared with the last that was good
 	}
-	l.index, l.plain = nil, nil
+	l.index, l.plain, l.number = nil, nil, map[string]int32{}
 	l.keep(s, files)
 	return s, nil
 }
@@ -63,12 +70,10 @@ func (l *Loader) keep(s *Snapshot, files []File) {
 	if l.index == nil {
 		l.index = &index{of: s.index, names: s.names()}
 		for _, k := range Kinds() {
-			l.named[k] = make([]kindSet, s.Count(k))
-			inRuns(s.Count(k), func(from, to int) {
-				for i := from; i < to; i++ {
-					l.named[k][i] = s.namedBy(k, i)
-				}
-			})
+			l.briefs[k] = make([]brief, s.Count(k))
+			for i := range l.briefs[k] {
+				l.briefs[k][i] = l.brief(s, k, i)
+			}
 		}
 	}
 }
@@ -82,6 +87,16 @@ func (s *Snapshot) names() [][]string {
 		}
 	}
 	return out
+}
+
+func (l *Loader) brief(s *Snapshot, k Kind, i int) brief {
+	p := &s.Doc(Ref{Kind: k, Index: i}).Pos
+	file, known := l.number[p.File]
+	if !known {
+		file = int32(len(l.number)) //nolint:gosec // of files
+		l.number[p.File] = file
+	}
+	return brief{file, int32(p.Line), s.namedBy(k, i)} //nolint:gosec // of lines
 }
 
 // namedBy says what kinds the needs of a document name.
@@ -346,21 +361,18 @@ func comeOf[T any](u *updating, k Kind, all *[]*T, list []*T, doc func(*T) *Doc)
 
 // gone notes which documents are no more where they were.
 func (u *updating) gone(edits map[string]*fileEdit) {
-	var (
-		last string // documents of a file mostly follow each other
-		e    *fileEdit
-	)
+	of := make([]*fileEdit, len(u.l.number))
+	for name, file := range u.l.number {
+		of[file] = edits[name]
+	}
 	for _, k := range Kinds() {
 		n := u.old.Count(k)
-		for i := range n {
-			p := &u.old.Doc(Ref{Kind: k, Index: i}).Pos
-			if p.File != last {
-				last, e = p.File, edits[p.File]
-			}
+		for i, p := range u.l.briefs[k] {
+			e := of[p.file]
 			if e == nil {
 				continue
 			}
-			switch s := e.at(p.Line - 1); {
+			switch s := e.at(int(p.line) - 1); {
 			case s.gone:
 				if u.left[k] == nil {
 					u.left[k] = make([]bool, n)
@@ -524,17 +536,20 @@ func (u *updating) snapshot() *Snapshot {
 	}
 	u.l.index = u.index
 	for _, k := range Kinds() {
+		for i, by := range u.by[k] {
+			u.l.briefs[k][i].line += int32(by) //nolint:gosec // lines
+		}
 		if u.to[k] != nil {
-			old := u.l.named[k]
-			u.l.named[k] = make([]kindSet, s.Count(k))
+			old := u.l.briefs[k]
+			u.l.briefs[k] = make([]brief, s.Count(k))
 			for i, at := range u.to[k] {
 				if at >= 0 {
-					u.l.named[k][at] = old[i]
+					u.l.briefs[k][at] = old[i]
 				}
 			}
 		}
 		for _, at := range u.placed[k] {
-			u.l.named[k][at] = s.namedBy(k, at)
+			u.l.briefs[k][at] = u.l.brief(s, k, at)
 		}
 	}
 	return s
@@ -673,7 +688,7 @@ func merge[T any](u *updating, k Kind, old []T, came []*T, move func(*mover, *T)
 				if u.by[k] != nil {
 					m.by = u.by[k][i]
 				}
-				m.needs = m.by != 0 || names&u.l.named[k][i] != 0
+				m.needs = m.by != 0 || names&u.l.briefs[k][i].named != 0
 				if m.by != 0 || names != 0 {
 					move(&m, &out[at])
 				}

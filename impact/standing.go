@@ -727,7 +727,7 @@ func (st *Standing) again(k *stood) {
 	for _, n := range st.seeds {
 		a.add(n)
 	}
-	st.close(k, 0)
+	st.close(k, 0, false)
 	s.area, s.clock = a, 0
 	for round, from := 1, 0; from < len(a.nodes); round++ {
 		k.fallAgain()
@@ -747,15 +747,7 @@ func (st *Standing) again(k *stood) {
 				m.placedIn(func(d node) bool { return d == n }, func(c node) { a.add(c) })
 			}
 		}
-		if round >= mostRounds {
-			for i := size; i < len(a.nodes); i++ {
-				for _, up := range m.out(a.nodes[i]) {
-					a.add(up)
-				}
-				st.close(k, i)
-			}
-		}
-		st.close(k, size)
+		st.close(k, size, round >= mostRounds)
 		if from = size; from == len(a.nodes) {
 			break
 		}
@@ -767,15 +759,22 @@ func (st *Standing) again(k *stood) {
 }
 
 // close adds to an area what is judged together with what it has: the component
-// of each action, with its other actions, and what ties hold; and notes what all
-// of it was.
-func (st *Standing) close(k *stood, from int) {
+// of each action, with its other actions, and what ties hold; up: and all that needs
+// any of it. It notes what all of it was.
+func (st *Standing) close(k *stood, from int, up bool) {
 	m, a := st.m, &k.area
 	for i := from; i < len(a.nodes); i++ {
 		n := a.nodes[i]
-		if t := st.ties.of[n]; t >= 0 {
-			for _, x := range st.ties.members[t] {
+		if up {
+			for _, x := range m.out(n) {
 				a.add(x)
+			}
+		}
+		if t := st.ties.of[n]; t >= 0 {
+			if all := st.ties.members[t]; n == all[0] || !a.has(all[0]) { // once for each group
+				for _, x := range all {
+					a.add(x)
+				}
 			}
 		}
 		switch {
