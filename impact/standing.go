@@ -102,7 +102,6 @@ func (st *Standing) Visit(i int, f func(*View)) {
 	}
 	k.s.clock = 0
 	f(k.v)
-	k.s.supposed = nil
 }
 
 // Turned reports whether the last change that was followed turned, in a loss,

@@ -34,8 +34,7 @@ type state struct {
 	log   *trail   // what a question of the kind "what if" changed; nil: not asked
 	spare []*trail // done with
 	round []int32  // scratch of drain
-
-	supposed map[string]bits // what is up if some nodes are, of each supposition; nil: none was asked for
+	cone  area     // scratch of because: what a thing waits for
 }
 
 // A trail remembers what to take back: first a recovery, then the fall before it.
@@ -106,7 +105,7 @@ func (s *state) clone() *state {
 	c.living, c.direct, c.held = slices.Clone(s.living), slices.Clone(s.direct), slices.Clone(s.held)
 	c.ran, c.order, c.stale = slices.Clone(s.ran), slices.Clone(s.order), slices.Clone(s.stale)
 	c.queue, c.ready, c.dirty, c.log = nil, slices.Clone(s.ready), nil, nil
-	c.spare, c.round, c.supposed = nil, nil, nil
+	c.spare, c.round, c.cone = nil, nil, area{}
 	return &c
 }
 
@@ -400,7 +399,9 @@ func (s *state) undo() {
 	for _, n := range t.rose {
 		s.val[n], s.rank[n] = false, 0
 		for _, p := range s.m.out(n) {
-			s.count[p]--
+			if s.area == nil || s.area.has(p) {
+				s.count[p]--
+			}
 		}
 	}
 	for _, n := range t.flagged {
