@@ -37,7 +37,7 @@ type stood struct {
 	v *View
 
 	area   area
-	cone   area       // what may have another reason to be down than before
+	cone   area       // what changed, and what may have another reason to be down than before
 	locks  []Deadlock // once asked for
 	asked  bool
 	moved  bool // the last change moved anything
@@ -113,8 +113,8 @@ func (st *Standing) Turned(i int) bool { return st.held[i].turned }
 // whether it goes down, comes back, when, and with which of its own actions.
 func (st *Standing) Moved(i int) bool { return st.held[i].moved || st.held[i].w == nil }
 
-// Stirred reports whether the last change that was followed did anything to a
-// thing in a loss, or to what it would have to wait for to come back.
+// Stirred reports whether the last change that was followed made a thing another in
+// a loss, or what it would have to wait for to come back.
 func (st *Standing) Stirred(i int, r estate.Ref) bool { return st.held[i].stirred(st.m.nodeOf(r)) }
 
 // PartStirred is like [Standing.Stirred] for a part of a service.
@@ -122,7 +122,7 @@ func (st *Standing) PartStirred(i, service, part int) bool {
 	return st.held[i].stirred(st.m.partNode(service, part))
 }
 
-func (k *stood) stirred(n node) bool { return k.w == nil || k.area.has(n) || k.cone.has(n) }
+func (k *stood) stirred(n node) bool { return k.w == nil || k.cone.has(n) }
 
 // begin loses the domains for the first time.
 func (k *stood) begin(m *model) {
@@ -175,11 +175,10 @@ func (st *Standing) Renew(s *estate.Snapshot, changed, stirring []estate.Ref) {
 			continue
 		}
 		k.v.im.Snapshot = s
-		k.area.begin(m.nodes)
+		st.stir(k, cause, nil)
 		for _, n := range own {
-			k.area.add(n)
+			k.cone.add(n)
 		}
-		st.stir(k, cause)
 	}
 }
 
@@ -798,8 +797,10 @@ func (st *Standing) tell(k *stood) {
 		other   = st.wants || st.moved
 	)
 	k.turned, k.moved = false, false
+	var turned []node
 	for i, n := range a.nodes {
 		if was, now := a.was[i], k.now(n); was != now {
+			turned = append(turned, n)
 			other, k.moved = true, true
 			k.turned = k.turned || tells(n) && was.val != now.val || m.isComp(n) && was.flag != now.flag
 		}
@@ -823,14 +824,15 @@ func (st *Standing) tell(k *stood) {
 		}
 		k.see(fell)
 	}
-	st.stir(k, a.nodes)
+	st.stir(k, st.seeds, turned)
 	if k.asked {
 		st.relock(k)
 	}
 }
 
-// stir finds what is down and waits for one of some nodes, directly or not.
-func (st *Standing) stir(k *stood, from []node) {
+// stir finds what is down and waits for something that was asked of otherwise before,
+// or turned, directly or not. What is up and was holds nothing up that is down.
+func (st *Standing) stir(k *stood, asked, turned []node) {
 	s, m, c := k.s, st.m, &k.cone
 	c.begin(m.nodes)
 	push := func(n node) {
@@ -838,20 +840,35 @@ func (st *Standing) stir(k *stood, from []node) {
 			c.add(n)
 		}
 	}
-	for _, n := range from {
-		push(n)
-		for _, up := range m.out(n) {
-			push(up)
-		}
-	}
-	for i := 0; i < len(c.nodes); i++ {
-		n := c.nodes[i]
+	above := func(n node) {
 		for _, up := range m.out(n) {
 			push(up)
 		}
 		if m.isAction(n) {
 			push(m.compBase + m.actComp[n-m.actBase])
 		}
+	}
+	for _, n := range asked {
+		push(n)
+		if m.isAction(n) {
+			push(m.compBase + m.actComp[n-m.actBase])
+		}
+	}
+	for _, n := range turned {
+		push(n)
+		above(n)
+		if n < m.compBase {
+			m.placedIn(func(d node) bool { return d == n }, push)
+		}
+	}
+	for i := 0; i < len(c.nodes); i++ {
+		above(c.nodes[i])
+	}
+	for _, n := range asked {
+		c.add(n)
+	}
+	for _, n := range turned {
+		c.add(n)
 	}
 }
 
@@ -930,7 +947,7 @@ func (st *Standing) relock(k *stood) {
 	kept := slices.DeleteFunc(slices.Clone(k.locks), func(d Deadlock) bool {
 		return slices.ContainsFunc(d.Cycle, func(r estate.Ref) bool { return k.stirred(st.m.nodeOf(r)) })
 	})
-	down := slices.Sorted(slices.Values(k.cone.nodes))
+	down := slices.DeleteFunc(slices.Sorted(slices.Values(k.cone.nodes)), func(n node) bool { return n < st.m.compBase || k.s.val[n] })
 	k.locks = append(kept, k.s.deadlocksAmong(down, k.v.stuck)...)
 	slices.SortFunc(k.locks, byCycle)
 }
