@@ -48,8 +48,8 @@ func (im *Impact) because(s *state, n node, most int) [][]estate.Ref {
 		return nil
 	}
 	candidates := s.suspects(n)
-	s.area = &s.cone
-	defer func() { s.area = nil }()
+	s.cone.in = true
+	defer func() { s.cone.in = false }()
 	// Each found set is searched again without one of its members, so that
 	// every further set differs from all before it (Reiter 1987, hitting-set tree).
 	var (
@@ -95,7 +95,7 @@ func compareRefs(a, b estate.Ref) int {
 // after another until n is back; the last one taken is then needed by every set
 // among those so far, so it stays, and the search goes on before it. What
 // remains is what deleting candidates from the end, one by one, would leave.
-// Nothing is followed but into what n waits for, which is the area of the state.
+// Nothing is followed but into what n waits for: the state is in the cone of n.
 func (s *state) blocking(n node, candidates, ban []node) []node {
 	suppose := func(x node) {
 		s.force(x)
@@ -132,29 +132,79 @@ func (s *state) blocking(n node, candidates, ban []node) []node {
 	}
 }
 
+// A cone is what a thing waits for, with the thing itself, and who runs on whom in
+// it. While a state is in its cone, nothing outside changes.
+type cone struct {
+	area
+	in    bool
+	place []int32 // of each node that is in it: where in nodes
+	outs  []span  // of each place: the nodes that it is an input of
+	ups   []node
+}
+
+// out returns the nodes that a node is an input of, as far as they may change.
+func (s *state) out(n node) []node {
+	c := &s.cone
+	switch {
+	case !c.in:
+		return s.m.out(n)
+	case !c.has(n):
+		return nil
+	}
+	at := c.outs[c.place[n]]
+	return c.ups[at.from:at.to]
+}
+
+// look makes the cone that of n, and returns which places wait for which.
+func (c *cone) look(s *state, n node) (waits [][]node) {
+	c.begin(s.m.nodes)
+	c.place = resized(c.place, s.m.nodes, 0)
+	add := func(n node) {
+		if !c.has(n) {
+			c.place[n] = int32(len(c.nodes)) //nolint:gosec // of nodes
+			c.add(n)
+		}
+	}
+	add(n)
+	c.outs, c.ups = c.outs[:0], c.ups[:0]
+	for i := 0; i < len(c.nodes); i++ {
+		list := s.blockers(c.nodes[i])
+		for j, b := range list {
+			add(b)
+			list[j] = c.place[b]
+		}
+		waits = append(waits, list)
+	}
+	c.outs = resized(c.outs, len(c.nodes), span{})
+	runs := func(f func(at *span, up node)) { // a component only comes back by its actions
+		for i, list := range waits {
+			for _, b := range list {
+				if !s.m.isAction(c.nodes[b]) {
+					f(&c.outs[b], c.nodes[i])
+				}
+			}
+		}
+	}
+	runs(func(at *span, _ node) { at.room++ })
+	var from int32
+	for i := range c.outs {
+		c.outs[i].from, c.outs[i].to = from, from
+		from += c.outs[i].room
+	}
+	c.ups = resized(c.ups, int(from), 0)
+	runs(func(at *span, up node) {
+		c.ups[at.to] = up
+		at.to++
+	})
+	return waits
+}
+
 // suspects returns the components and crews, other than n itself, that n waits
-// for directly or not, the deepest in the blocked-by graph first, then by name. All
-// that n waits for, and n, are in the area afterwards.
+// for directly or not, the deepest in the blocked-by graph first, then by name. The
+// cone is that of n afterwards.
 func (s *state) suspects(n node) []node {
-	a := &s.cone
-	a.begin(s.m.nodes)
-	a.add(n)
-	local := make(map[node]node) // where each is in the area
-	edges := [][]node{}
-	for i := 0; i < len(a.nodes); i++ {
-		local[a.nodes[i]] = node(i)
-		es := s.blockers(a.nodes[i])
-		for _, b := range es {
-			a.add(b)
-		}
-		edges = append(edges, es)
-	}
-	nodes := a.nodes
-	for _, es := range edges {
-		for j, b := range es {
-			es[j] = local[b]
-		}
-	}
+	edges := s.cone.look(s, n)
+	nodes := s.cone.nodes
 	depth := make([]int, len(nodes)) // 0 waits for nothing else; -1 not known yet
 	for i := range depth {
 		depth[i] = -1
