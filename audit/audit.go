@@ -240,7 +240,7 @@ type auditor struct {
 	behind []estate.Ref        // what changed since strict was asked for
 
 	recounted []estate.Ref // and of which crews and limits the number did
-	moves     *moves       // of a check that follows another
+	moves     moves       // of a check that follows another
 	known     *known       // of a check that follows another; else nil
 
 	places   *estate.Snapshot // where documents are in files, if not s
@@ -370,17 +370,18 @@ func eachHost(c *estate.Component, f func(d int)) {
 
 // rehost brings hosts up to date with changed documents. old is where they were,
 // and those that went.
-func rehost(hosts [][]int, before, after *estate.Snapshot, v *moves, old, changed []estate.Ref) [][]int {
+func rehost(hosts [][]int, before, after *estate.Snapshot, v moves, old, changed []estate.Ref) {
 	for _, r := range old {
 		if r.Kind != estate.KindComponent {
 			continue
 		}
+		now := v.Now(r.Kind, r.Index)
 		eachHost(&before.Components[r.Index], func(d int) {
-			hosts[d] = slices.DeleteFunc(hosts[d], func(c int) bool { return c == r.Index })
+			if d = v.Now(estate.KindDomain, d); d >= 0 {
+				hosts[d] = slices.DeleteFunc(hosts[d], func(c int) bool { return c == now })
+			}
 		})
 	}
-	hosts = shifted(v, estate.KindDomain, hosts, nil)
-	v.lists(estate.KindComponent, hosts)
 	for _, r := range changed {
 		if r.Kind != estate.KindComponent {
 			continue
@@ -391,7 +392,6 @@ func rehost(hosts [][]int, before, after *estate.Snapshot, v *moves, old, change
 			}
 		})
 	}
-	return hosts
 }
 
 // follows brings a list of documents up to date with changed ones.

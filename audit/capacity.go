@@ -84,30 +84,39 @@ func newLedger(a *auditor) *ledger {
 	return l
 }
 
+func (l *ledger) renumber(v moves) {
+	l.takes, l.used = shifted(v, estate.KindDomain, l.takes, nil), shifted(v, estate.KindDomain, l.used, nil)
+	if !v.Has(estate.KindComponent) {
+		return
+	}
+	now := v.Of(estate.KindComponent)
+	for _, rooms := range l.takes {
+		for _, list := range rooms {
+			for i := range list {
+				list[i].component = now(list[i].component)
+			}
+		}
+	}
+}
+
 // follow brings the ledger up to date with changed documents; old is where they
-// were, and those that went.
-func (l *ledger) follow(a, last *auditor, v *moves, old, changed []estate.Ref) {
+// were, and those that went. It reports whether any room is another than before, or
+// taken by others.
+func (l *ledger) follow(a, last *auditor, v moves, old, changed []estate.Ref) bool {
 	type place struct{ d, i int }
 	touched := map[place]bool{}
 	for _, r := range old {
 		if r.Kind != estate.KindComponent {
 			continue
 		}
+		now := v.Now(r.Kind, r.Index)
 		for j := range last.s.Components[r.Index].Replicas {
 			last.takeRoom(&last.s.Components[r.Index].Replicas[j], func(d, i int, _ float64) {
-				l.takes[d][i] = slices.DeleteFunc(l.takes[d][i], func(t take) bool { return t.component == r.Index })
-				touched[place{v.to(estate.KindDomain, d), i}] = true
-			})
-		}
-	}
-	if v.any() {
-		l.takes, l.used = shifted(v, estate.KindDomain, l.takes, nil), shifted(v, estate.KindDomain, l.used, nil)
-		for _, rooms := range l.takes {
-			for _, list := range rooms {
-				for i := range list {
-					list[i].component = v.to(estate.KindComponent, list[i].component)
+				if d = v.Now(estate.KindDomain, d); d >= 0 {
+					l.takes[d][i] = slices.DeleteFunc(l.takes[d][i], func(t take) bool { return t.component == now })
+					touched[place{d, i}] = true
 				}
-			}
+			})
 		}
 	}
 	join := func(c int, only map[int]bool) {
@@ -125,24 +134,39 @@ func (l *ledger) follow(a, last *auditor, v *moves, old, changed []estate.Ref) {
 			})
 		}
 	}
-	own, anew := map[int]bool{}, map[int]bool{}
+	own, anew, other := map[int]bool{}, map[int]bool{}, len(touched) > 0
 	for _, r := range changed {
 		switch r.Kind {
 		case estate.KindComponent:
 			own[r.Index] = true
 		case estate.KindDomain: // what is stated of it may be something else
-			anew[r.Index] = true
-			l.takes[r.Index], l.used[r.Index] = nil, nil
+			was, had := v.Before(r)
+			if !had {
+				continue // what is in it has changed itself
+			}
+			other = true
+			if !slices.EqualFunc(last.s.Domains[was.Index].Capacity, a.s.Domains[r.Index].Capacity, func(x, y estate.Amount) bool { return x.Resource == y.Resource }) {
+				anew[r.Index] = true
+				l.takes[r.Index], l.used[r.Index] = nil, nil
+			}
 		case estate.KindService, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
 		}
 	}
 	for p := range touched {
-		if anew[p.d] || p.d < 0 {
+		if anew[p.d] {
 			delete(touched, p)
 		}
 	}
 	if len(anew) > 0 {
-		for c := range a.s.Components {
+		isAnew := func(d int) bool { return anew[d] }
+		var beneath []int // components with something in what is anew
+		for d, list := range a.hosts {
+			if len(list) > 0 && (anew[d] || slices.ContainsFunc(a.s.Domains[d].Ancestors, isAnew)) {
+				beneath = append(beneath, list...)
+			}
+		}
+		slices.Sort(beneath)
+		for _, c := range slices.Compact(beneath) {
 			if !own[c] {
 				join(c, anew)
 			}
@@ -151,7 +175,11 @@ func (l *ledger) follow(a, last *auditor, v *moves, old, changed []estate.Ref) {
 	for c := range own {
 		join(c, nil)
 	}
+	other = other || len(touched) > 0
 	for p := range touched {
+		if l.takes[p.d] == nil {
+			continue // nothing takes of any of its rooms, as another of them found
+		}
 		sum := 0.0
 		for _, t := range l.takes[p.d][p.i] {
 			sum += t.amount
@@ -161,6 +189,7 @@ func (l *ledger) follow(a, last *auditor, v *moves, old, changed []estate.Ref) {
 			l.takes[p.d], l.used[p.d] = nil, nil // nothing takes of it: as if it had never been
 		}
 	}
+	return other
 }
 
 // takeRoom calls f with what an entry of replicas takes of each stated room, by
@@ -191,10 +220,8 @@ const tolerance = 1e-6
 
 // capacityNow finds domains that hold more than they have room for as it is.
 func capacityNow(a *auditor) {
-	if a.known == nil || a.known.sways&swaysRoom != 0 {
-		a.used = a.usage()
-		a.tight = slices.ContainsFunc(a.used, func(u []float64) bool { return u != nil })
-	}
+	a.used = a.usage()
+	a.tight = slices.ContainsFunc(a.used, func(u []float64) bool { return u != nil })
 	for d := range a.s.Domains {
 		for i, used := range a.used[d] {
 			have := a.s.Domains[d].Capacity[i]
@@ -291,8 +318,11 @@ func capacity(a *auditor, t *trial) {
 // changed that could make it less.
 func (a *auditor) roomAsBefore(t *trial) bool {
 	k := a.known
-	return k != nil && k.sways&(swaysRoom|swaysPlaces) == 0 && !k.musts && !k.flips && !k.had[[2]string{a.rule.name, t.loss.name}] &&
-		!a.standing.Moved(k.lossAt[t.loss.name])
+	return k != nil && !k.room && !k.musts && !k.flips && !k.had[[2]string{a.rule.name, t.loss.name}] &&
+		!a.standing.Moved(k.lossAt[t.loss.name]) &&
+		!slices.ContainsFunc(k.changed, func(r estate.Ref) bool {
+			return r.Kind == estate.KindComponent && a.must[r.Index] && !t.Held(r.Index) && !t.Up(r) && t.Back(r)
+		})
 }
 
 // demands says what room the ways back need at least: in single domains, and in
@@ -561,18 +591,14 @@ func outrightOf(list []int32, n estate.Need) []int32 {
 	return list
 }
 
+func (o *outright) renumber(v moves) {
+	o.components, o.services = shifted(v, estate.KindComponent, o.components, nil), shifted(v, estate.KindService, o.services, nil)
+	renumber(v, estate.KindComponent, o.components...)
+	renumber(v, estate.KindComponent, o.services...)
+}
+
 // follow brings it up to date with changed documents.
-func (o *outright) follow(s *estate.Snapshot, v *moves, changed []estate.Ref) {
-	if v.any() {
-		o.components, o.services = shifted(v, estate.KindComponent, o.components, nil), shifted(v, estate.KindService, o.services, nil)
-		for _, lists := range [2][][]int32{o.components, o.services} {
-			for _, list := range lists {
-				for i, c := range list {
-					list[i] = int32(v.to(estate.KindComponent, int(c))) //nolint:gosec // an estate has fewer components
-				}
-			}
-		}
-	}
+func (o *outright) follow(s *estate.Snapshot, changed []estate.Ref) {
 	for _, r := range changed {
 		switch r.Kind {
 		case estate.KindComponent:

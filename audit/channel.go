@@ -35,30 +35,22 @@ func (a *auditor) channelsTo(whom string) []int {
 }
 
 func (a *auditor) findChannels(whom string) []int {
+	g := a.graph
+	crew := func(i int) bool { return i >= g.first[2] && i < g.first[3] }
+	user := func(i int) bool { return i >= g.first[1] && !crew(i) }
 	var found []int
-	note := func(n estate.Need) {
-		eachRef(n, func(r estate.Ref) {
-			if r.Kind == estate.KindComponent && a.s.Components[r.Index].Tool {
-				found = append(found, r.Index)
+	for c := range a.s.Components {
+		switch {
+		case !a.s.Components[c].Tool:
+		case whom == "staff":
+			if slices.ContainsFunc(g.run[c], crew) {
+				found = append(found, c)
 			}
-		})
-	}
-	if whom == "staff" {
-		for i := range a.s.Crews {
-			note(a.s.Crews[i].Needs)
+		case len(g.repair[c]) == 0 && (slices.ContainsFunc(g.run[c], user) || slices.ContainsFunc(g.wanted[c], user)):
+			found = append(found, c)
 		}
-	} else {
-		for i := range a.s.Services {
-			note(a.s.Services[i].Needs)
-			note(a.s.Services[i].Wants)
-			for _, p := range a.s.Services[i].Parts {
-				note(p.Needs)
-			}
-		}
-		found = slices.DeleteFunc(found, func(c int) bool { return len(a.graph.repair[c]) > 0 })
 	}
-	slices.Sort(found)
-	return slices.Compact(found)
+	return found
 }
 
 // channels says where the estate knows no channel at all.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bongsu/estate"
+	"bongsu/impact"
 )
 
 // A Checker audits an estate again and again as it changes, and judges anew only
@@ -96,25 +97,26 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	if err := checkWaivers(s, ruleNames(), k.documents); err != nil {
 		return nil, err
 	}
-	v := &moves{}
+	v := moves{}
 	if k.comes || len(k.gone) > 0 {
-		v = movesOf(last.s, s)
+		v.Moves = impact.MovesOf(last.s, s)
+	}
+	old := v.before(k.changed, k.gone)
+	for _, l := range last.named {
+		if slices.ContainsFunc(k.gone, func(r estate.Ref) bool { return r.Kind == estate.KindDomain && slices.Contains(l.domains, r.Index) }) {
+			return nil, nil //nolint:nilnil // everything is to be judged, and says that it is gone
+		}
 	}
 	a := *last
 	a.s, a.o.Now, a.moves = s, now, v
 	if v.any() {
-		a.named = nil
-		if err := a.choose(); err != nil || !slices.EqualFunc(a.named, last.named, func(x, y loss) bool { return x.name == y.name }) {
-			return nil, nil //nolint:nilerr,nilnil // everything is to be judged, and says the error
-		}
-		a.renumber(last, v)
+		a.renumber(v)
 	}
-	old := v.before(k.changed, k.gone)
 	a.behind = slices.Concat(v.now(last.behind), k.changed)
 	a.recounted = slices.Concat(v.now(last.recounted), k.recounted)
 	a.base, a.list, a.swept, a.idle, a.skip, a.sweep = found{}, nil, nil, 0, nil, nil
 	a.known, a.touches = k, map[int]reach{}
-	before := last.graph
+	var ties []tie // that documents made before
 	if k.sways&swaysGraph != 0 {
 		var sways []estate.Ref
 		for i, r := range k.documents {
@@ -122,38 +124,38 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 				sways = append(sways, r)
 			}
 		}
-		for _, t := range before.ties(v.before(sways, k.gone)) {
+		for _, t := range a.graph.ties(v.before(sways, k.gone)) {
 			k.needed = append(k.needed, t.from)
 		}
-		ties := before.ties(old)
-		if v.any() || before.reshaped(s, old) {
-			before, ties, k.needed = before.moved(s, v, ties, k.needed)
+		ties = a.graph.ties(old)
+		if v.Has(estate.KindComponent, estate.KindService, estate.KindCrew) || a.graph.reshaped(s, old) {
+			ties, k.needed = a.graph.renumber(s, v, ties, k.needed)
 		}
-		a.graph = before.renew(s, k.changed, ties)
-		needed := slices.Clone(last.needed)
+		a.graph.renew(s, k.changed, ties)
 		for _, r := range old {
-			eachDomain(last.s, r, func(d int) { needed[d]-- })
+			eachDomain(last.s, r, func(d int) {
+				if d = v.Now(estate.KindDomain, d); d >= 0 {
+					a.needed[d]--
+				}
+			})
 		}
-		a.needed = shifted(v, estate.KindDomain, needed, 0)
 		for _, r := range k.changed {
 			eachDomain(s, r, func(d int) { a.needed[d]++ })
 		}
-		a.outright.follow(s, v, k.changed)
-		a.must = a.outright.musts()
-		k.musts = v.any() || !slices.Equal(a.must, last.must)
-	} else {
-		g := *last.graph
-		g.s = s
-		a.graph = &g
+		a.outright.follow(s, k.changed)
+		must := a.outright.musts()
+		k.musts = !slices.Equal(a.must, must)
+		a.must = must
 	}
+	a.graph.s = s
 	if last.cutter != nil {
 		a.cutter = last.cutter.follow(s, v, k.changed)
 	}
 	if k.sways&swaysPlaces != 0 {
-		a.hosts = rehost(a.hosts, last.s, s, v, old, k.changed)
+		rehost(a.hosts, last.s, s, v, old, k.changed)
 	}
 	if k.sways&swaysRoom != 0 {
-		a.ledger.follow(&a, last, v, old, k.changed)
+		k.room = a.ledger.follow(&a, last, v, old, k.changed)
 	}
 	a.dates.follow(last.s, s, v.before(k.documents, k.gone), k.documents)
 	a.waivers = follows(v.now(last.waivers), k.documents, func(r estate.Ref) bool { return len(s.Doc(r).Waive) > 0 })
@@ -175,7 +177,7 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 		return nil, nil //nolint:nilnil // everything is to be judged
 	}
 	a.engine = a.standing.Engine()
-	k.reach(before, a.graph)
+	k.reach(a.graph, ties)
 	k.lossAt = map[string]int{NoLoss: 0}
 	for i, l := range a.named {
 		k.lossAt[l.name] = 1 + i
@@ -226,6 +228,7 @@ type known struct {
 	of        []sways      // what the change of each of documents sways
 	sways     sways        // all of it
 	flips     bool         // there are enough people or slots for another set of actions
+	room      bool         // there is more or less room than before, or some is taken by others
 	musts     bool         // other components than before are such that a service cannot do without
 
 	over     []*Finding          // what was found and is taken over as it is, sorted
@@ -274,8 +277,18 @@ func (k *known) note(r estate.Ref, fields []estate.FieldChange) sways {
 	return all
 }
 
-// swaysWhole is what a document sways that comes or goes.
-const swaysWhole = swaysImpact | swaysGraph | swaysPlaces | swaysRoom | swaysTools | swaysUp | swaysDown
+// swaysWhole says what a document sways that comes or goes. With a domain came or
+// went what is in it, too.
+func swaysWhole(k estate.Kind) sways {
+	switch k {
+	case estate.KindDomain, estate.KindLimit:
+		return swaysImpact
+	case estate.KindComponent, estate.KindService, estate.KindCrew:
+		return swaysImpact | swaysGraph | swaysPlaces | swaysRoom | swaysTools | swaysUp | swaysDown
+	case estate.KindProbe, estate.KindOption:
+	}
+	return 0
+}
 
 // comeOrGo notes that a document came or went; false: this may change what
 // documents mean that did not change, or which losses there are.
@@ -294,13 +307,13 @@ func (k *known) comeOrGo(x estate.Change, before, after *estate.Snapshot) bool {
 	if r.Kind == estate.KindDomain && in.Domains[r.Index].Type == estate.TypeSite {
 		return false
 	}
-	k.sways |= swaysWhole
+	k.sways |= swaysWhole(x.Kind)
 	if x.What == estate.Removed {
 		k.gone = append(k.gone, r)
 		return true
 	}
 	k.comes = true
-	k.documents, k.of, k.changed = append(k.documents, r), append(k.of, swaysWhole), append(k.changed, r)
+	k.documents, k.of, k.changed = append(k.documents, r), append(k.of, swaysWhole(x.Kind)), append(k.changed, r)
 	return true
 }
 
@@ -377,8 +390,9 @@ func swaysOf(kind estate.Kind, path string) sways {
 	return swaysAll
 }
 
-// reach finds what the change reaches, by the needs before and after it.
-func (k *known) reach(before, after *graph) {
+// reach finds what the change reaches, by the needs after it and
+// the ties that there were before.
+func (k *known) reach(after *graph, old []tie) {
 	s := after.s
 	n := after.first[3]
 	up, down := make([]bool, n), make([]bool, n)
@@ -412,17 +426,24 @@ func (k *known) reach(before, after *graph) {
 	for _, c := range flipped {
 		push(up, &ups, c)
 	}
+	climb := func(to int) {
+		if to >= n {
+			to = after.first[1] + after.parts[to-n].Index
+		}
+		push(up, &ups, to)
+	}
+	was := map[int][]int{}
+	for _, t := range old {
+		if t.of != toWant {
+			was[t.from] = append(was[t.from], t.to)
+		}
+	}
 	for len(ups) > 0 {
 		i := ups[len(ups)-1]
 		ups = ups[:len(ups)-1]
-		for _, g := range [2]*graph{before, after} {
-			for _, edges := range [2][][]int{g.run, g.repair} {
-				for _, to := range edges[i] {
-					if to >= n {
-						to = g.first[1] + g.parts[to-n].Index
-					}
-					push(up, &ups, to)
-				}
+		for _, edges := range [3][]int{after.run[i], after.repair[i], was[i]} {
+			for _, to := range edges {
+				climb(to)
 			}
 		}
 	}

@@ -262,7 +262,7 @@ func newcomer(r *rand.Rand, list, other []string, components int) []string {
 	)
 	switch n {
 	case 0:
-		doc = fmt.Sprintf("{kind: Domain, name: a-a0, type: rack, needs: [a], capacity: {cpu: %d}}\n", r.IntN(9))
+		doc = fmt.Sprintf("{kind: Domain, name: a-a0, type: rack, needs: [a], capacity: {cpu: %d, mem: 3}}\n", r.IntN(9))
 	case 1, 2:
 		doc = strings.Replace(other[slices.IndexFunc(other, func(d string) bool {
 			return strings.Contains(d, "name: "+c()) || strings.Contains(d, "kind: Component")
@@ -271,7 +271,7 @@ func newcomer(r *rand.Rand, list, other []string, components int) []string {
 		if !slices.ContainsFunc(list, func(d string) bool { return strings.Contains(d, "name: a-a0") }) {
 			return list
 		}
-		doc = fmt.Sprintf("{kind: Component, name: a3, tool: true, replicas: [{in: a-a0, uses: {cpu: 1}}, {in: %s}], needs: [%s], actions: [{name: s, does: start, at: b, takes: 3m, needs: [%s], crew: {ops: 1}}]}\n", place, c(), c())
+		doc = fmt.Sprintf("{kind: Component, name: a3, tool: true, replicas: [{in: a-a0, uses: {cpu: 1, mem: 2}}, {in: %s}], needs: [%s], actions: [{name: s, does: start, at: b, takes: 3m, needs: [%s], crew: {ops: 1}}]}\n", place, c(), c())
 	case 4:
 		doc = fmt.Sprintf("{kind: Service, name: a4, users: %d, needs: [%s], wants: [%s], parts: [{name: p, share: 0.5, needs: [%s]}], objectives: {rto: 5m}}\n", 1+r.IntN(500), c(), c(), c())
 	case 5:
@@ -349,6 +349,37 @@ func TestCheckerForgetsWhatAFindingHungOn(t *testing.T) {
 		}
 		if tier(want) != x.want {
 			t.Errorf("way in %s: %q, want %q", x.where, tier(want), x.want)
+		}
+		compareReports(t, 0, 0, want, got)
+	}
+	if c.Judged().Whole {
+		t.Error("everything was judged anew: nothing was tried")
+	}
+}
+
+// TestCheckerEmptiesADomain takes the last thing out of a domain that states room of
+// two sorts.
+func TestCheckerEmptiesADomain(t *testing.T) {
+	t.Parallel()
+	c := audit.NewChecker(audit.Options{})
+	for _, in := range []string{"r1", "r2"} {
+		s := parse(t, `{kind: Domain, name: a, type: site}
+---
+{kind: Domain, name: r1, type: rack, needs: [a], capacity: {cpu: 1, mem: 1}}
+---
+{kind: Domain, name: r2, type: rack, needs: [a], capacity: {cpu: 1, mem: 1}}
+---
+{kind: Component, name: x, replicas: [{in: `+in+`, uses: {cpu: 2, mem: 2}}]}
+---
+{kind: Service, name: s, users: 5, needs: [x]}
+`)
+		want, err := audit.Check(s, audit.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Check(s, time.Time{})
+		if err != nil {
+			t.Fatal(err)
 		}
 		compareReports(t, 0, 0, want, got)
 	}

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 
 	"bongsu/estate"
 )
@@ -9,6 +10,14 @@ import (
 // crewTooFew finds actions that ask for more people than there are: they can
 // never run.
 func crewTooFew(a *auditor) {
+	asksTooMuch := func(r estate.Ref) bool {
+		return r.Kind == estate.KindCrew || r.Kind == estate.KindComponent && slices.ContainsFunc(a.s.Components[r.Index].Actions, func(act estate.Action) bool {
+			return slices.ContainsFunc(act.Crew, func(u estate.Use) bool { return a.s.Crews[u.Index].People >= 0 && u.Count > a.s.Crews[u.Index].People })
+		})
+	}
+	if k := a.known; k != nil && !k.had[[2]string{a.rule.name, NoLoss}] && !slices.ContainsFunc(k.documents, asksTooMuch) {
+		return // there was none, and nothing changed that could make one
+	}
 	type asked struct {
 		refs  []estate.Ref
 		words []string

@@ -198,7 +198,7 @@ func (k *strictly) copy(s *estate.Snapshot) {
 
 // follow goes over to a snapshot of which only some documents changed; false: it
 // cannot. The places in files of the others may be former ones.
-func (k *strictly) follow(s *estate.Snapshot, v *moves, changed, recounted []estate.Ref) bool {
+func (k *strictly) follow(s *estate.Snapshot, v moves, changed, recounted []estate.Ref) bool {
 	if k.standing == nil {
 		return false
 	}

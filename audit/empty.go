@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 
 	"bongsu/estate"
 )
@@ -17,13 +18,7 @@ func emptyEstate(a *auditor) {
 	if len(a.s.Components) == 0 {
 		nothing("components", "the estate has no components, so there is nothing to lose", "write down what runs, and where")
 	}
-	sites := 0
-	for i := range a.s.Domains {
-		if a.s.Domains[i].Type == estate.TypeSite {
-			sites++
-		}
-	}
-	if sites == 0 {
+	if !slices.ContainsFunc(a.s.Domains, func(d estate.Domain) bool { return d.Type == estate.TypeSite }) {
 		nothing("sites", "the estate has no domain of type site, so the loss of a site cannot be judged", "give the domains that are data centres type: site")
 	}
 	if len(a.named) == 0 && !a.o.Every && !a.o.Pairs {

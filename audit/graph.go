@@ -157,45 +157,41 @@ func (g *graph) reshaped(s *estate.Snapshot, old []estate.Ref) bool {
 	})
 }
 
-// moved returns the graph with the numbers that everything has in another snapshot,
-// and ties and numbers of it with them. What went is in no edge.
-func (g *graph) moved(s *estate.Snapshot, v *moves, ties []tie, numbers []int) (*graph, []tie, []int) {
+// renumber gives everything the number that it has in another snapshot, and ties and
+// numbers with it. What went is in no edge.
+func (g *graph) renumber(s *estate.Snapshot, v moves, ties []tie, numbers []int) ([]tie, []int) {
 	n := &graph{s: s}
 	n.number()
 	to := make([]int, g.first[4])
 	for i, k := range []estate.Kind{estate.KindComponent, estate.KindService, estate.KindCrew} {
+		now := v.Of(k)
 		for j := range g.first[i+1] - g.first[i] {
 			to[g.first[i]+j] = -1
-			if at := v.to(k, j); at >= 0 {
+			if at := now(j); at >= 0 {
 				to[g.first[i]+j] = n.first[i] + at
 			}
 		}
 	}
 	for p := range g.parts {
-		svc := v.to(estate.KindService, g.parts[p].Index)
+		svc := v.Now(estate.KindService, g.parts[p].Index)
 		to[g.first[3]+p] = -1
 		if svc >= 0 && g.part[p] < len(s.Services[svc].Parts) {
 			to[g.first[3]+p] = n.first[3] + n.firstPart[svc] + g.part[p]
 		}
 	}
-	for _, edges := range [3][2][][]int{{g.run, n.run}, {g.repair, n.repair}, {g.wanted, n.wanted}} {
-		size := 0
-		for _, list := range edges[0] {
-			size += len(list)
+	again := func(list []int) []int { // in place
+		kept := list[:0]
+		for _, i := range list {
+			if to[i] >= 0 {
+				kept = append(kept, to[i])
+			}
 		}
-		all := make([]int, 0, size)
+		return kept
+	}
+	for _, edges := range [3][2][][]int{{g.run, n.run}, {g.repair, n.repair}, {g.wanted, n.wanted}} {
 		for i, list := range edges[0] {
-			if to[i] < 0 {
-				continue
-			}
-			start := len(all)
-			for _, up := range list {
-				if to[up] >= 0 {
-					all = append(all, to[up])
-				}
-			}
-			if len(all) > start {
-				edges[1][to[i]] = all[start:len(all):len(all)]
+			if to[i] >= 0 {
+				edges[1][to[i]] = again(list)
 			}
 		}
 	}
@@ -205,24 +201,17 @@ func (g *graph) moved(s *estate.Snapshot, v *moves, ties []tie, numbers []int) (
 			kept = append(kept, t)
 		}
 	}
-	var left []int
-	for _, i := range numbers {
-		if to[i] >= 0 {
-			left = append(left, to[i])
-		}
-	}
-	return n, kept, left
+	*g = *n
+	return kept, again(numbers)
 }
 
-// renew returns the graph of a snapshot with the same names, of which only some
-// documents changed, which made the old edges.
-func (g *graph) renew(s *estate.Snapshot, changed []estate.Ref, old []tie) *graph {
-	n := *g
-	n.s = s
-	n.run, n.repair, n.wanted = slices.Clone(g.run), slices.Clone(g.repair), slices.Clone(g.wanted)
+// renew goes over to a snapshot with the same numbers, of which only some documents
+// changed, which made the old edges.
+func (g *graph) renew(s *estate.Snapshot, changed []estate.Ref, old []tie) {
+	g.s = s
 	for _, t := range old {
-		edges := n.of(t.of)
-		edges[t.from] = slices.DeleteFunc(slices.Clone(edges[t.from]), func(x int) bool { return x == t.to })
+		edges := g.of(t.of)
+		edges[t.from] = slices.DeleteFunc(edges[t.from], func(x int) bool { return x == t.to })
 	}
 	for _, r := range changed {
 		switch r.Kind {
@@ -230,13 +219,12 @@ func (g *graph) renew(s *estate.Snapshot, changed []estate.Ref, old []tie) *grap
 		case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
 			continue
 		}
-		n.edges(r, func(of bond, from, to int) {
-			edges := n.of(of)
+		g.edges(r, func(of bond, from, to int) {
+			edges := g.of(of)
 			at, _ := slices.BinarySearch(edges[from], to)
-			edges[from] = slices.Insert(slices.Clone(edges[from]), at, to)
+			edges[from] = slices.Insert(edges[from], at, to)
 		})
 	}
-	return &n
 }
 
 // clone returns a graph that can be asked at the same time.

@@ -80,14 +80,15 @@ func newCutter(s *estate.Snapshot) *cutter {
 
 // follow returns a cutter for a snapshot with the same sites, of which only some
 // documents changed.
-func (c *cutter) follow(s *estate.Snapshot, v *moves, changed []estate.Ref) *cutter {
+func (c *cutter) follow(s *estate.Snapshot, v moves, changed []estate.Ref) *cutter {
 	n := *c
-	if v.has(estate.KindDomain) {
-		n = *newCutter(s)
+	if v.Has(estate.KindDomain) {
+		renumber(v, estate.KindDomain, n.sites)
+		n.done = make([]*cuts, len(s.Domains))
 	}
 	n.s, n.plans = s, make(map[int]*QuorumPlan, len(c.plans))
 	for i, p := range c.plans {
-		if i = v.to(estate.KindComponent, i); i >= 0 {
+		if i = v.Now(estate.KindComponent, i); i >= 0 {
 			n.plans[i] = p
 		}
 	}

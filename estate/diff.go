@@ -3,7 +3,6 @@ package estate
 import (
 	"bytes"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -105,6 +104,41 @@ func Diff(a, b *Snapshot) []Change {
 	return out
 }
 
+// A Stretch is documents of one kind that are in two snapshots, and in both one
+// after another: N of them, from At on in the later one and From on in the former.
+type Stretch struct{ At, From, N int }
+
+// Stayed lists the documents of a kind that two snapshots have both, by name.
+func Stayed(before, after *Snapshot, k Kind) []Stretch {
+	var (
+		out    []Stretch
+		i, j   int
+		texts  = len(before.text[k]) == before.Count(k) && len(after.text[k]) == after.Count(k)
+		sameAt = func(i, j int) bool { // the same text, so the same name
+			return texts && &before.text[k][i][0] == &after.text[k][j][0]
+		}
+	)
+	for i < before.Count(k) && j < after.Count(k) {
+		if !sameAt(i, j) {
+			if order := strings.Compare(before.nameAt(k, i), after.nameAt(k, j)); order < 0 {
+				i++
+				continue
+			} else if order > 0 {
+				j++
+				continue
+			}
+		}
+		if n := len(out); n > 0 && out[n-1].At+out[n-1].N == j && out[n-1].From+out[n-1].N == i {
+			out[n-1].N++
+		} else {
+			out = append(out, Stretch{j, i, 1})
+		}
+		i++
+		j++
+	}
+	return out
+}
+
 // sameMeaning reports whether both snapshots were read, and equal texts in both mean
 // the same: no name that only one of them has is that of another kind, too.
 func sameMeaning(a, b *Snapshot) bool {
@@ -115,15 +149,15 @@ func sameMeaning(a, b *Snapshot) bool {
 	}
 	other := func(k Kind, name string) bool {
 		for _, o := range Kinds() {
-			_, inA := a.index[o][name]
-			if _, inB := b.index[o][name]; o != k && (inA || inB) {
+			_, inA := a.index[o].at(name)
+			if _, inB := b.index[o].at(name); o != k && (inA || inB) {
 				return true
 			}
 		}
 		return false
 	}
 	for _, k := range Kinds() {
-		if reflect.ValueOf(a.index[k]).Pointer() == reflect.ValueOf(b.index[k]).Pointer() {
+		if a.index[k] == b.index[k] {
 			continue // it is the same index
 		}
 		for i, j := 0, 0; i < a.Count(k) || j < b.Count(k); {

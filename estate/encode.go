@@ -434,7 +434,7 @@ func (s *Snapshot) ambiguous(name string, kinds kindSet) bool {
 	n := 0
 	for _, k := range Kinds() {
 		if kinds.has(k) {
-			if _, ok := s.index[k][name]; ok {
+			if _, ok := s.index[k].at(name); ok {
 				n++
 			}
 		}

@@ -16,7 +16,7 @@ type Snapshot struct {
 	Probes     []Probe
 	Options    []Option
 
-	index [kinds]map[string]int
+	index [kinds]*roster
 	marks []mark          // of Rev
 	text  [kinds][][]byte // canonical form of each document, as read; nil of a snapshot made otherwise
 }

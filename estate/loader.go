@@ -2,9 +2,10 @@ package estate
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"sort"
-	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -18,6 +19,14 @@ type Loader struct {
 	snap   *Snapshot
 	format *format
 	index  *index
+	briefs [kinds][]brief   // of each document
+	number map[string]int32 // of each file
+}
+
+// A brief is what a Loader asks of every document each time, packed.
+type brief struct {
+	file, line int32   // where it is
+	named      kindSet // the kinds that its needs name
 }
 
 // Parse is like the function [Parse]. The loader keeps the text of the files, so
@@ -33,7 +42,7 @@ func (l *Loader) Parse(files []File) (*Snapshot, error) {
 	if err != nil {
 		return nil, err // the next load is compared with the last that was good
 	}
-	l.index, l.plain = nil, nil
+	l.index, l.plain, l.number = nil, nil, map[string]int32{}
 	l.keep(s, files)
 	return s, nil
 }
@@ -60,6 +69,12 @@ func (l *Loader) keep(s *Snapshot, files []File) {
 	}
 	if l.index == nil {
 		l.index = &index{of: s.index, names: s.names()}
+		for _, k := range Kinds() {
+			l.briefs[k] = make([]brief, s.Count(k))
+			for i := range l.briefs[k] {
+				l.briefs[k][i] = l.brief(s, k, i)
+			}
+		}
 	}
 }
 
@@ -70,6 +85,48 @@ func (s *Snapshot) names() [][]string {
 		for i := range out[k] {
 			out[k][i] = s.Doc(Ref{Kind: k, Index: i}).Name
 		}
+	}
+	return out
+}
+
+func (l *Loader) brief(s *Snapshot, k Kind, i int) brief {
+	p := &s.Doc(Ref{Kind: k, Index: i}).Pos
+	file, known := l.number[p.File]
+	if !known {
+		file = int32(len(l.number)) //nolint:gosec // of files
+		l.number[p.File] = file
+	}
+	return brief{file, int32(p.Line), s.namedBy(k, i)} //nolint:gosec // of lines
+}
+
+// namedBy says what kinds the needs of a document name.
+func (s *Snapshot) namedBy(k Kind, i int) (out kindSet) {
+	note := func(needs ...Need) {
+		for _, n := range needs {
+			n.refs(func(n Need) { out |= setOf(n.Ref.Kind) })
+		}
+	}
+	switch k {
+	case KindDomain:
+		note(s.Domains[i].Needs)
+	case KindComponent:
+		c := &s.Components[i]
+		note(c.Needs, c.Wants, c.StartNeeds)
+		for j := range c.Actions {
+			note(c.Actions[j].Needs)
+		}
+	case KindService:
+		svc := &s.Services[i]
+		note(svc.Needs, svc.Wants)
+		for j := range svc.Parts {
+			note(svc.Parts[j].Needs)
+		}
+		if p := svc.Page; p != nil {
+			note(p.DNS, p.Certificate, p.Host, p.Mail)
+		}
+	case KindCrew:
+		note(s.Crews[i].Needs)
+	case KindLimit, KindProbe, KindOption, kinds:
 	}
 	return out
 }
@@ -272,6 +329,8 @@ type updating struct {
 	index  *index                // of the new snapshot
 	to     [kinds][]int          // of each old document: its new index, or -1; nil: as before
 	placed [kinds][]int          // of each of what came: its index
+	moved  kindSet               // the kinds of which documents have other places than before
+	lost   atomic.Bool           // something that is gone is named
 }
 
 // come notes documents that were read; false: a name comes twice, or is none.
@@ -302,21 +361,18 @@ func comeOf[T any](u *updating, k Kind, all *[]*T, list []*T, doc func(*T) *Doc)
 
 // gone notes which documents are no more where they were.
 func (u *updating) gone(edits map[string]*fileEdit) {
-	var (
-		last string // documents of a file mostly follow each other
-		e    *fileEdit
-	)
+	of := make([]*fileEdit, len(u.l.number))
+	for name, file := range u.l.number {
+		of[file] = edits[name]
+	}
 	for _, k := range Kinds() {
 		n := u.old.Count(k)
-		for i := range n {
-			p := &u.old.Doc(Ref{Kind: k, Index: i}).Pos
-			if p.File != last {
-				last, e = p.File, edits[p.File]
-			}
+		for i, p := range u.l.briefs[k] {
+			e := of[p.file]
 			if e == nil {
 				continue
 			}
-			switch s := e.at(p.Line - 1); {
+			switch s := e.at(int(p.line) - 1); {
 			case s.gone:
 				if u.left[k] == nil {
 					u.left[k] = make([]bool, n)
@@ -340,7 +396,7 @@ func (u *updating) layout() bool {
 	for _, k := range Kinds() {
 		same := true
 		for name := range u.came[k] {
-			i, had := u.old.index[k][name]
+			i, had := u.old.index[k].at(name)
 			if had && (u.left[k] == nil || !u.left[k][i]) {
 				return false // a second document of that name
 			}
@@ -364,7 +420,7 @@ func (u *updating) layout() bool {
 		u.placed[k] = make([]int, len(u.came[k]))
 		if same {
 			for name, j := range u.came[k] {
-				u.placed[k][j] = u.old.index[k][name]
+				u.placed[k][j], _ = u.old.index[k].at(name)
 			}
 			continue
 		}
@@ -382,7 +438,7 @@ func (u *updating) elsewhere(k Kind, name string) bool {
 		if other == k {
 			continue
 		}
-		if _, has := u.old.index[other][name]; has {
+		if _, has := u.old.index[other].at(name); has {
 			return true
 		}
 		if _, has := u.came[other][name]; has {
@@ -395,37 +451,38 @@ func (u *updating) elsewhere(k Kind, name string) bool {
 // renumber gives the documents of a kind, whose names are not the same as
 // before, their places by name.
 func (u *updating) renumber(k Kind) {
-	type entry struct {
-		name string
-		old  int // or -1
+	var (
+		old   = u.l.index.names[k]
+		came  = slices.Sorted(maps.Keys(u.came[k]))
+		names = make([]string, 0, len(old)+len(came))
+		more  = map[string]int{} // those that are new
+		to    = make([]int, len(old))
+	)
+	come := func(name string) {
+		u.placed[k][u.came[k][name]] = len(names)
+		names, came = append(names, name), came[1:]
 	}
-	var all []entry
-	for i, name := range u.l.index.names[k] {
-		if u.left[k] == nil || !u.left[k][i] {
-			all = append(all, entry{name, i})
+	for i, name := range old {
+		for len(came) > 0 && came[0] < name {
+			more[came[0]] = len(names)
+			come(came[0])
+		}
+		to[i] = len(names)
+		switch {
+		case u.left[k] == nil || !u.left[k][i]:
+			names = append(names, name)
+		case len(came) > 0 && came[0] == name:
+			come(name)
+		default:
+			to[i] = -1
 		}
 	}
-	for name := range u.came[k] {
-		all = append(all, entry{name, -1})
+	for len(came) > 0 {
+		more[came[0]] = len(names)
+		come(came[0])
 	}
-	slices.SortFunc(all, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-	u.to[k] = make([]int, len(u.l.index.names[k]))
-	for i := range u.to[k] {
-		u.to[k][i] = -1
-	}
-	names, of := make([]string, len(all)), make(map[string]int, len(all))
-	for i, e := range all {
-		names[i], of[e.name] = e.name, i
-		if e.old >= 0 {
-			u.to[k][e.old] = i
-		} else {
-			u.placed[k][u.came[k][e.name]] = i
-			if old, had := u.old.index[k][e.name]; had {
-				u.to[k][old] = i
-			}
-		}
-	}
-	u.index.names[k], u.index.of[k] = names, of
+	u.to[k] = to
+	u.index.names[k], u.index.of[k] = names, u.index.of[k].moved(names, to, more)
 }
 
 // resolve turns the links of what came into indices; false: a name is unknown.
@@ -448,29 +505,53 @@ func (u *updating) resolve() bool {
 // domains are in a cycle.
 func (u *updating) snapshot() *Snapshot {
 	s := &Snapshot{index: u.index.of}
-	m := &mover{to: &u.to}
-	for k := range u.to {
-		m.renumbers = m.renumbers || u.to[k] != nil
+	for k := range kinds {
+		if u.to[k] != nil {
+			u.moved |= setOf(k)
+		}
 	}
-	s.Domains = merge(u, m, KindDomain, u.old.Domains, u.docs.domains, (*mover).domain)
-	s.Components = merge(u, m, KindComponent, u.old.Components, u.docs.components, (*mover).component)
-	s.Services = merge(u, m, KindService, u.old.Services, u.docs.services, (*mover).service)
-	s.Crews = merge(u, m, KindCrew, u.old.Crews, u.docs.crews, (*mover).crew)
-	s.Limits = merge(u, m, KindLimit, u.old.Limits, u.docs.limits, (*mover).limit)
-	s.Probes = merge(u, m, KindProbe, u.old.Probes, u.docs.probes, (*mover).probe)
-	s.Options = merge(u, m, KindOption, u.old.Options, u.docs.options, (*mover).option)
-	if m.lost {
+	s.Domains = merge(u, KindDomain, u.old.Domains, u.docs.domains, (*mover).domain)
+	s.Components = merge(u, KindComponent, u.old.Components, u.docs.components, (*mover).component)
+	s.Services = merge(u, KindService, u.old.Services, u.docs.services, (*mover).service)
+	s.Crews = merge(u, KindCrew, u.old.Crews, u.docs.crews, (*mover).crew)
+	s.Limits = merge(u, KindLimit, u.old.Limits, u.docs.limits, (*mover).limit)
+	s.Probes = merge(u, KindProbe, u.old.Probes, u.docs.probes, (*mover).probe)
+	s.Options = merge(u, KindOption, u.old.Options, u.docs.options, (*mover).option)
+	if u.lost.Load() {
 		return nil
 	}
-	if (len(u.docs.domains) > 0 || u.to[KindDomain] != nil) && !u.replace(s) {
-		if len(s.cycles()) > 0 {
-			return nil
-		}
-		s.place()
-	}
 	u.encode(s)
-	s.revise(u.unlike())
+	good := true
+	parallel(2, func(i int) {
+		if i == 0 {
+			s.revise(u.unlike())
+		} else if (len(u.docs.domains) > 0 || u.to[KindDomain] != nil) && !u.replace(s) {
+			if good = len(s.cycles()) == 0; good {
+				s.place()
+			}
+		}
+	})
+	if !good {
+		return nil
+	}
 	u.l.index = u.index
+	for _, k := range Kinds() {
+		for i, by := range u.by[k] {
+			u.l.briefs[k][i].line += int32(by) //nolint:gosec // lines
+		}
+		if u.to[k] != nil {
+			old := u.l.briefs[k]
+			u.l.briefs[k] = make([]brief, s.Count(k))
+			for i, at := range u.to[k] {
+				if at >= 0 {
+					u.l.briefs[k][at] = old[i]
+				}
+			}
+		}
+		for _, at := range u.placed[k] {
+			u.l.briefs[k][at] = u.l.brief(s, k, at)
+		}
+	}
 	return s
 }
 
@@ -484,7 +565,7 @@ func (u *updating) replace(s *Snapshot) bool {
 		was  = map[int]int{}                                 // of the others that came
 	)
 	for _, at := range u.placed[KindDomain] {
-		if i, had := u.old.index[KindDomain][s.Domains[at].Name]; had {
+		if i, had := u.old.index[KindDomain].at(s.Domains[at].Name); had {
 			was[at] = i
 		} else {
 			came[at] = true
@@ -508,11 +589,11 @@ func (u *updating) replace(s *Snapshot) bool {
 			return false
 		}
 	}
-	keep := func(at, i int) {
+	keep := func(m *mover, at, i int) {
 		d, old := &s.Domains[at], &u.old.Domains[i]
 		d.Site, d.Ancestors = to(old.Site), old.Ancestors
-		if u.to[KindDomain] != nil {
-			d.Ancestors = slices.Clone(old.Ancestors)
+		if slices.ContainsFunc(old.Ancestors, func(x int) bool { return to(x) != x }) {
+			d.Ancestors = m.ints.copy(old.Ancestors)
 			for j, x := range d.Ancestors {
 				d.Ancestors[j] = to(x)
 			}
@@ -520,15 +601,18 @@ func (u *updating) replace(s *Snapshot) bool {
 	}
 	if u.to[KindDomain] == nil {
 		for at, i := range was {
-			keep(at, i)
+			keep(&mover{}, at, i)
 		}
 		return true
 	}
-	for i, at := range u.to[KindDomain] {
-		if at >= 0 {
-			keep(at, i)
+	inRuns(len(u.old.Domains), func(from, to int) {
+		var m mover
+		for i := from; i < to; i++ {
+			if at := u.to[KindDomain][i]; at >= 0 {
+				keep(&m, at, i)
+			}
 		}
-	}
+	})
 	for at := range came {
 		s.placeOne(at)
 	}
@@ -570,12 +654,12 @@ func (u *updating) unlike() (old *Snapshot, k Kind, i int) {
 
 // merge returns the documents of a kind at their new places. Where nothing
 // changed it is the old list itself.
-func merge[T any](u *updating, m *mover, k Kind, old []T, came []*T, move func(*mover, *T)) []T {
-	renumbers := m.renumbers
-	if k == KindDomain || k == KindLimit { // they name domains only, or nothing
-		renumbers = u.to[KindDomain] != nil
+func merge[T any](u *updating, k Kind, old []T, came []*T, move func(*mover, *T)) []T {
+	names := u.moved // that they may name
+	if k == KindDomain || k == KindLimit {
+		names &= onlyDomain
 	}
-	if len(came) == 0 && u.by[k] == nil && u.left[k] == nil && u.to[k] == nil && !renumbers {
+	if len(came) == 0 && u.by[k] == nil && u.left[k] == nil && u.to[k] == nil && names == 0 {
 		return old
 	}
 	n := len(u.index.names[k])
@@ -586,32 +670,44 @@ func merge[T any](u *updating, m *mover, k Kind, old []T, came []*T, move func(*
 	if u.to[k] == nil {
 		copy(out, old)
 	}
-	for i := range old {
-		if u.by[k] == nil && u.to[k] == nil && !renumbers {
-			break // only what came is new
-		}
-		at := i
-		if u.to[k] != nil {
-			at = u.to[k][i]
-		}
-		if at < 0 || u.left[k] != nil && u.left[k][i] {
-			continue
-		}
-		if u.to[k] != nil {
-			out[at] = old[i]
-		}
-		m.by = 0
-		if u.by[k] != nil {
-			m.by = u.by[k][i]
-		}
-		if m.by != 0 || renumbers {
-			move(m, &out[at])
-		}
+	if u.by[k] != nil || u.to[k] != nil || names != 0 { // else only what came is new
+		inRuns(len(old), func(from, to int) {
+			m := mover{to: &u.to}
+			for i := from; i < to; i++ {
+				at := i
+				if u.to[k] != nil {
+					at = u.to[k][i]
+				}
+				if at < 0 || u.left[k] != nil && u.left[k][i] {
+					continue
+				}
+				if u.to[k] != nil {
+					out[at] = old[i]
+				}
+				m.by = 0
+				if u.by[k] != nil {
+					m.by = u.by[k][i]
+				}
+				m.needs = m.by != 0 || names&u.l.briefs[k][i].named != 0
+				if m.by != 0 || names != 0 {
+					move(&m, &out[at])
+				}
+			}
+			if m.lost {
+				u.lost.Store(true)
+			}
+		})
 	}
 	for j, v := range came {
 		out[u.placed[k][j]] = *v
 	}
 	return out
+}
+
+// inRuns calls f for parts of a range, on all processors.
+func inRuns(n int, f func(from, to int)) {
+	const most = 1 << 12
+	parallel((n+most-1)/most, func(i int) { f(i*most, min((i+1)*most, n)) })
 }
 
 // encode writes the canonical form of what came; that of the rest is as it was.
@@ -642,11 +738,31 @@ func (u *updating) encode(s *Snapshot) {
 // A mover copies what a document has of places and indices, which are others
 // now, and leaves the rest shared.
 type mover struct {
-	by        int // lines down
-	to        *[kinds][]int
-	renumbers bool
-	lost      bool // something that is gone is named
-	refs      []Ref
+	by    int // lines down
+	to    *[kinds][]int
+	needs bool // a need of the document names something of a kind that moved, or moves itself
+	lost  bool // something that is gone is named
+
+	refs     arena[Ref]
+	ints     arena[int]
+	replicas arena[Replica]
+	actions  arena[Action]
+}
+
+// An arena has room for many short lists.
+type arena[T any] struct{ free []T }
+
+// copy returns a copy of the list. Who keeps one list keeps some of its neighbours,
+// so a block is not large.
+func (a *arena[T]) copy(list []T) []T {
+	const block = 32
+	if len(list) > len(a.free) {
+		a.free = make([]T, max(len(list), block))
+	}
+	out := a.free[:len(list):len(list)]
+	a.free = a.free[len(list):]
+	copy(out, list)
+	return out
 }
 
 func (m *mover) pos(p *Pos) {
@@ -662,6 +778,9 @@ func (m *mover) index(k Kind, i *int) {
 		}
 	}
 }
+
+// apart reports whether a document of a kind is at another place than before.
+func (m *mover) apart(k Kind, i int) bool { return m.to[k] != nil && i >= 0 && m.to[k][i] != i }
 
 func (m *mover) doc(d *Doc) {
 	m.pos(&d.Pos)
@@ -680,37 +799,25 @@ func each[T any](list []T, f func(*T)) []T {
 	return list
 }
 
-// stays reports whether nothing of a need is anywhere else.
+// stays reports whether nothing that a need names is anywhere else.
 func (m *mover) stays(n Need) bool {
-	if m.by != 0 {
-		return false
-	}
-	if r := n.Ref; r != nil && m.to[r.Kind] != nil && m.to[r.Kind][r.Index] != r.Index {
-		return false
+	if n.Ref != nil {
+		return !m.apart(n.Ref.Kind, n.Ref.Index)
 	}
 	return !slices.ContainsFunc(n.Of, func(o Need) bool { return !m.stays(o) })
 }
 
 func (m *mover) need(n *Need) {
-	if m.stays(*n) {
+	if !m.needs || m.by == 0 && m.stays(*n) {
 		return
 	}
 	m.pos(&n.Pos)
-	n.Ref = m.ref(n.Ref)
+	if r := n.Ref; r != nil && m.apart(r.Kind, r.Index) {
+		moved := m.refs.copy([]Ref{*r})
+		m.index(r.Kind, &moved[0].Index)
+		n.Ref = &moved[0]
+	}
 	n.Of = each(n.Of, m.need)
-}
-
-func (m *mover) ref(r *Ref) *Ref {
-	if r == nil || m.to[r.Kind] == nil {
-		return r
-	}
-	if len(m.refs) == cap(m.refs) {
-		m.refs = make([]Ref, 0, 1<<10) // many at a time
-	}
-	m.refs = append(m.refs, *r)
-	moved := &m.refs[len(m.refs)-1]
-	m.index(r.Kind, &moved.Index)
-	return moved
 }
 
 func (m *mover) domain(v *Domain) {
@@ -720,17 +827,18 @@ func (m *mover) domain(v *Domain) {
 
 func (m *mover) component(v *Component) {
 	m.doc(&v.Doc)
-	places := m.by != 0 || m.to[KindDomain] != nil // a place is elsewhere, or may be
-	if places {
-		v.Replicas = each(v.Replicas, func(r *Replica) {
-			m.pos(&r.Pos)
-			m.index(KindDomain, &r.In)
-		})
+	in := func(d int) bool { return m.apart(KindDomain, d) }
+	if m.by != 0 && len(v.Replicas) > 0 || slices.ContainsFunc(v.Replicas, func(r Replica) bool { return in(r.In) }) {
+		v.Replicas = m.replicas.copy(v.Replicas)
+		for i := range v.Replicas {
+			m.pos(&v.Replicas[i].Pos)
+			m.index(KindDomain, &v.Replicas[i].In)
+		}
 	}
 	m.need(&v.Needs)
 	m.need(&v.Wants)
 	m.need(&v.StartNeeds)
-	if v.Data != nil && places {
+	if v.Data != nil && (m.by != 0 || slices.ContainsFunc(v.Data.Copies, func(c Copy) bool { return in(c.In) })) {
 		data := *v.Data
 		data.Copies = each(data.Copies, func(c *Copy) {
 			m.pos(&c.Pos)
@@ -738,30 +846,41 @@ func (m *mover) component(v *Component) {
 		})
 		v.Data = &data
 	}
-	if !places && m.to[KindCrew] == nil && m.to[KindLimit] == nil && !slices.ContainsFunc(v.Actions, func(a Action) bool { return !m.stays(a.Needs) }) {
+	if len(v.Actions) == 0 || !m.needs && m.to[KindCrew] == nil && m.to[KindLimit] == nil && !slices.ContainsFunc(v.Actions, func(a Action) bool { return slices.ContainsFunc(a.At, in) }) {
 		return
 	}
-	v.Actions = each(v.Actions, func(a *Action) {
+	v.Actions = m.actions.copy(v.Actions)
+	for i := range v.Actions {
+		a := &v.Actions[i]
 		m.pos(&a.Pos)
-		a.At = each(a.At, func(i *int) { m.index(KindDomain, i) })
+		if slices.ContainsFunc(a.At, in) {
+			a.At = m.ints.copy(a.At)
+			for j := range a.At {
+				m.index(KindDomain, &a.At[j])
+			}
+		}
 		m.need(&a.Needs)
-		a.Crew = each(a.Crew, func(u *Use) { m.index(KindCrew, &u.Index) })
-		a.Uses = each(a.Uses, func(u *Use) { m.index(KindLimit, &u.Index) })
-		if a.Run != nil {
+		if m.to[KindCrew] != nil {
+			a.Crew = each(a.Crew, func(u *Use) { m.index(KindCrew, &u.Index) })
+		}
+		if m.to[KindLimit] != nil {
+			a.Uses = each(a.Uses, func(u *Use) { m.index(KindLimit, &u.Index) })
+		}
+		if a.Run != nil && m.by != 0 {
 			run := *a.Run
 			m.pos(&run.Pos)
 			a.Run = &run
 		}
-	})
+	}
 }
 
 func (m *mover) service(v *Service) {
 	m.doc(&v.Doc)
-	m.need(&v.Needs)
-	m.need(&v.Wants)
-	if m.by == 0 && v.Page == nil && !slices.ContainsFunc(v.Parts, func(p Part) bool { return !m.stays(p.Needs) }) {
+	if !m.needs {
 		return
 	}
+	m.need(&v.Needs)
+	m.need(&v.Wants)
 	v.Parts = each(v.Parts, func(p *Part) {
 		m.pos(&p.Pos)
 		m.need(&p.Needs)
@@ -785,7 +904,11 @@ func (m *mover) limit(v *Limit) { m.doc(&v.Doc) }
 func (m *mover) probe(v *Probe) {
 	m.doc(&v.Doc)
 	m.index(KindDomain, &v.In)
-	v.Of = m.ref(v.Of)
+	if r := v.Of; r != nil && m.apart(r.Kind, r.Index) {
+		moved := *r
+		m.index(r.Kind, &moved.Index)
+		v.Of = &moved
+	}
 }
 
 func (m *mover) option(v *Option) {

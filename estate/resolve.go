@@ -35,12 +35,12 @@ func (l *loader) assemble() *sortedDocs {
 // sortedDocs are all documents, each kind sorted by name, and where each is.
 type sortedDocs struct {
 	docs
-	index [kinds]map[string]int
+	index [kinds]*roster
 }
 
 // order sorts documents by name and reports names that come twice. Documents
 // without a valid name, which has been said, are left out.
-func order[T any](l *loader, k Kind, list []*T, doc func(*T) *Doc) ([]*T, map[string]int) {
+func order[T any](l *loader, k Kind, list []*T, doc func(*T) *Doc) ([]*T, *roster) {
 	list = slices.DeleteFunc(list, func(v *T) bool { return doc(v).Name == "" })
 	slices.SortStableFunc(list, func(a, b *T) int { return strings.Compare(doc(a).Name, doc(b).Name) })
 	out := list[:0]
@@ -59,7 +59,7 @@ func order[T any](l *loader, k Kind, list []*T, doc func(*T) *Doc) ([]*T, map[st
 		index[d.Name] = len(out)
 		out = append(out, v)
 	}
-	return out, index
+	return out, &roster{of: index}
 }
 
 // resolve turns every link into an index.
@@ -115,7 +115,7 @@ func namesOf[T any](list []*T, doc func(*T) *Doc) []string {
 
 // An index finds documents by name.
 type index struct {
-	of    [kinds]map[string]int
+	of    [kinds]*roster
 	names [][]string // by kind and position
 }
 
@@ -136,7 +136,7 @@ func (ix *index) find(text string, allowed kindSet) (Ref, *Error) {
 		if !within.has(k) {
 			continue
 		}
-		if i, ok := ix.of[k][name]; ok {
+		if i, ok := ix.of[k].at(name); ok {
 			found[n] = Ref{Kind: k, Index: i, Name: ix.names[k][i]}
 			n++
 		}
@@ -152,7 +152,7 @@ func (ix *index) find(text string, allowed kindSet) (Ref, *Error) {
 		return Ref{}, &Error{Msg: fmt.Sprintf("%s is ambiguous", short(text)), Want: orList(choices)}
 	}
 	for k := range kinds {
-		if _, ok := ix.of[k][name]; ok && !allowed.has(k) {
+		if _, ok := ix.of[k].at(name); ok && !allowed.has(k) {
 			return Ref{}, &Error{Msg: fmt.Sprintf("%s is %s", short(text), setOf(k)), Want: allowed.String()}
 		}
 	}
@@ -178,7 +178,7 @@ func (ix *index) nearest(text string, allowed kindSet) string {
 			return ix.nearestIn(rest, allowed)
 		}
 	}
-	if _, ok := ix.of[k][rest]; ok {
+	if _, ok := ix.of[k].at(rest); ok {
 		return k.String() + "/" + rest
 	}
 	if n := ix.nearestIn(rest, setOf(k)); n != "" {
@@ -191,7 +191,7 @@ func (ix *index) nearestIn(name string, allowed kindSet) string {
 	best := nearest(name, ix.all(allowed))
 	if _, err := ix.find(best, allowed); best != "" && err != nil { // ambiguous: name the first
 		for k := range kinds {
-			if _, ok := ix.of[k][best]; ok && allowed.has(k) {
+			if _, ok := ix.of[k].at(best); ok && allowed.has(k) {
 				return k.String() + "/" + best
 			}
 		}

@@ -36,10 +36,10 @@ func (v *View) Also(domain int, f func(*View)) {
 	also.Lost = append(slices.Clone(v.Lost), domain)
 	slices.Sort(also.Lost)
 	also.Lost = slices.Compact(also.Lost)
-	log, supposed := w.s.log, w.s.supposed
-	w.s.log, w.s.supposed = nil, nil
+	log := w.s.log
+	w.s.log = nil
 	f(also)
-	w.s.log, w.s.supposed = log, supposed
+	w.s.log = log
 	x.undo()
 }
 

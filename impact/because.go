@@ -2,7 +2,6 @@ package impact
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -49,6 +48,8 @@ func (im *Impact) because(s *state, n node, most int) [][]estate.Ref {
 		return nil
 	}
 	candidates := s.suspects(n)
+	s.cone.in = true
+	defer func() { s.cone.in = false }()
 	// Each found set is searched again without one of its members, so that
 	// every further set differs from all before it (Reiter 1987, hitting-set tree).
 	var (
@@ -94,30 +95,35 @@ func compareRefs(a, b estate.Ref) int {
 // after another until n is back; the last one taken is then needed by every set
 // among those so far, so it stays, and the search goes on before it. What
 // remains is what deleting candidates from the end, one by one, would leave.
+// Nothing is followed but into what n waits for: the state is in the cone of n.
 func (s *state) blocking(n node, candidates, ban []node) []node {
+	suppose := func(x node) {
+		s.force(x)
+		s.drain()
+	}
 	var set []node
 	end := len(candidates)
 	for {
-		t := supposition{s: s}
+		s.begin()
 		for _, x := range set {
-			t.force(x)
+			suppose(x)
 		}
-		if t.up(n) {
-			t.end()
+		if s.val[n] {
+			s.undo()
 			slices.Sort(set)
 			return set
 		}
 		last := -1
-		for i := 0; i < end && !t.up(n); i++ {
+		for i := 0; i < end && !s.val[n]; i++ {
 			x := candidates[i]
-			if t.up(x) || slices.Contains(ban, x) {
+			if s.val[x] || slices.Contains(ban, x) {
 				continue
 			}
-			t.force(x)
+			suppose(x)
 			last = i
 		}
-		back := t.up(n)
-		t.end()
+		back := s.val[n]
+		s.undo()
 		if !back {
 			return nil
 		}
@@ -126,108 +132,79 @@ func (s *state) blocking(n node, candidates, ban []node) []node {
 	}
 }
 
-// A supposition takes some nodes as up, one after another. Things that are down
-// for the same reason suppose the same, so what follows from the first few is kept
-// for as long as the state is what it is: that the root of everything were up is
-// thought through once, and not for everything.
-type supposition struct {
-	s      *state
-	forced []node
-	key    []byte
-	known  bits  // what else is up with all of forced
-	played bool  // the state is as supposed; else known says it, if anything is forced
-	risen  []int // how many nodes are up with each of forced and those before, once played
+// A cone is what a thing waits for, with the thing itself, and who runs on whom in
+// it. While a state is in its cone, nothing outside changes.
+type cone struct {
+	area
+	in    bool
+	place []int32 // of each node that is in it: where in nodes
+	outs  []span  // of each place: the nodes that it is an input of
+	ups   []node
 }
 
-// So much is kept: so many suppositions of so few nodes, of questions in which so much
-// came back. Others are soon thought through again.
-const (
-	mostSupposed = 1 << 11
-	mostForced   = 16
-	leastRisen   = 1 << 8
-)
+// out returns the nodes that a node is an input of, as far as they may change.
+func (s *state) out(n node) []node {
+	c := &s.cone
+	switch {
+	case !c.in:
+		return s.m.out(n)
+	case !c.has(n):
+		return nil
+	}
+	at := c.outs[c.place[n]]
+	return c.ups[at.from:at.to]
+}
 
-// A bits is a set of nodes.
-type bits []uint64
-
-func (b bits) has(n node) bool { return b != nil && b[n/64]>>(n%64)&1 != 0 }
-
-func (t *supposition) up(n node) bool { return t.s.val[n] || t.known.has(n) }
-
-func (t *supposition) force(x node) {
-	s := t.s
-	t.forced = append(t.forced, x)
-	if !t.played {
-		t.key = binary.LittleEndian.AppendUint32(t.key, uint32(x)) //nolint:gosec // a node is no negative number
-		if known := s.supposed[string(t.key)]; known != nil {
-			t.known = known
-			return
-		}
-		t.played, t.known = true, nil
-		s.begin()
-		for _, y := range t.forced[:len(t.forced)-1] {
-			t.play(y)
+// look makes the cone that of n, and returns which places wait for which.
+func (c *cone) look(s *state, n node) (waits [][]node) {
+	c.begin(s.m.nodes)
+	c.place = resized(c.place, s.m.nodes, 0)
+	add := func(n node) {
+		if !c.has(n) {
+			c.place[n] = int32(len(c.nodes)) //nolint:gosec // of nodes
+			c.add(n)
 		}
 	}
-	t.play(x)
-}
-
-func (t *supposition) play(x node) {
-	t.s.force(x)
-	t.s.drain()
-	t.risen = append(t.risen, len(t.s.log.rose))
-}
-
-// end leaves the state as it was, and keeps what took long and was asked before.
-func (t *supposition) end() {
-	s := t.s
-	if !t.played {
-		return
-	}
-	if len(s.log.rose) >= leastRisen {
-		if s.supposed == nil {
-			s.supposed = map[string]bits{}
+	add(n)
+	c.outs, c.ups = c.outs[:0], c.ups[:0]
+	for i := 0; i < len(c.nodes); i++ {
+		list := s.blockers(c.nodes[i])
+		for j, b := range list {
+			add(b)
+			list[j] = c.place[b]
 		}
-		var key []byte
-		for i, x := range t.forced[:min(len(t.forced), mostForced)] {
-			key = binary.LittleEndian.AppendUint32(key, uint32(x)) //nolint:gosec // a node is no negative number
-			switch known, twice := s.supposed[string(key)]; {
-			case known != nil || !twice && len(s.supposed) >= mostSupposed:
-			case !twice:
-				s.supposed[string(key)] = nil // most things are supposed once
-			default:
-				known = make(bits, (s.m.nodes+63)/64)
-				for _, n := range s.log.rose[:t.risen[i]] {
-					known[n/64] |= 1 << (n % 64)
+		waits = append(waits, list)
+	}
+	c.outs = resized(c.outs, len(c.nodes), span{})
+	runs := func(f func(at *span, up node)) { // a component only comes back by its actions
+		for i, list := range waits {
+			for _, b := range list {
+				if !s.m.isAction(c.nodes[b]) {
+					f(&c.outs[b], c.nodes[i])
 				}
-				s.supposed[string(key)] = known
 			}
 		}
 	}
-	s.undo()
+	runs(func(at *span, _ node) { at.room++ })
+	var from int32
+	for i := range c.outs {
+		c.outs[i].from, c.outs[i].to = from, from
+		from += c.outs[i].room
+	}
+	c.ups = resized(c.ups, int(from), 0)
+	runs(func(at *span, up node) {
+		c.ups[at.to] = up
+		at.to++
+	})
+	return waits
 }
 
 // suspects returns the components and crews, other than n itself, that n waits
-// for directly or not, the deepest in the blocked-by graph first, then by name.
+// for directly or not, the deepest in the blocked-by graph first, then by name. The
+// cone is that of n afterwards.
 func (s *state) suspects(n node) []node {
-	var (
-		nodes = []node{n}
-		local = map[node]node{n: 0}
-	)
-	edges := [][]node{}
-	for i := 0; i < len(nodes); i++ {
-		var es []node
-		for _, b := range s.blockers(nodes[i]) {
-			j, ok := local[b]
-			if !ok {
-				j = node(len(nodes))
-				local[b] = j
-				nodes = append(nodes, b)
-			}
-			es = append(es, j)
-		}
-		edges = append(edges, es)
-	}
+	edges := s.cone.look(s, n)
+	nodes := s.cone.nodes
 	depth := make([]int, len(nodes)) // 0 waits for nothing else; -1 not known yet
 	for i := range depth {
 		depth[i] = -1

@@ -25,6 +25,7 @@ type Standing struct {
 	idle  []node // gates out of use
 	seeds []node // where a change begins
 	wants bool   // a document that changed wants something, or did
+	moves Moves  // of the change that is followed
 	moved bool   // the nodes have other numbers than before, or are otherwise with nothing lost
 	ties  ties
 }
@@ -36,7 +37,7 @@ type stood struct {
 	v *View
 
 	area   area
-	cone   area       // what may have another reason to be down than before
+	cone   area       // what changed, and what may have another reason to be down than before
 	locks  []Deadlock // once asked for
 	asked  bool
 	moved  bool // the last change moved anything
@@ -68,8 +69,8 @@ func (a *area) add(n node) {
 
 // begin empties the area, which nodes may be added to up to a number.
 func (a *area) begin(nodes int) {
-	for len(a.mark) < nodes {
-		a.mark = append(a.mark, 0)
+	if more := nodes - len(a.mark); more > 0 {
+		a.mark = append(a.mark, make([]int32, more)...)
 	}
 	a.epoch++
 	a.nodes, a.was = a.nodes[:0], a.was[:0]
@@ -101,7 +102,6 @@ func (st *Standing) Visit(i int, f func(*View)) {
 	}
 	k.s.clock = 0
 	f(k.v)
-	k.s.supposed = nil
 }
 
 // Turned reports whether the last change that was followed turned, in a loss,
@@ -113,8 +113,8 @@ func (st *Standing) Turned(i int) bool { return st.held[i].turned }
 // whether it goes down, comes back, when, and with which of its own actions.
 func (st *Standing) Moved(i int) bool { return st.held[i].moved || st.held[i].w == nil }
 
-// Stirred reports whether the last change that was followed did anything to a
-// thing in a loss, or to what it would have to wait for to come back.
+// Stirred reports whether the last change that was followed made a thing another in
+// a loss, or what it would have to wait for to come back.
 func (st *Standing) Stirred(i int, r estate.Ref) bool { return st.held[i].stirred(st.m.nodeOf(r)) }
 
 // PartStirred is like [Standing.Stirred] for a part of a service.
@@ -122,7 +122,7 @@ func (st *Standing) PartStirred(i, service, part int) bool {
 	return st.held[i].stirred(st.m.partNode(service, part))
 }
 
-func (k *stood) stirred(n node) bool { return k.w == nil || k.area.has(n) || k.cone.has(n) }
+func (k *stood) stirred(n node) bool { return k.w == nil || k.cone.has(n) }
 
 // begin loses the domains for the first time.
 func (k *stood) begin(m *model) {
@@ -148,7 +148,10 @@ func (k *stood) settle() {
 // see makes the view anew. fell is what is down right after the loss, sorted.
 func (k *stood) see(fell []node) {
 	m := k.w.m
-	before := slices.DeleteFunc(slices.Clone(fell), func(n node) bool { return !m.base.val[n] })
+	before := fell
+	if len(m.down) > 0 {
+		before = slices.DeleteFunc(slices.Clone(fell), func(n node) bool { return !m.base.val[n] })
+	}
 	k.v = &View{w: k.w, fell: fell, Lost: k.v.Lost, Delta: k.w.delta(fell, k.w.missed(before)), kept: k}
 	k.v.im = &Impact{Snapshot: m.snap, Lost: k.v.Lost, LostDomains: k.v.LostDomains, fallen: k.s, back: k.s}
 }
@@ -172,11 +175,10 @@ func (st *Standing) Renew(s *estate.Snapshot, changed, stirring []estate.Ref) {
 			continue
 		}
 		k.v.im.Snapshot = s
-		k.area.begin(m.nodes)
+		st.stir(k, cause, nil)
 		for _, n := range own {
-			k.area.add(n)
+			k.cone.add(n)
 		}
-		st.stir(k, cause)
 	}
 }
 
@@ -187,13 +189,13 @@ func (st *Standing) Renew(s *estate.Snapshot, changed, stirring []estate.Ref) {
 // one, changed.
 func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted []estate.Ref) (ok bool) {
 	m := st.m
-	old := m.gone(moves)
+	old := moves.gone()
 	for _, k := range st.held {
 		if slices.ContainsFunc(old, func(r estate.Ref) bool { return r.Kind == estate.KindDomain && slices.Contains(k.v.Lost, r.Index) }) {
 			return false
 		}
 	}
-	st.moved = moves != nil
+	st.moves, st.moved = moves, len(moves) > 0
 	for _, r := range changed {
 		if was, had := moves.Before(r); had {
 			old = append(old, was)
@@ -496,12 +498,12 @@ func (m *model) action(a node) *estate.Action {
 }
 
 // sowUnder adds to the seeds what is in a domain that changed, and what stands, is
-// copied to or comes back there.
+// copied to or comes back there. What is in one that came has changed itself.
 func (st *Standing) sowUnder(changed []estate.Ref) {
 	m := st.m
 	var under area
 	for _, r := range changed {
-		if r.Kind == estate.KindDomain {
+		if r.Kind == estate.KindDomain && st.stayed(node(r.Index)) {
 			if under.mark == nil {
 				under.begin(m.nodes)
 			}
@@ -520,6 +522,12 @@ func (st *Standing) sowUnder(changed []estate.Ref) {
 	}
 	st.seeds = append(st.seeds, under.nodes...)
 	m.placedIn(under.has, func(c node) { st.seeds = append(st.seeds, c) })
+}
+
+// stayed reports whether a domain was there before the change.
+func (st *Standing) stayed(n node) bool {
+	_, had := st.moves.Before(estate.Ref{Kind: estate.KindDomain, Index: int(n)})
+	return had
 }
 
 // placedIn calls f for the components that stand, are copied to or come back in
@@ -633,12 +641,11 @@ func (m *model) tied() ties {
 
 // grow makes room for new gates; w is the sweep that the state belongs to, if any.
 func (s *state) grow(w *Sweep) {
-	for n := len(s.val); n < s.m.nodes; n++ {
-		s.val, s.flag = append(s.val, true), append(s.flag, true)
-		s.count, s.rank, s.hyp = append(s.count, 0), append(s.rank, 0), append(s.hyp, -1)
-		if w != nil {
-			w.when = append(w.when, 0)
-		}
+	n := s.m.nodes
+	s.val, s.flag = resized(s.val, n, true), resized(s.flag, n, true)
+	s.count, s.rank, s.hyp = resized(s.count, n, 0), resized(s.rank, n, 0), resized(s.hyp, n, -1)
+	if w != nil {
+		w.when = resized(w.when, n, 0)
 	}
 	if len(s.stale) != len(s.m.sccNodes) {
 		s.stale = make([]bool, len(s.m.sccNodes))
@@ -718,7 +725,7 @@ func (st *Standing) again(k *stood) {
 	for _, n := range st.seeds {
 		a.add(n)
 	}
-	st.close(k, 0)
+	st.close(k, 0, false)
 	s.area, s.clock = a, 0
 	for round, from := 1, 0; from < len(a.nodes); round++ {
 		k.fallAgain()
@@ -734,19 +741,11 @@ func (st *Standing) again(k *stood) {
 			for _, up := range m.out(n) {
 				a.add(up)
 			}
-			if n < m.compBase {
+			if n < m.compBase && st.stayed(n) {
 				m.placedIn(func(d node) bool { return d == n }, func(c node) { a.add(c) })
 			}
 		}
-		if round >= mostRounds {
-			for i := size; i < len(a.nodes); i++ {
-				for _, up := range m.out(a.nodes[i]) {
-					a.add(up)
-				}
-				st.close(k, i)
-			}
-		}
-		st.close(k, size)
+		st.close(k, size, round >= mostRounds)
 		if from = size; from == len(a.nodes) {
 			break
 		}
@@ -758,15 +757,22 @@ func (st *Standing) again(k *stood) {
 }
 
 // close adds to an area what is judged together with what it has: the component
-// of each action, with its other actions, and what ties hold; and notes what all
-// of it was.
-func (st *Standing) close(k *stood, from int) {
+// of each action, with its other actions, and what ties hold; up: and all that needs
+// any of it. It notes what all of it was.
+func (st *Standing) close(k *stood, from int, up bool) {
 	m, a := st.m, &k.area
 	for i := from; i < len(a.nodes); i++ {
 		n := a.nodes[i]
-		if t := st.ties.of[n]; t >= 0 {
-			for _, x := range st.ties.members[t] {
+		if up {
+			for _, x := range m.out(n) {
 				a.add(x)
+			}
+		}
+		if t := st.ties.of[n]; t >= 0 {
+			if all := st.ties.members[t]; n == all[0] || !a.has(all[0]) { // once for each group
+				for _, x := range all {
+					a.add(x)
+				}
 			}
 		}
 		switch {
@@ -791,8 +797,10 @@ func (st *Standing) tell(k *stood) {
 		other   = st.wants || st.moved
 	)
 	k.turned, k.moved = false, false
+	var turned []node
 	for i, n := range a.nodes {
 		if was, now := a.was[i], k.now(n); was != now {
+			turned = append(turned, n)
 			other, k.moved = true, true
 			k.turned = k.turned || tells(n) && was.val != now.val || m.isComp(n) && was.flag != now.flag
 		}
@@ -816,14 +824,15 @@ func (st *Standing) tell(k *stood) {
 		}
 		k.see(fell)
 	}
-	st.stir(k, a.nodes)
+	st.stir(k, st.seeds, turned)
 	if k.asked {
 		st.relock(k)
 	}
 }
 
-// stir finds what is down and waits for one of some nodes, directly or not.
-func (st *Standing) stir(k *stood, from []node) {
+// stir finds what is down and waits for something that was asked of otherwise before,
+// or turned, directly or not. What is up and was holds nothing up that is down.
+func (st *Standing) stir(k *stood, asked, turned []node) {
 	s, m, c := k.s, st.m, &k.cone
 	c.begin(m.nodes)
 	push := func(n node) {
@@ -831,20 +840,35 @@ func (st *Standing) stir(k *stood, from []node) {
 			c.add(n)
 		}
 	}
-	for _, n := range from {
-		push(n)
-		for _, up := range m.out(n) {
-			push(up)
-		}
-	}
-	for i := 0; i < len(c.nodes); i++ {
-		n := c.nodes[i]
+	above := func(n node) {
 		for _, up := range m.out(n) {
 			push(up)
 		}
 		if m.isAction(n) {
 			push(m.compBase + m.actComp[n-m.actBase])
 		}
+	}
+	for _, n := range asked {
+		push(n)
+		if m.isAction(n) {
+			push(m.compBase + m.actComp[n-m.actBase])
+		}
+	}
+	for _, n := range turned {
+		push(n)
+		above(n)
+		if n < m.compBase {
+			m.placedIn(func(d node) bool { return d == n }, push)
+		}
+	}
+	for i := 0; i < len(c.nodes); i++ {
+		above(c.nodes[i])
+	}
+	for _, n := range asked {
+		c.add(n)
+	}
+	for _, n := range turned {
+		c.add(n)
 	}
 }
 
@@ -923,7 +947,7 @@ func (st *Standing) relock(k *stood) {
 	kept := slices.DeleteFunc(slices.Clone(k.locks), func(d Deadlock) bool {
 		return slices.ContainsFunc(d.Cycle, func(r estate.Ref) bool { return k.stirred(st.m.nodeOf(r)) })
 	})
-	down := slices.Sorted(slices.Values(k.cone.nodes))
+	down := slices.DeleteFunc(slices.Sorted(slices.Values(k.cone.nodes)), func(n node) bool { return n < st.m.compBase || k.s.val[n] })
 	k.locks = append(kept, k.s.deadlocksAmong(down, k.v.stuck)...)
 	slices.SortFunc(k.locks, byCycle)
 }

@@ -34,8 +34,7 @@ type state struct {
 	log   *trail   // what a question of the kind "what if" changed; nil: not asked
 	spare []*trail // done with
 	round []int32  // scratch of drain
-
-	supposed map[string]bits // what is up if some nodes are, of each supposition; nil: none was asked for
+	cone  cone     // scratch of because
 }
 
 // A trail remembers what to take back: first a recovery, then the fall before it.
@@ -106,7 +105,7 @@ func (s *state) clone() *state {
 	c.living, c.direct, c.held = slices.Clone(s.living), slices.Clone(s.direct), slices.Clone(s.held)
 	c.ran, c.order, c.stale = slices.Clone(s.ran), slices.Clone(s.order), slices.Clone(s.stale)
 	c.queue, c.ready, c.dirty, c.log = nil, slices.Clone(s.ready), nil, nil
-	c.spare, c.round, c.supposed = nil, nil, nil
+	c.spare, c.round, c.cone = nil, nil, cone{}
 	return &c
 }
 
@@ -304,7 +303,7 @@ func (s *state) rise(n node, rank int32) {
 func (s *state) raise() {
 	for {
 		for i := 0; i < len(s.queue); i++ {
-			for _, p := range s.m.out(s.queue[i]) {
+			for _, p := range s.out(s.queue[i]) {
 				if s.area != nil && !s.area.has(p) {
 					continue
 				}
@@ -399,7 +398,7 @@ func (s *state) undo() {
 	s.log = nil
 	for _, n := range t.rose {
 		s.val[n], s.rank[n] = false, 0
-		for _, p := range s.m.out(n) {
+		for _, p := range s.out(n) {
 			s.count[p]--
 		}
 	}

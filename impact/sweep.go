@@ -72,6 +72,10 @@ func (w *Sweep) delta(fell []node, wants []int32) Delta {
 		return Recoverable
 	}
 	services := map[int]State{}
+	domains, _ := slices.BinarySearch(fell, m.compBase)
+	things, _ := slices.BinarySearch(fell, m.svcBase)
+	d.LostDomains = slices.Grow(d.LostDomains, domains)
+	d.Components = slices.Grow(d.Components, things-domains+len(wants))
 	for _, n := range fell {
 		switch {
 		case n < m.compBase:

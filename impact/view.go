@@ -46,7 +46,7 @@ func (w *Sweep) Visit(domains []int, f func(*View)) {
 	log := s.log
 	s.log = nil
 	f(v)
-	s.log, s.supposed = log, nil
+	s.log = log
 	s.undo()
 }
 
