@@ -97,7 +97,11 @@ func TestAppealClock(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c := get(t, o, r.ID); c.MayAppeal(history, time.Now()) != want {
+			c, err := o.Ledger.Claim(ctx, r.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.MayAppeal(history, time.Now()) != want {
 				t.Errorf("%s: an appeal is offered: %v", when, !want)
 			}
 		}

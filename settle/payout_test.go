@@ -264,9 +264,9 @@ func TestAnswersThatDiffer(t *testing.T) {
 // Answers about several batches in one file, more than go together, with strangers among them, one payment answered
 // twice and one that is not at the bank, come to what they would come to one by one.
 func TestApplyMany(t *testing.T) {
-	ctx := t.Context()
 	come := func(together bool) (states map[string]ItemState, odd []string, have map[Account]int64) {
 		s, items := owing(t, 2*mostEntries+30)
+		ctx := t.Context()
 		p := &Payout{Store: s, Book: NewBook(s)}
 		var results []Result
 		for i, id := range []string{"b", "other", "waits"} {

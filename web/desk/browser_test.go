@@ -185,6 +185,10 @@ var runAxeColours = strings.Replace(runAxe, `type: "tag", values: ["wcag2a", "wc
 const sticksOut = `[...document.querySelectorAll("body *")].filter((e) => !e.closest(".scroll, svg") && e.getBoundingClientRect().right > innerWidth + 1)
 	.map((e) => e.tagName + "." + e.className + " " + e.id).slice(0, 5)`
 
+// uneven names fields that are not as tall as those beside them, so that their labels are not level.
+const uneven = `[...document.querySelectorAll(".fields")].flatMap((f) => [...f.querySelectorAll(":scope > div > input:not([type=checkbox]):not([type=radio]), :scope > div > select")]
+	.filter((e, i, all) => e.offsetWidth && Math.abs(e.getBoundingClientRect().height - all[0].getBoundingClientRect().height) > .5).map((e) => e.name + " is " + e.getBoundingClientRect().height + " tall"))`
+
 // A look is a page that the browser opens, as whom.
 type look struct{ as, name, path string }
 
@@ -279,6 +283,9 @@ func TestRealAxe(t *testing.T) {
 				where := fmt.Sprintf("%s in %s at %d px", page.name, l, width)
 				if wide := eval[int64](p, "document.documentElement.scrollWidth"); wide > width {
 					t.Errorf("%s is %d wide: %v", where, wide, eval[[]string](p, sticksOut))
+				}
+				if found := eval[[]string](p, uneven); len(found) > 0 {
+					t.Errorf("%s: %v", where, found)
 				}
 				for _, scheme := range []string{"light", "dark"} {
 					p.scheme(scheme)
