@@ -49,22 +49,23 @@ func (s *solver) cheapest(cost []float64) bool {
 func (s *solver) lighter(know *knowledge, value [][]smallSet, effort *int) bool {
 	done := int64(-1) // up to which weight all are known
 	bound := know.last(s.o.Top) - 1
-	for *effort > 1<<16 && bound > done {
+	for range 16 {
+		if bound <= done {
+			s.ranked(know, done)
+			return true
+		}
 		l := *know.l
 		l.bound, l.effort = bound, *effort/4
-		sets, ok := s.enumerate(&l, value, effort)
-		if !ok || l.wide {
-			bound = done + (bound-done)/2
+		if sets, ok := s.enumerate(&l, value, effort); ok && !l.wide {
+			know.add(sets)
+			done, bound = bound, know.last(s.o.Top)-1
 			continue
 		}
-		know.add(sets)
-		done, bound = bound, know.last(s.o.Top)-1
+		if bound = done + (bound-done)/2; bound == done {
+			break
+		}
 	}
-	if bound > done {
-		return false
-	}
-	s.ranked(know, done)
-	return true
+	return false
 }
 
 // enumerate lists what a lister finds, and charges it.

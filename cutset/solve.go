@@ -916,23 +916,23 @@ func (s *solver) both(a, b *attempt, limit int) bool {
 	return spare >= 0
 }
 
-// run makes one try, or two at a time, each with half of the effort that is left. If the first gets through, what
+// run makes one try, or two at a time, the second with half of the effort that is left. If the first gets through, what
 // the second did is void and not charged: so the outcome is the same however fast they are, and if one waits for the other.
 func (s *solver) run(p *part, d *diagram, tries []*attempt, limit int) *attempt {
-	share := s.effort / int64(len(tries))
-	start := func(a *attempt, d *diagram) {
+	start := func(a *attempt, d *diagram, effort int64) {
 		room, steps := a.quota(limit, s.o.NodeBudget)
 		a.past = a.gates
-		a.room, a.effort = s.o.NodeBudget, share
-		a.run(p, d, room, min(steps, share))
+		a.room, a.effort = s.o.NodeBudget, effort
+		a.run(p, d, room, min(steps, effort))
 	}
 	var beside sync.WaitGroup
 	if len(tries) > 1 {
 		second := tries[1]
 		second.stop.Store(false)
-		beside.Go(func() { start(second, newDiagram()) })
+		half := s.effort / 2
+		beside.Go(func() { start(second, newDiagram(), half) })
 	}
-	start(tries[0], d)
+	start(tries[0], d, s.effort)
 	if len(tries) > 1 {
 		tries[1].stop.Store(tries[0].passed)
 		beside.Wait()
@@ -942,7 +942,7 @@ func (s *solver) run(p *part, d *diagram, tries []*attempt, limit int) *attempt 
 		a.gains = a.gates > a.past && limit >= 1<<20
 		a.steps = a.d.steps
 		s.st.Steps += a.steps
-		s.effort -= a.steps
+		s.effort = max(0, s.effort-a.steps)
 		if a.passed {
 			return a
 		}
