@@ -240,7 +240,7 @@ type auditor struct {
 	behind []estate.Ref        // what changed since strict was asked for
 
 	recounted []estate.Ref // and of which crews and limits the number did
-	moves     moves       // of a check that follows another
+	moves     moves        // of a check that follows another
 	known     *known       // of a check that follows another; else nil
 
 	places   *estate.Snapshot // where documents are in files, if not s

@@ -69,7 +69,7 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	}
 	changes := estate.Diff(last.s, s)
 	c.judged.Documents = len(changes)
-	if c.o.Every || c.o.Pairs || c.o.brute {
+	if c.o.Every || c.o.Pairs || len(c.o.PairTypes) > 0 || c.o.brute {
 		return nil, nil //nolint:nilnil // everything is to be judged
 	}
 	k := &known{}
@@ -84,6 +84,9 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 		} else if !k.comeOrGo(x, last.s, s) {
 			return nil, nil //nolint:nilnil // everything is to be judged
 		}
+	}
+	if k.sways&swaysUnder != 0 && !k.spread(s) {
+		return nil, nil //nolint:nilnil // everything is to be judged
 	}
 	turned, ok := last.turns(s, last.o.Now, now)
 	if !ok {
@@ -111,6 +114,14 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	a.s, a.o.Now, a.moves = s, now, v
 	if v.any() {
 		a.renumber(v)
+	}
+	if k.under != nil {
+		for d, is := range k.under {
+			if is {
+				a.fates[d] = nil
+			}
+		}
+		a.fates = furtherFates(s, a.fates)
 	}
 	a.behind = slices.Concat(v.now(last.behind), k.changed)
 	a.recounted = slices.Concat(v.now(last.recounted), k.recounted)
@@ -150,6 +161,9 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	a.graph.s = s
 	if last.cutter != nil {
 		a.cutter = last.cutter.follow(s, v, k.changed)
+		if k.under != nil {
+			a.cutter.done = make([]*cuts, len(s.Domains))
+		}
 	}
 	if k.sways&swaysPlaces != 0 {
 		rehost(a.hosts, last.s, s, v, old, k.changed)
@@ -227,6 +241,7 @@ type known struct {
 	recounted []estate.Ref // crews and limits of which only the number changed
 	of        []sways      // what the change of each of documents sways
 	sways     sways        // all of it
+	under     []bool       // of each domain: what it needs is not what it was; nil: of none
 	flips     bool         // there are enough people or slots for another set of actions
 	room      bool         // there is more or less room than before, or some is taken by others
 	musts     bool         // other components than before are such that a service cannot do without
@@ -246,7 +261,7 @@ type known struct {
 }
 
 // A sways is a set of things that the change of a document may sway.
-type sways uint8
+type sways uint16
 
 const (
 	swaysImpact sways = 1 << iota // what impact says
@@ -256,6 +271,7 @@ const (
 	swaysTools                    // what is a tool
 	swaysUp                       // what is said of those that need the document
 	swaysDown                     // what is said of those that it needs
+	swaysUnder                    // where everything stands that is in the document, a domain
 	swaysAll                      // anything
 )
 
@@ -264,7 +280,7 @@ func (k *known) note(r estate.Ref, fields []estate.FieldChange) sways {
 	var all sways
 	counts := len(fields) > 0
 	for _, f := range fields {
-		x := swaysOf(r.Kind, f.Path)
+		x := swaysOf(r.Kind, f)
 		all |= x
 		counts = counts && (f.Path == "people" || f.Path == "slots")
 	}
@@ -332,7 +348,65 @@ func (k *known) count(r estate.Ref, before, after *estate.Snapshot, was estate.R
 	}
 }
 
-func swaysOf(kind estate.Kind, path string) sways {
+// spread notes what names a domain that needs something else than before, directly
+// or not, or has anything in it, as changed, too; false: such a domain is a site,
+// in which anything could stand.
+func (k *known) spread(s *estate.Snapshot) bool {
+	const (
+		unknown = iota
+		no
+		yes
+	)
+	state := make([]uint8, len(s.Domains))
+	noted := map[estate.Ref]int{}
+	for i, r := range k.documents {
+		noted[r] = i
+		if r.Kind == estate.KindDomain && k.of[i]&swaysUnder != 0 {
+			state[r.Index] = yes
+		}
+	}
+	var hangs func(d int) bool
+	hangs = func(d int) bool {
+		if state[d] == unknown {
+			state[d] = no // domains need each other in no circle
+			eachRef(s.Domains[d].Needs, func(r estate.Ref) {
+				if hangs(r.Index) {
+					state[d] = yes
+				}
+			})
+		}
+		return state[d] == yes
+	}
+	k.under = make([]bool, len(s.Domains))
+	for d := range s.Domains {
+		if k.under[d] = hangs(d); k.under[d] && s.Domains[d].Type == estate.TypeSite {
+			return false
+		}
+	}
+	for r := range docs(s) {
+		hit := false
+		note := func(d int) { hit = hit || k.under[d] }
+		eachDomain(s, r, note)
+		if r.Kind == estate.KindComponent {
+			eachHost(&s.Components[r.Index], note)
+		}
+		if !hit {
+			continue
+		}
+		i, had := noted[r]
+		if !had {
+			i = len(k.documents)
+			k.documents, k.changed, k.of = append(k.documents, r), append(k.changed, r), append(k.of, 0)
+		}
+		k.of[i] |= swaysImpact | swaysPlaces | swaysRoom | swaysUp
+	}
+	k.sways |= swaysImpact | swaysPlaces | swaysRoom | swaysUp
+	return true
+}
+
+// swaysOf says what the change of a field sways.
+func swaysOf(kind estate.Kind, f estate.FieldChange) sways {
+	path := f.Path
 	field, rest := path, ""
 	if i := strings.IndexAny(path, ".[ "); i >= 0 {
 		field, rest = path[:i], path[i:]
@@ -349,6 +423,12 @@ func swaysOf(kind estate.Kind, path string) sways {
 			return 0
 		case "capacity":
 			return swaysRoom
+		case "needs":
+			return swaysUnder
+		case "type":
+			if f.Old != estate.TypeSite && f.New != estate.TypeSite {
+				return 0
+			}
 		}
 	case estate.KindProbe, estate.KindOption:
 		return 0

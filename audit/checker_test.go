@@ -25,7 +25,7 @@ func TestCheckerIsCheck(t *testing.T) { t.Parallel(); checkerIsCheck(t, 8, 10) }
 func checkerIsCheck(t *testing.T, seeds, steps int) {
 	t.Helper()
 	const components = 24
-	follow, whole, spared, moved := 0, 0, 0, 0
+	follow, whole, spared, moved, under := 0, 0, 0, 0, 0
 	for seed := range uint64(seeds) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		docs := variant(r, components)
@@ -60,8 +60,16 @@ func checkerIsCheck(t *testing.T, seeds, steps int) {
 				if wantErr == nil {
 					compareReports(t, seed, step, want, got)
 				}
-				if j := c.Judged(); last != nil && !j.Whole && slices.ContainsFunc(estate.Diff(last, s), func(c estate.Change) bool { return c.What != estate.Changed }) {
-					moved++
+				if j := c.Judged(); last != nil && !j.Whole {
+					changes := estate.Diff(last, s)
+					if slices.ContainsFunc(changes, func(c estate.Change) bool { return c.What != estate.Changed }) {
+						moved++
+					}
+					if slices.ContainsFunc(changes, func(c estate.Change) bool {
+						return c.Kind == estate.KindDomain && slices.ContainsFunc(c.Fields, func(f estate.FieldChange) bool { return f.Path == "needs" })
+					}) {
+						under++
+					}
 				}
 				last = s
 				switch j := c.Judged(); {
@@ -88,8 +96,8 @@ func checkerIsCheck(t *testing.T, seeds, steps int) {
 			}
 		}
 	}
-	t.Logf("%d checks by what changed, %d of them of less than half, %d with documents that came or went; %d whole", follow, spared, moved, whole)
-	if spared < seeds*steps/5 || moved < seeds*steps/20 {
+	t.Logf("%d checks by what changed, %d of them of less than half, %d with documents that came or went, %d with a domain that needs others; %d whole", follow, spared, moved, under, whole)
+	if spared < seeds*steps/5 || moved < seeds*steps/20 || under < seeds*steps/50 {
 		t.Errorf("only %d checks were spared anything: the edits do not try what they should", spared)
 	}
 }
@@ -175,7 +183,17 @@ func edit(r *rand.Rand, docs *[]string, other []string, components int) {
 	}
 	numbers := regexp.MustCompile(`(users|tier|cost|people|slots|cpu|atLeast|count|lag|rto|takes|share|ops): (0\.)?\d+`)
 	words := regexp.MustCompile(`(tool|auto|sync): (true|false)`)
-	switch r.IntN(20) {
+	needs := regexp.MustCompile(`needs: \[[a-z0-9-]+(, ([a-z0-9-]+|\{anyOf: \[[^\]]*\]\}))?\]`)
+	switch r.IntN(23) {
+	case 20, 21: // what stands in it stands on something else
+		for !strings.Contains(list[i], "type: rack, needs: [") {
+			i = r.IntN(len(list))
+		}
+		site := []string{"a", "b", "c"}[r.IntN(3)]
+		other := []string{"", ", " + site + "-f1", ", {anyOf: [" + site + "-f1, " + site + "-f2]}"}[r.IntN(3)]
+		d = needs.ReplaceAllString(list[i], "needs: ["+site+other+"]")
+	case 22:
+		d = strings.Replace(d, "type: rack", "type: hall", 1)
 	case 16, 17: // one more
 		*docs = newcomer(r, list, other, components)
 		return

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"slices"
+
 	"bongsu/estate"
 	"bongsu/impact"
 )
@@ -59,6 +61,7 @@ func (a *auditor) renumber(v moves) {
 		}
 	}
 	for i := range a.named {
+		a.named[i].domains = slices.Clone(a.named[i].domains) // what stands has it, too, and renumbers it
 		renumber(v, estate.KindDomain, a.named[i].domains)
 	}
 	if v.Has(estate.KindDomain) {

@@ -44,10 +44,10 @@ func (s *Snapshot) cycles() []*Error {
 	var errs []*Error
 	for _, group := range components(edges) {
 		first := slices.Min(group)
-		path := cycle(edges, first)
-		if path == nil {
+		if len(group) == 1 && !slices.ContainsFunc(edges[first], func(n Need) bool { return n.Ref.Index == first }) {
 			continue
 		}
+		path := cycle(edges, first)
 		names := make([]string, 0, len(path)+1)
 		for _, n := range path {
 			names = append(names, n.Ref.Name)

@@ -556,8 +556,8 @@ func (u *updating) snapshot() *Snapshot {
 }
 
 // replace sets the ancestors and sites of domains from what they were. It does
-// nothing, and returns false, where a domain has other needs or another type than
-// before, or one that came needs another one that did: nothing can need those that
+// nothing, and returns false, where a domain has other needs than before, is a site
+// and was none or the other way round, or where one that came needs another one that did: nothing can need those that
 // came but what came with them, so else there is no cycle either.
 func (u *updating) replace(s *Snapshot) bool {
 	var (
@@ -578,7 +578,7 @@ func (u *updating) replace(s *Snapshot) bool {
 		return i
 	}
 	for at, i := range was {
-		if s.Domains[at].Type != u.old.Domains[i].Type || !sameNeed(s.Domains[at].Needs, u.old.Domains[i].Needs, to) {
+		if (s.Domains[at].Type == TypeSite) != (u.old.Domains[i].Type == TypeSite) || !sameNeed(s.Domains[at].Needs, u.old.Domains[i].Needs, to) {
 			return false
 		}
 	}

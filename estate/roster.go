@@ -1,5 +1,7 @@
 package estate
 
+import "maps"
+
 // A roster finds the documents of one kind by name. What came and went since it was
 // made is noted beside it, so that one document more costs no map of all.
 type roster struct {
@@ -50,8 +52,6 @@ func (n *roster) moved(list []string, to []int, came map[string]int) *roster {
 			next.more[name] = i
 		}
 	}
-	for name, i := range came {
-		next.more[name] = i
-	}
+	maps.Copy(next.more, came)
 	return next
 }

@@ -161,7 +161,7 @@ func (c *cone) look(s *state, n node) (waits [][]node) {
 	c.place = resized(c.place, s.m.nodes, 0)
 	add := func(n node) {
 		if !c.has(n) {
-			c.place[n] = int32(len(c.nodes)) //nolint:gosec // of nodes
+			c.place[n] = int32(len(c.nodes))
 			c.add(n)
 		}
 	}
