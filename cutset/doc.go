@@ -21,7 +21,7 @@
 // It keeps nothing, neither in stores nor in package variables; a caller may keep a [Cache], so
 // that after a change only the modules on its path are solved again.
 //
-// A call works on its own memory, so that calls may race; one that is cut off
+// A call works on its own memory, so that calls may race, and waits for what it starts; one that is cut off
 // leaves nothing behind. The same input gives the same bytes on any machine, as budgets count
 // nodes and steps, not seconds.
 //

@@ -254,7 +254,7 @@ func (v *vote) deal() func() {
 		l.share[x] = l.weight[x] / int64(l.count[x])
 	}
 	v.before = make([][]int64, len(v.in)+1)
-	least := make([]int64, 0, len(v.in))
+	least := make([]int64, 0, maxSums+1)
 	for i, f := range v.in {
 		cheapest := int64(math.MaxInt64 >> 1)
 		for j := range f {
@@ -262,7 +262,8 @@ func (v *vote) deal() func() {
 		}
 		at, _ := slices.BinarySearch(least, cheapest)
 		least = slices.Insert(least, at, cheapest)
-		sums := make([]int64, min(i+1, maxSums)+1)
+		least = least[:min(len(least), maxSums)]
+		sums := make([]int64, len(least)+1)
 		for j := range len(sums) - 1 {
 			sums[j+1] = min(sums[j]+least[j], math.MaxInt64>>1)
 		}

@@ -230,8 +230,8 @@ func (t *Tree) cycle() []string {
 }
 
 // Fails reports whether the top fails when exactly the given leaves have
-// failed. It simulates the tree as it was given, by counting failed inputs, and
-// shares nothing with what [Solve] does.
+// failed. It simulates the tree as it was given, by counting failed inputs, without anything that [Solve]
+// rewrites or builds.
 func (t *Tree) Fails(failed []int) bool {
 	return newSimulation(t).fails(failed)
 }
