@@ -60,8 +60,9 @@ func (c *Checker) Check(s *estate.Snapshot, now time.Time) (*Report, error) {
 }
 
 // follow returns an auditor that takes over from the last one what the changes
-// since then do not reach, or nil where everything is to be judged: a domain
-// changed, a site came or went, time ran backwards, or losses are swept.
+// since then do not reach, or nil where everything is to be judged: a site came,
+// went or hangs on something else, a name is also one of another kind, time ran
+// backwards, or losses are swept. It changes the last one on the way.
 func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	last := c.last
 	if last == nil || last.standing == nil {

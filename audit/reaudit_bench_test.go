@@ -74,6 +74,12 @@ func BenchmarkReaudit(b *testing.B) {
 			return strings.Replace(d, "slots: 12", fmt.Sprintf("slots: %d", 1+n%2), 1)
 		}},
 		{"capacity", files, "kind: Domain\nname: pangyo\n", digit("cpu: ")},
+		{"rack", files, "kind: Domain\nname: pangyo-r000", func(d string, n int) string { // in another hall
+			return strings.Replace(d, "needs: [pangyo-h01, ", fmt.Sprintf("needs: [pangyo-h0%d, ", 2+n%2), 1)
+		}},
+		{"type", files, "kind: Domain\nname: pangyo-r000", func(d string, n int) string {
+			return strings.Replace(d, "type: rack", fmt.Sprintf("type: rack%d", n), 1)
+		}},
 		{"share", files, "kind: Service\n", digit("share: 0.")},
 		{"waive", files, "kind: Component\nname: talk", func(d string, n int) string {
 			return d + fmt.Sprintf("waive: [{rule: shared-fate, owner: me, reason: edit %d, until: 2026-12-31}]\n", n)

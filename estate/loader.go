@@ -525,10 +525,8 @@ func (u *updating) snapshot() *Snapshot {
 	parallel(2, func(i int) {
 		if i == 0 {
 			s.revise(u.unlike())
-		} else if (len(u.docs.domains) > 0 || u.to[KindDomain] != nil) && !u.replace(s) {
-			if good = len(s.cycles()) == 0; good {
-				s.place()
-			}
+		} else if len(u.docs.domains) > 0 || u.to[KindDomain] != nil {
+			good = u.replace(s)
 		}
 	})
 	if !good {
@@ -555,39 +553,65 @@ func (u *updating) snapshot() *Snapshot {
 	return s
 }
 
-// replace sets the ancestors and sites of domains from what they were. It does
-// nothing, and returns false, where a domain has other needs than before, is a site
-// and was none or the other way round, or where one that came needs another one that did: nothing can need those that
-// came but what came with them, so else there is no cycle either.
+// replace sets the ancestors and sites of domains from what they were, and of those
+// that need something else than before, or one that does, anew. It does nothing, and
+// returns false, where domains are in a cycle.
 func (u *updating) replace(s *Snapshot) bool {
-	var (
-		came = make(map[int]bool, len(u.placed[KindDomain])) // new ones, by index
-		was  = map[int]int{}                                 // of the others that came
-	)
-	for _, at := range u.placed[KindDomain] {
-		if i, had := u.old.index[KindDomain].at(s.Domains[at].Name); had {
-			was[at] = i
-		} else {
-			came[at] = true
-		}
-	}
 	to := func(i int) int {
 		if i >= 0 && u.to[KindDomain] != nil {
 			return u.to[KindDomain][i]
 		}
 		return i
 	}
-	for at, i := range was {
-		if (s.Domains[at].Type == TypeSite) != (u.old.Domains[i].Type == TypeSite) || !sameNeed(s.Domains[at].Needs, u.old.Domains[i].Needs, to) {
-			return false
+	const (
+		unseen = iota
+		open
+		kept
+		placed
+	)
+	var (
+		state = make([]uint8, len(s.Domains))
+		anew  = make(map[int]bool, len(u.placed[KindDomain])) // by index
+		was   = map[int]int{}                                 // of others that came
+		other = false                                         // others may need one that is anew
+		order []int                                           // what is to be placed
+	)
+	for _, at := range u.placed[KindDomain] {
+		i, had := u.old.index[KindDomain].at(s.Domains[at].Name)
+		if had {
+			was[at] = i
+		}
+		if !had || (s.Domains[at].Type == TypeSite) != (u.old.Domains[i].Type == TypeSite) || !sameNeed(s.Domains[at].Needs, u.old.Domains[i].Needs, to) {
+			anew[at], other = true, other || had
 		}
 	}
-	for at := range came {
-		again := false
-		s.Domains[at].Needs.refs(func(n Need) { again = again || came[n.Ref.Index] })
-		if again {
-			return false
+	cyclic := false
+	var hangs func(d int) bool
+	hangs = func(d int) bool {
+		switch state[d] {
+		case unseen:
+			state[d] = open
+			some := anew[d]
+			s.Domains[d].Needs.refs(func(n Need) { some = hangs(n.Ref.Index) || some })
+			if state[d] = kept; some {
+				state[d], order = placed, append(order, d)
+			}
+		case open:
+			cyclic = true
 		}
+		return state[d] == placed
+	}
+	if other {
+		for d := range s.Domains {
+			hangs(d)
+		}
+	} else { // nothing needs what came but what came with it
+		for d := range anew {
+			hangs(d)
+		}
+	}
+	if cyclic {
+		return false
 	}
 	keep := func(m *mover, at, i int) {
 		d, old := &s.Domains[at], &u.old.Domains[i]
@@ -603,18 +627,18 @@ func (u *updating) replace(s *Snapshot) bool {
 		for at, i := range was {
 			keep(&mover{}, at, i)
 		}
-		return true
-	}
-	inRuns(len(u.old.Domains), func(from, to int) {
-		var m mover
-		for i := from; i < to; i++ {
-			if at := u.to[KindDomain][i]; at >= 0 {
-				keep(&m, at, i)
+	} else {
+		inRuns(len(u.old.Domains), func(from, to int) {
+			var m mover
+			for i := from; i < to; i++ {
+				if at := u.to[KindDomain][i]; at >= 0 {
+					keep(&m, at, i)
+				}
 			}
-		}
-	})
-	for at := range came {
-		s.placeOne(at)
+		})
+	}
+	for _, d := range order {
+		s.placeOne(d)
 	}
 	return true
 }

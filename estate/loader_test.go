@@ -121,7 +121,14 @@ func edited(r *rand.Rand, files []File) []File {
 		docs := bytes.Split(files[i].Data, []byte("---\n"))
 		d := r.IntN(len(docs))
 		text := string(docs[d])
-		switch r.IntN(15) {
+		switch r.IntN(18) {
+		case 15:
+			text = strings.Replace(text, "type: rack\n", "type: site\n", 1)
+		case 16, 17: // a domain more that it needs, and maybe a cycle
+			other := string(docs[r.IntN(len(docs))])
+			if strings.Contains(text, "kind: Domain\n") && strings.Contains(other, "kind: Domain\n") {
+				text = strings.Replace(text, "needs: [", "needs: ["+between(other, "name: ", "\n")+", ", 1)
+			}
 		case 0: // more lines, and the same
 			text = "# a remark\n\n" + text
 		case 1:
