@@ -53,6 +53,9 @@ func (c *Cashier) File(ctx context.Context, batch, format, who string, w io.Writ
 	if who == "" {
 		return "", errors.New("who writes the file of payees, which is written down, is missing")
 	}
+	if err := c.known(ctx); err != nil {
+		return "", err
+	}
 	b, items, err := c.Batch(ctx, batch)
 	if err != nil {
 		return "", err

@@ -407,6 +407,9 @@ func (c *Cashier) Approve(ctx context.Context, batch, by string) (Batch, error) 
 	if err != nil {
 		return Batch{}, err
 	}
+	if err := c.known(ctx); err != nil {
+		return b, err
+	}
 	items, err := c.payout().Items(ctx, batch)
 	if err != nil {
 		return b, err
@@ -462,6 +465,9 @@ func few(all []string) string {
 
 // Sent says that the file went to the bank.
 func (c *Cashier) Sent(ctx context.Context, batch, by string) (Batch, error) {
+	if err := c.known(ctx); err != nil {
+		return Batch{}, err
+	}
 	return c.payout().dispatch(ctx, batch, by, c.now())
 }
 
@@ -469,6 +475,9 @@ func (c *Cashier) Sent(ctx context.Context, batch, by string) (Batch, error) {
 func (c *Cashier) Drop(ctx context.Context, batch, by, why string) (Batch, error) {
 	if by == "" || strings.TrimSpace(why) == "" {
 		return Batch{}, errors.New("drop: who does it, and why, are missing")
+	}
+	if err := c.known(ctx); err != nil { // the bank may have it
+		return Batch{}, err
 	}
 	b, err := c.payout().Drop(ctx, batch, by, why, c.now())
 	if err != nil {
