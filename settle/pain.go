@@ -20,7 +20,7 @@ type Payee struct {
 	Number string // of the account
 }
 
-// Payees finds the payee of a claim; it writes down who looked.
+// Payees finds the payee of a claim, or says of which claim it cannot; it writes down who looked.
 type Payees func(ctx context.Context, claim string) (Payee, error)
 
 // A Debtor is who pays.
@@ -103,7 +103,7 @@ func WritePain001(ctx context.Context, w io.Writer, b Batch, items []Item, from 
 	for _, it := range items {
 		p, err := payees(ctx, it.Claim)
 		if err != nil {
-			return fmt.Errorf("payee of %s: %w", it.Claim, err)
+			return err
 		}
 		e.any("CdtTrfTxInf", transfer{
 			EndToEnd: it.ID, Amount: instructed{b.Currency, decimal(it.Amount, b.Currency)},
