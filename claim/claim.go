@@ -222,6 +222,10 @@ type Ledger interface {
 // Looked is what the event of a look at personal data says; of a look at a paper see [LookedAt].
 const Looked = "looked"
 
+// DidWithdraw is what the event of a claim says that its claimant ended; one that was erased before it was decided is in the same
+// state without it.
+const DidWithdraw = "withdrawn"
+
 // LookedAt is what the event of a look at a paper says.
 func LookedAt(f File) string { return Looked + " at " + f.Kind + " " + f.ID }
 

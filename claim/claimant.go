@@ -225,7 +225,7 @@ func (o *Office) Withdraw(ctx context.Context, id, secret, by string) (Claim, er
 		}
 		c.State, c.Proposal = Withdrawn, nil
 		c.NextAt, c.Appeal = time.Time{}, time.Time{}
-		return Event{Who: by, What: "withdrawn"}, nil
+		return Event{Who: by, What: DidWithdraw}, nil
 	})
 }
 

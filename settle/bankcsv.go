@@ -23,7 +23,7 @@ func WriteCSV(ctx context.Context, w io.Writer, b Batch, items []Item, payees Pa
 	return writeRows(w, b, items, []string{"id", "bank", "account", "holder", "amount", "currency", "memo"}, func(it *Item) ([]string, error) {
 		p, err := payees(ctx, it.Claim)
 		if err != nil {
-			return nil, fmt.Errorf("payee of %s: %w", it.Claim, err)
+			return nil, err
 		}
 		return []string{it.ID, p.Bank, p.Number, clip(p.Holder, 140), decimal(it.Amount, b.Currency), b.Currency, clip(memo, 140)}, nil
 	})

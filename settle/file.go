@@ -53,6 +53,9 @@ func (c *Cashier) File(ctx context.Context, batch, format, who string, w io.Writ
 	if who == "" {
 		return "", errors.New("who writes the file of payees, which is written down, is missing")
 	}
+	if err := c.known(ctx); err != nil {
+		return "", err
+	}
 	b, items, err := c.Batch(ctx, batch)
 	if err != nil {
 		return "", err
@@ -131,7 +134,7 @@ func (c *Cashier) payees(b *Batch, items []Item, who string) Payees {
 			chunk := items[at:min(at+mostOpened, len(items))]
 			opened, err := c.open(ctx, claimsIn(chunk), who, "payout "+b.ID)
 			if err != nil {
-				return Payee{}, err
+				return Payee{}, c.gone(ctx, b, chunk, err)
 			}
 			clear(ready)
 			for i := range chunk {
@@ -144,6 +147,54 @@ func (c *Cashier) payees(b *Batch, items []Item, who string) Payees {
 		}
 		return Payee{Holder: p.Holder, Bank: p.Bank, Number: p.Number}, nil
 	}
+}
+
+// gone says of which claim of a batch the personal data were destroyed, and what is to be done; any other error as it is.
+func (c *Cashier) gone(ctx context.Context, b *Batch, items []Item, err error) error {
+	if !errors.Is(err, claim.ErrErased) {
+		return err
+	}
+	var erased []string
+	for i := range items {
+		x, failed := c.Ledger.Claim(ctx, items[i].Claim)
+		if failed != nil {
+			return errors.Join(err, failed)
+		}
+		if !x.Erased.IsZero() {
+			erased = append(erased, x.ID)
+		}
+	}
+	if len(erased) == 0 {
+		return err
+	}
+	next := "drop the batch and draft another"
+	if b.State != Pending {
+		next = "the file that the bank has cannot be written again"
+	}
+	return fmt.Errorf("%w: the personal data of claim %s, which batch %s pays, were erased: %s", ErrPayee, few(erased), b.ID, next)
+}
+
+// Erase is [claim.Ledger.Erase] for what is not on its way in a batch ([ErrInBatch]): the others in it would not be paid either.
+func (c *Cashier) Erase(ctx context.Context, id, by, why string) error {
+	x, err := c.Ledger.Claim(ctx, id)
+	if err != nil {
+		return err
+	}
+	it, batch, err := c.held(ctx, x.ID)
+	if err != nil {
+		return err
+	}
+	if it == nil || it.State == Posted || it.State == Voided {
+		return c.Ledger.Erase(ctx, x.ID, by, why)
+	}
+	b, _, err := c.payout().need(ctx, batch)
+	if err != nil {
+		return err
+	}
+	if b.State == Sent || b.State == Settled {
+		return fmt.Errorf("%w: batch %s, which went out, pays claim %s: erase it once the answer was read in (bongsu claim payout results)", ErrInBatch, b.ID, x.ID)
+	}
+	return fmt.Errorf("%w: batch %s, which is %s, pays claim %s: give the batch up first (bongsu claim payout drop %[2]s), or wait until the bank has answered", ErrInBatch, b.ID, b.State, x.ID)
 }
 
 // mostOpened is how many claims are opened together.

@@ -193,6 +193,9 @@ func (c *Cashier) grantAll(ctx context.Context, incident, by string, done *Grant
 	}); err != nil {
 		return err
 	}
+	if again, err = c.remembered(ctx, again); err != nil {
+		return err
+	}
 	n := 0
 	for _, part := range []struct {
 		list []granting
@@ -208,6 +211,30 @@ func (c *Cashier) grantAll(ctx context.Context, incident, by string, done *Grant
 		}
 	}
 	return c.even(ctx, incident, by)
+}
+
+// remembered leaves out what was granted to claims that were erased while they were looked at once more: nobody took it back.
+func (c *Cashier) remembered(ctx context.Context, again []granting) ([]granting, error) {
+	kept := again[:0]
+	for i := range again {
+		forgotten, err := c.forgotten(ctx, &again[i].claim)
+		if err != nil {
+			return nil, err
+		}
+		if !forgotten {
+			kept = append(kept, again[i])
+		}
+	}
+	return kept, nil
+}
+
+// forgotten says whether a claim ended because it was erased, and not at the word of its claimant: what it was granted before stays.
+func (c *Cashier) forgotten(ctx context.Context, x *claim.Claim) (bool, error) {
+	if x.State != claim.Withdrawn || x.Erased.IsZero() {
+		return false, nil
+	}
+	history, err := c.Ledger.History(ctx, x.ID)
+	return !slices.ContainsFunc(history, func(e claim.Event) bool { return e.What == claim.DidWithdraw }), err
 }
 
 // even brings on approved claims that were paid before and are owed nothing more: those

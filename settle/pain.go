@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,7 +21,7 @@ type Payee struct {
 	Number string // of the account
 }
 
-// Payees finds the payee of a claim; it writes down who looked.
+// Payees finds the payee of a claim, or says of which claim it cannot; it writes down who looked.
 type Payees func(ctx context.Context, claim string) (Payee, error)
 
 // A Debtor is who pays.
@@ -103,7 +104,7 @@ func WritePain001(ctx context.Context, w io.Writer, b Batch, items []Item, from 
 	for _, it := range items {
 		p, err := payees(ctx, it.Claim)
 		if err != nil {
-			return fmt.Errorf("payee of %s: %w", it.Claim, err)
+			return err
 		}
 		e.any("CdtTrfTxInf", transfer{
 			EndToEnd: it.ID, Amount: instructed{b.Currency, decimal(it.Amount, b.Currency)},
@@ -237,6 +238,28 @@ type reading struct {
 	spoke bool            // there was a status that says something
 }
 
+// carried are the payments of the batch that a reference of the report is of; nil: it names none. One that did not go out
+// from here is refused.
+func (g *reading) carried(reference string) ([]string, error) {
+	reference = strings.TrimSpace(reference)
+	if g.idsOf == nil || reference == "" || strings.EqualFold(reference, "NOTPROVIDED") { // as ISO 20022 has it where there is none
+		return nil, nil
+	}
+	return g.idsOf(reference)
+}
+
+// within says whether a payment is among those that each of the references carried, and tells where it is not.
+func (g *reading) within(id string, of ...[]string) bool {
+	for _, ids := range of {
+		if ids != nil && !slices.Contains(ids, id) {
+			g.spoke = true
+			g.out.Odd = append(g.out.Odd, fmt.Sprintf("payment %q did not go out with the message that the bank answers: its answer was not taken, ask the bank", clip(id, 40)))
+			return false
+		}
+	}
+	return true
+}
+
 // one takes what is said of one payment.
 func (g *reading) one(r Result, o outcome) {
 	if o == silent {
@@ -252,8 +275,8 @@ func (g *reading) one(r Result, o outcome) {
 }
 
 // whole takes what is said of all payments of a message of ours: it holds for those of which nothing is said by
-// itself. inside are the results of single payments in it.
-func (g *reading) whole(reference, status, of string, reasons []statusReason, inside []Result) error {
+// itself. ids are its payments, inside the results of single ones among them.
+func (g *reading) whole(ids []string, status, of string, reasons []statusReason, inside []Result) error {
 	o, err := outcomeOf(status, of)
 	if err != nil || o == silent {
 		return err
@@ -264,15 +287,12 @@ func (g *reading) whole(reference, status, of string, reasons []statusReason, in
 			return fmt.Errorf("%w: %s is %s as a whole, and payment %s in it is said to be otherwise: ask the bank", errFile, of, status, clip(r.ID, 40))
 		}
 	}
-	if g.idsOf == nil {
-		return nil
-	}
-	ids, err := g.idsOf(strings.TrimSpace(reference))
-	if errors.Is(err, errFile) && len(g.said) > 0 {
-		if o != waiting {
-			g.out.Odd = append(g.out.Odd, fmt.Sprintf("%s is %s as a whole, and is none of ours: only the payments that it names were taken", of, status))
-		}
-		return nil
+	switch {
+	case g.idsOf == nil || ids != nil:
+	case len(g.said) == 0:
+		return fmt.Errorf("%w: %s is %s, and the bank does not say which message of ours that is", errFile, of, status)
+	case o != waiting:
+		g.out.Odd = append(g.out.Odd, fmt.Sprintf("%s is %s as a whole, and the bank does not say which message of ours that is: only the payments that it names were taken", of, status))
 	}
 	for _, id := range ids {
 		r := Result{ID: id, Whole: true}
@@ -284,12 +304,13 @@ func (g *reading) whole(reference, status, of string, reasons []statusReason, in
 			g.one(r, o)
 		}
 	}
-	return err
+	return nil
 }
 
 // ReadPain002 reads an ISO 20022 payment status report. Payments that are on their way (accepted, pending) are no
 // result yet. The status of a whole message, or of a payment information, is that of each payment in it
-// of which nothing is said by itself; idsOf finds them by the reference that our file had.
+// of which nothing is said by itself; idsOf finds them by the reference that our file had. A report on a message that is
+// none of ours is refused, and what it says of a payment of another message is not taken.
 func ReadPain002(r io.Reader, idsOf func(reference string) ([]string, error)) (Answers, error) {
 	var doc pain002
 	limited := &io.LimitedReader{R: r, N: mostAnswer}
@@ -305,8 +326,17 @@ func ReadPain002(r io.Reader, idsOf func(reference string) ([]string, error)) (A
 		return Answers{}, fmt.Errorf("%w: it has no CstmrPmtStsRpt: expected a pain.002", errFile)
 	}
 	g := reading{idsOf: idsOf, said: map[string]bool{}}
+	m := &doc.Report.Group
+	message, err := g.carried(m.Message)
+	if err != nil {
+		return Answers{}, err
+	}
 	for _, p := range doc.Report.Payments {
 		from := len(g.out.Results)
+		info, err := g.carried(p.ID)
+		if err != nil {
+			return Answers{}, err
+		}
 		for _, t := range p.Transactions {
 			res := Result{ID: strings.TrimSpace(t.EndToEnd)}
 			o, err := outcomeOf(t.Status, "payment "+clip(res.ID, 40))
@@ -314,14 +344,15 @@ func ReadPain002(r io.Reader, idsOf func(reference string) ([]string, error)) (A
 				return Answers{}, err
 			}
 			res.because(t.Reasons)
-			g.one(res, o)
+			if g.within(res.ID, message, info) {
+				g.one(res, o)
+			}
 		}
-		if err := g.whole(p.ID, p.Status, "payment information "+clip(p.ID, 40), p.Reasons, g.out.Results[from:]); err != nil {
+		if err := g.whole(info, p.Status, "payment information "+clip(p.ID, 40), p.Reasons, g.out.Results[from:]); err != nil {
 			return Answers{}, err
 		}
 	}
-	m := &doc.Report.Group
-	if err := g.whole(m.Message, m.Status, "message "+clip(m.Message, 40), m.Reasons, g.out.Results); err != nil {
+	if err := g.whole(message, m.Status, "message "+clip(m.Message, 40), m.Reasons, g.out.Results); err != nil {
 		return Answers{}, err
 	}
 	if !g.spoke {

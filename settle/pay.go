@@ -359,7 +359,7 @@ func (c *Cashier) take(ctx context.Context, b *Batch, list []due) error {
 		if x.State == claim.Paying {
 			return claim.Event{}, nil // by an attempt that did not end: the batch holds it
 		}
-		if x.State != claim.Approved || !final(x) {
+		if x.State != claim.Approved || !final(x) || !x.Erased.IsZero() {
 			return claim.Event{}, errAgain
 		}
 		if d, err := decisionOf(x); err != nil || d.digest != digests[x.ID] {
@@ -407,6 +407,9 @@ func (c *Cashier) Approve(ctx context.Context, batch, by string) (Batch, error) 
 	if err != nil {
 		return Batch{}, err
 	}
+	if err := c.known(ctx); err != nil {
+		return b, err
+	}
 	items, err := c.payout().Items(ctx, batch)
 	if err != nil {
 		return b, err
@@ -419,14 +422,14 @@ func (c *Cashier) Approve(ctx context.Context, batch, by string) (Batch, error) 
 	return c.payout().Approve(ctx, batch, by, c.now())
 }
 
-// paying refuses a batch with claims that are not in Paying.
+// paying refuses a batch with claims that are not in Paying, or were erased.
 func (c *Cashier) paying(ctx context.Context, b *Batch, items []Item) error {
 	off := map[string]bool{}
 	for i := range items {
 		off[items[i].Claim] = true
 	}
 	if err := c.Ledger.Each(ctx, b.Incident, func(x claim.Claim) error {
-		if x.State == claim.Paying {
+		if x.State == claim.Paying && x.Erased.IsZero() {
 			delete(off, x.ID)
 		}
 		return nil
@@ -440,7 +443,10 @@ func (c *Cashier) paying(ctx context.Context, b *Batch, items []Item) error {
 			if err != nil {
 				return err
 			}
-			if x.State != claim.Paying {
+			switch {
+			case !x.Erased.IsZero():
+				wrong = append(wrong, id+" is erased")
+			case x.State != claim.Paying:
 				wrong = append(wrong, fmt.Sprintf("%s is %s", id, x.State))
 			}
 		}
@@ -462,6 +468,9 @@ func few(all []string) string {
 
 // Sent says that the file went to the bank.
 func (c *Cashier) Sent(ctx context.Context, batch, by string) (Batch, error) {
+	if err := c.known(ctx); err != nil {
+		return Batch{}, err
+	}
 	return c.payout().dispatch(ctx, batch, by, c.now())
 }
 
@@ -469,6 +478,9 @@ func (c *Cashier) Sent(ctx context.Context, batch, by string) (Batch, error) {
 func (c *Cashier) Drop(ctx context.Context, batch, by, why string) (Batch, error) {
 	if by == "" || strings.TrimSpace(why) == "" {
 		return Batch{}, errors.New("drop: who does it, and why, are missing")
+	}
+	if err := c.known(ctx); err != nil { // the bank may have it
+		return Batch{}, err
 	}
 	b, err := c.payout().Drop(ctx, batch, by, why, c.now())
 	if err != nil {

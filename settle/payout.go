@@ -17,7 +17,7 @@ import (
 
 // Errors that callers branch on.
 var (
-	ErrInBatch  = errors.New("the claim is in another batch")
+	ErrInBatch  = errors.New("the claim is in a batch")
 	ErrState    = errors.New("the batch is not in a state for this")
 	ErrFourEyes = errors.New("who drafted the batch cannot approve it")
 	ErrName     = errors.New("a batch cannot have this name")

@@ -324,6 +324,11 @@ func (c *Cashier) states(ctx context.Context, incident string, ids []string, cla
 		}
 		g := grants[id]
 		ends := x.State == claim.Withdrawn || x.State == claim.Merged || x.State == claim.Decided
+		if forgotten, err := c.forgotten(ctx, &x); err != nil {
+			return err
+		} else if forgotten {
+			ends = false
+		}
 		switch {
 		case g != nil && len(g.Pending) > 0:
 			open.say("grants", "what claim %s is granted was not posted to the end: grant again", id)

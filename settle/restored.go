@@ -11,7 +11,7 @@ import (
 	"bongsu/internal/kv"
 )
 
-// ErrRestored is what no batch is drafted after: a backup does not know what went to a bank
+// ErrRestored is what no batch goes on after: a backup does not know what went to a bank
 // since, and would pay it once more.
 var ErrRestored = errors.New("the book was restored from a backup: what was sent since is not known here")
 
@@ -27,8 +27,8 @@ type storedRestored struct {
 	Why string    `json:"why,omitempty"`
 }
 
-// MarkRestored says that a store was filled from a backup of a moment. No batch is drafted
-// from then on until [Cashier.Resume].
+// MarkRestored says that a store was filled from a backup of a moment. No batch is drafted, approved,
+// written to a file, sent or dropped from then on until [Cashier.Resume].
 func MarkRestored(ctx context.Context, s kv.Store, at time.Time) error {
 	value, err := json.Marshal(storedRestored{V: 1, At: at.UTC()})
 	if err != nil {
@@ -40,7 +40,7 @@ func MarkRestored(ctx context.Context, s kv.Store, at time.Time) error {
 	return nil
 }
 
-// Resume lets batches be drafted again after a restore, once somebody has held the book against what
+// Resume lets batches go on again after a restore, once somebody has held the book against what
 // the bank was sent since the backup; why says what they found, and is kept.
 func (c *Cashier) Resume(ctx context.Context, by, why string) error {
 	if by == "" || strings.TrimSpace(why) == "" {
@@ -82,5 +82,19 @@ func (c *Cashier) known(ctx context.Context) error {
 	if err := decode(e, &s, &s.V); err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: the backup is of %s; hold the book against the bank, then say so", ErrRestored, s.At.Format(time.RFC3339))
+	err = fmt.Errorf("%w: the backup is of %s; hold the book against the bank, then say so", ErrRestored, s.At.Format(time.RFC3339))
+	batches, failed := c.payout().Batches(ctx)
+	if failed != nil {
+		return errors.Join(err, failed)
+	}
+	var begun []string
+	for i := range batches {
+		if st := batches[i].State; st == Drafting || st == Drafted || st == Pending {
+			begun = append(begun, batches[i].ID)
+		}
+	}
+	if len(begun) > 0 {
+		err = fmt.Errorf("%w; ask it for batch %s too, which had not gone out then and may have since", err, few(begun))
+	}
+	return err
 }

@@ -319,7 +319,8 @@ func claimEraseCommand(a *app) *cobra.Command {
 		Short: "Destroy the personal data of a report",
 		Long: `Destroy the key of the report ID: its personal data and papers can be read no
 more, in backups neither, and its proof in the log of decisions ends with them. What
-was decided and paid stays in the books.`,
+was decided and paid stays in the books. What a batch is about to pay is refused
+until the batch is dropped or the bank has answered.`,
 		Example: `  bongsu claim erase 7F3K-Q2MX-9B4T --why "asked for by the claimant" --yes`,
 		Args:    exactly("ID"),
 	}

@@ -382,21 +382,22 @@ func payoutAgain(a *app) *cobra.Command {
 func payoutResume(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resume",
-		Short: "Draft batches again after a restore",
-		Long: `A backup does not know what went to the bank since it was made, so nothing is
-drafted after a restore. Hold the book against the bank's statements first, then
-say with --why what you found: it is kept.`,
+		Short: "Let batches go on again after a restore",
+		Long: `A backup does not know what went to the bank since it was made, so no batch is
+drafted, approved, sent or dropped after a restore, and no file of one written.
+Hold the book against the bank's statements first, then say with --why what you
+found: it is kept.`,
 		Example: `  bongsu claim payout resume --why "nothing went out since the backup" --yes`,
 		Args:    exactly(),
 	}
 	why := whyFlag(cmd)
 	return deskCommand(a, cmd, deskDo[deskapi.Resumed]{
 		json: "{resumed}",
-		ask:  func([]string) string { return "draft batches again" },
+		ask:  func([]string) string { return "let batches go on again" },
 		do: func(ctx context.Context, c *deskapi.Client, _ []string) (deskapi.Resumed, error) {
 			return c.Resume(ctx, *why)
 		},
-		show: func(deskapi.Resumed) { fmt.Fprintln(a.out, "batches may be drafted again") },
+		show: func(deskapi.Resumed) { fmt.Fprintln(a.out, "batches may go on again") },
 	})
 }
 

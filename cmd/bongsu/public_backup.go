@@ -270,7 +270,7 @@ func (a *app) publicRestore(ctx context.Context, p *publicParts) error {
 	}
 	fmt.Fprintf(a.out, "restored %s claims as of %s\n", lang.Number(int64(got.Claims)), got.At.Format(time.RFC3339))
 	fmt.Fprintf(a.out, "erased again: %s\n", lang.Number(int64(got.Erased)))
-	a.hint("no batch is drafted until somebody has held the book against the bank: bongsu claim payout resume")
+	a.hint("no batch goes on until somebody has held the book against the bank: bongsu claim payout resume")
 	if got.Keyless > 0 {
 		a.warn(fmt.Sprintf("%s claims have no key in the backup: what is personal in them cannot be read any more", lang.Number(int64(got.Keyless))))
 	}

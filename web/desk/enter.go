@@ -282,7 +282,11 @@ func (c *call) erase() error {
 	if c.form("sure") != "1" {
 		return fmt.Errorf("%w: tick that it cannot be undone", errInput)
 	}
-	if err := c.s.o.Ledger.Erase(c.r.Context(), claim.NormalCode(c.form("claim")), c.who, why); err != nil {
+	erase := c.s.o.Ledger.Erase
+	if c.s.o.Cashier != nil { // which knows what is on its way to the bank
+		erase = c.s.o.Cashier.Erase
+	}
+	if err := erase(c.r.Context(), claim.NormalCode(c.form("claim")), c.who, why); err != nil {
 		return err
 	}
 	return c.to("/privacy", "erased")

@@ -94,6 +94,7 @@ type Cashier interface {
 	Batch(ctx context.Context, id string) (settle.Batch, []settle.Item, error)
 	Missing(ctx context.Context, incident string, form policy.Form) ([]string, error)
 	Again(ctx context.Context, id, by, why string) (claim.Claim, error)
+	Erase(ctx context.Context, id, by, why string) error
 	Mend(ctx context.Context, incident, by string) ([]string, error)
 	Reconcile(ctx context.Context, incident string) (settle.Reconciliation, error)
 	Issued(ctx context.Context, id string) ([]settle.Coupon, error)

@@ -240,7 +240,7 @@ func (c *call) erase() (any, error) {
 	if _, err := c.o.Ledger.Claim(c.ctx, q.ID); err != nil {
 		return nil, err
 	}
-	err := c.o.Ledger.Erase(c.ctx, q.ID, c.who, q.Why)
+	err := c.o.Cashier.Erase(c.ctx, q.ID, c.who, q.Why)
 	return Erased{claim.NormalCode(q.ID), err == nil}, err
 }
 
