@@ -318,12 +318,21 @@ func (s *Server) apiClaim(w http.ResponseWriter, r *http.Request, l lang.Lang, c
 		s.problem(w, l, http.StatusServiceUnavailable, "unavailable")
 		return
 	}
+	history, err := s.claims.Asker.History(r.Context(), c.ID)
+	if err != nil {
+		w.Header().Set("Retry-After", "60")
+		s.problem(w, l, http.StatusServiceUnavailable, "unavailable")
+		return
+	}
 	m := mineV1{
-		Code: c.ID, Incident: c.Incident, State: c.State, Told: s.render.word(l, "mine.what."+stateOf(&c)), Filed: c.Filed.UTC(), Changed: c.Changed.UTC(),
+		Code: c.ID, Incident: c.Incident, State: c.State, Told: s.render.word(l, "mine.what."+whatOf(&c, history)), Filed: c.Filed.UTC(), Changed: c.Changed.UTC(),
 		Next: whenever(c.NextAt), Appeal: whenever(c.Appeal), Currency: c.Currency, Files: len(c.Files),
 	}
-	if d := c.Decision; d != nil && c.State != claim.Review && c.State != claim.Appealed {
+	if d := decisionOf(&c); d != nil && c.State != claim.Review && c.State != claim.Appealed && !ended(&c) {
 		m.Decision = &decisionV1{d.Outcome, d.Form, d.Amount, d.Hours, d.Ground, d.Reason, append([]string{}, d.Evidence...), d.Policy, c.Decider != ""}
+		if d.Outcome != policy.Pay { // what it may come to is promised to nobody
+			m.Decision.Form, m.Decision.Amount, m.Decision.Hours, m.Decision.Ground = policy.Nothing, 0, 0, ""
+		}
 	}
 	s.json(w, http.StatusOK, m)
 }

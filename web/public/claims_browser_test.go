@@ -84,6 +84,31 @@ func TestRealClaimAxe(t *testing.T) {
 	}
 }
 
+// TestRealReportFits: at every width the fields of the form stay within their columns, and the columns within the card.
+func TestRealReportFits(t *testing.T) {
+	server, _ := claimSite(t)
+	p := openOn(chromium(t), t, server, "ko", "Asia/Seoul")
+	for _, l := range []string{"ko", "en"} {
+		p.do(chromedp.EmulateViewport(640, 900), chromedp.Navigate(p.url+"/"+l+"/report.html"), chromedp.WaitVisible(chromedp.CSS("#f-from")))
+		eval[bool](p, `document.querySelectorAll("details").forEach((d) => d.open = true), true`)
+		for _, width := range []int64{320, 390, 480, 500, 560, 640, 1280} {
+			p.do(chromedp.EmulateViewport(width, 2400))
+			p.shot(fmt.Sprintf("fits.%s.%d", l, width))
+			if wide := eval[int64](p, "document.documentElement.scrollWidth"); wide > width {
+				t.Errorf("%s: %d px wide at %d: %v", l, wide, width, eval[[]string](p, sticksOut))
+			}
+			if out := eval[[]string](p, outOfColumn); len(out) > 0 {
+				t.Errorf("%s at %d px: out of the column or the card, or cut off: %v", l, width, out)
+			}
+		}
+	}
+}
+
+// outOfColumn names fields of two columns that are wider than their column or the card, or cut off within themselves.
+const outOfColumn = `(() => { const card = document.querySelector("form.fields").getBoundingClientRect();
+	return [...document.querySelectorAll(".two input")].filter((e) => { const r = e.getBoundingClientRect(), c = e.parentElement.getBoundingClientRect();
+		return r.right > c.right + 1 || r.right > card.right - 8 || e.scrollWidth > e.clientWidth + 1; }).map((e) => e.id); })()`
+
 // tooSmall names what can be pressed and is smaller than 24 by 24 pixels (WCAG 2.5.8), links
 // within text aside.
 const tooSmall = `[...document.querySelectorAll("main button, main input:not([type=hidden]):not([type=radio]):not([type=checkbox]), main select, main summary, main textarea, main label:has(input)")]

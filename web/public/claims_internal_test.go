@@ -311,3 +311,18 @@ func TestUploadsAreBounded(t *testing.T) {
 		t.Errorf("%d places are not given back", c.guests.all)
 	}
 }
+
+// TestEarlyNamesTheBeginning: what is refused as before the outage is told the recorded beginning, and not until when it would be taken.
+func TestEarlyNamesTheBeginning(t *testing.T) {
+	now := time.Date(2022, 10, 20, 3, 0, 0, 0, time.UTC)
+	began := now.Add(-2 * time.Hour)
+	s := &status.State{AsOf: now, Catalog: status.Catalog{TimeZone: "Asia/Seoul", Services: []status.Service{{Name: "mail"}}}, Incidents: []status.Incident{{ID: "i", StartedAt: began}}}
+	w := &claim.Window{Incident: "i", Currency: "KRW", Opens: began, Closes: now.Add(time.Hour)}
+	for typedIn, refused := range map[string]bool{"2019-01-01T00:00": true, "2022-10-20T08:59": true, "2022-10-20T09:00": false, "2022-10-20T09:30": false} {
+		x := &reading{typed: &typed{values: url.Values{"from": {typedIn}}}, window: w, site: newSite(s, &Compensation{Windows: []claim.Window{*w}}, now), now: now, lang: lang.Korean}
+		x.report()
+		if got := x.wrong["from"] == "report.before"; got != refused || refused && !x.args["from"][0].(time.Time).Equal(began) {
+			t.Errorf("%s: %q %v", typedIn, x.wrong["from"], x.args["from"])
+		}
+	}
+}

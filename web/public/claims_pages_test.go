@@ -163,6 +163,21 @@ func states() []state {
 		mine("extension", claim.Approved, func(c *claim.Claim) {
 			c.Decision.Form, c.Decision.Amount, c.Decision.Hours, c.Decider = policy.Extension, 0, 72, "min-agent"
 		}),
+		{"mine-approved-bank", func(v *visitor, h *house) {
+			code := filed(v)
+			v.get("/" + v.lang + "/claim.html")
+			v.send("claim/bank", map[string]string{"bank": "한국은행", "number": "110-123-456789", "holder": "홍길동"})
+			decided(v.tb, h, code, claim.Approved)
+			v.get("/" + v.lang + "/claim.html")
+		}},
+		{"mine-erased", func(v *visitor, h *house) {
+			code := filed(v)
+			decided(v.tb, h, code, claim.Review, func(c *claim.Claim) { c.Decision.Outcome = policy.Human })
+			if err := h.Erase(v.tb.Context(), code, "privacy", "asked by letter"); err != nil {
+				v.tb.Fatal(err)
+			}
+			v.get("/" + v.lang + "/claim.html")
+		}},
 		mine("paid", claim.Paid), mine("returned", claim.Returned), mine("appealed", claim.Appealed), mine("withdrawn", claim.Withdrawn),
 		mine("merged", claim.Merged, func(c *claim.Claim) { c.Into = "7K2M-9XQ4-B3TD" }),
 		{"left", func(v *visitor, _ *house) {

@@ -252,7 +252,7 @@ func (v *view) statistic(t *settle.Table, w *claim.Window) statTable {
 			n, _ := v.named(r.Name)
 			name = n.Text
 		case t.By == "state":
-			name = v.text("mine.state." + stateOf(&claim.Claim{State: claim.State(r.Name)}))
+			name = v.text("mine.state." + stateOf(&claim.Claim{State: claim.State(r.Name)}, nil))
 		case v.messages.Has("report." + t.By + "." + r.Name):
 			name = v.text("report." + t.By + "." + r.Name)
 		}

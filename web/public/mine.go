@@ -83,6 +83,7 @@ type minePage struct {
 	Service, Use string
 	Kind         string
 	Loss         string
+	Sales        []anySum
 	Period       template.HTML
 	Late         bool
 	Files        []fileLine
@@ -95,7 +96,7 @@ type minePage struct {
 	DonePapers   []takenLine
 	Into         string
 
-	MayAdd, MayPaper, MayBank, MayAppeal, MayWithdraw, BankFirst bool
+	MayAdd, MayPaper, MayBank, MayAppeal, MayWithdraw, BankFirst, NoBank bool
 
 	Evidence []option
 	Fields   map[string]field
@@ -109,6 +110,9 @@ type fileLine struct {
 	Size string
 	At   moment
 }
+
+// An anySum is an amount and what it is.
+type anySum struct{ Name, Amount string }
 
 // A couponLine is one coupon.
 type couponLine struct {
@@ -138,7 +142,7 @@ func (v *view) mine(t *typed) *minePage {
 	m, c := t.mine, &t.mine.claim
 	p := &minePage{
 		form: v.form("claim", "claim", t), ID: c.ID, Sealed: t.sealed, Fields: map[string]field{},
-		State: v.text("mine.state." + stateOf(c)), What: v.text("mine.what." + stateOf(c)), Filed: v.day(c.Filed), Late: c.Late != "",
+		State: v.text("mine.state." + stateOf(c, m.history)), What: v.text("mine.what." + whatOf(c, m.history)), Filed: v.day(c.Filed), Late: c.Late != "",
 		Use: v.text("report.use." + cmp.Or(known(c.Report.Use, "paid", "free", "none"), "none")), Kind: v.text("report.kind." + cmp.Or(known(c.Report.Kind, "person", "small-business", "company"), "person")),
 		Leave: v.out.root() + "claim/leave", ProofFile: v.out.root() + "claim-proof.json", Into: c.Into, Erased: !c.Erased.IsZero(),
 	}
@@ -151,6 +155,7 @@ func (v *view) mine(t *typed) *minePage {
 	if c.Report.Loss > 0 {
 		p.Loss = v.money(c.Report.Loss, c.Currency)
 	}
+	p.Sales = v.sales(c, m.history)
 	if !c.Report.From.IsZero() {
 		key, times := "service.since", []any{v.day(c.Report.From)}
 		if !c.Report.To.IsZero() {
@@ -194,7 +199,7 @@ func (v *view) mine(t *typed) *minePage {
 		p.Files = append(p.Files, fileLine{kind(f.Kind), v.size(f.Size), v.day(f.At)})
 	}
 	for _, e := range m.history {
-		if line, ok := v.happened(&e); ok {
+		if line, ok := v.happened(&e, inMoney(c)); ok {
 			p.History = append(p.History, line)
 		}
 	}
@@ -207,6 +212,9 @@ func (v *view) mine(t *typed) *minePage {
 	}
 	open := c.Erased.IsZero() && !slices.Contains([]claim.State{claim.Paying, claim.Paid, claim.Withdrawn, claim.Merged}, c.State)
 	p.MayAdd, p.MayPaper, p.MayWithdraw, p.MayBank = !ended(c) && c.Erased.IsZero(), open, open && !c.Contested(), open && c.Report.Use != "none"
+	if p.NoBank = strings.HasPrefix(whatOf(c, m.history), "approved.") && open; p.NoBank {
+		p.MayBank = true // whatever it was used for: it goes nowhere else
+	}
 	p.MayAppeal = c.MayAppeal(m.history, v.site.now)
 	for _, name := range append(keptFields(), "files", "sure") {
 		p.Fields[name] = v.field(name, t)
@@ -226,8 +234,8 @@ func (v *view) mine(t *typed) *minePage {
 
 // decided tells the decision and why, and until when it may be appealed against.
 func (v *view) decided(p *minePage, c *claim.Claim, until time.Time) {
-	d := c.Decision
-	if d == nil || c.State == claim.Review && d.Outcome == policy.Human {
+	d := decisionOf(c)
+	if d == nil {
 		return
 	}
 	p.Policy = d.Policy
@@ -235,8 +243,8 @@ func (v *view) decided(p *minePage, c *claim.Claim, until time.Time) {
 	if c.Decider != "" {
 		p.By = v.text("mine.by.person")
 	}
-	told := c.State != claim.Review // until a second person has agreed nothing is promised
-	if told && d.Outcome != policy.Refuse {
+	told := c.State != claim.Review && !ended(c) // until a second person has agreed nothing is promised, and what ended gives nothing
+	if told && d.Outcome == policy.Pay {
 		switch {
 		case d.Form == policy.Extension:
 			p.Amount = v.text("mine.hours", d.Hours)
@@ -253,7 +261,7 @@ func (v *view) decided(p *minePage, c *claim.Claim, until time.Time) {
 	if told {
 		p.Reason = v.of(status.Text(d.Reason))
 	}
-	if until.After(v.site.now) && c.State != claim.Paying {
+	if until.After(v.site.now) && c.State != claim.Paying && !ended(c) {
 		p.Appeal = v.day(until)
 	}
 }
@@ -266,17 +274,79 @@ func known(s string, words ...string) string {
 	return ""
 }
 
+// decisionOf is what was decided; nil: nothing. What waits for a person was not, but for the papers that a person asks for.
+func decisionOf(c *claim.Claim) *policy.Decision {
+	if d := c.Decision; d != nil && (d.Outcome != policy.Human || c.State == claim.Asked) {
+		return d
+	}
+	return nil
+}
+
 // stateOf is how a claim stands, as its claimant is told.
-func stateOf(c *claim.Claim) string {
+func stateOf(c *claim.Claim, history []claim.Event) string {
+	if c.State == claim.Withdrawn && !c.Erased.IsZero() && !happenedTo(history, "withdrawn") {
+		return "erased" // its claimant withdrew nothing
+	}
 	s := known(string(c.State), "received", "review", "asked", "decided", "approved", "paying", "paid", "returned", "appealed", "withdrawn", "merged")
 	return cmp.Or(s, "review")
+}
+
+// whatOf is which words say how a claim stands: those of its state, and of what is given.
+func whatOf(c *claim.Claim, history []claim.Event) string {
+	s := stateOf(c, history)
+	switch {
+	case s == "approved" && inMoney(c) && !c.Erased.IsZero():
+		return s + ".erased"
+	case s == "approved" && inMoney(c) && !happenedTo(history, "bank account given"):
+		if c.Channel == claim.ByWeb || c.Channel == claim.ByAPI {
+			return s + ".account"
+		}
+		return s + ".whether" // what others filed may have come with an account
+	case s == "asked" && c.Decision != nil && c.Decision.Outcome == policy.Human:
+		return s + ".person"
+	case s == "paid" && !inMoney(c):
+		return s + "." + string(c.Decision.Form)
+	case s == "returned" && !inMoney(c):
+		return s + ".other"
+	}
+	return s
+}
+
+// inMoney says that what is given goes by a bank, as far as it is known.
+func inMoney(c *claim.Claim) bool {
+	return c.Decision == nil || known(string(c.Decision.Form), "credit", "points", "coupon", "extension") == ""
+}
+
+func happenedTo(history []claim.Event, what string) bool {
+	return slices.ContainsFunc(history, func(e claim.Event) bool { return e.What == what })
+}
+
+// sales are the sales that were sent; when the desk wrote down what papers prove, that, and it says so.
+func (v *view) sales(c *claim.Claim, history []claim.Event) []anySum {
+	var all []anySum
+	proven := happenedTo(history, "figures")
+	add := func(name string, n int64) {
+		if n <= 0 {
+			return
+		}
+		if proven {
+			name = v.text("mine.proven", name)
+		}
+		all = append(all, anySum{name, v.money(n, c.Currency)})
+	}
+	add(v.label("best", c.Currency), c.Report.Best)
+	add(v.label("week", c.Currency), c.Report.Week)
+	if proven {
+		add(v.text("mine.loss"), c.Report.Proven)
+	}
+	return all
 }
 
 func ended(c *claim.Claim) bool { return c.State == claim.Withdrawn || c.State == claim.Merged }
 
 // happened tells one thing that happened, without names and notes of the desk. What the
 // desk asks itself (doubts, a verdict that waits for a second person) is not told.
-func (v *view) happened(e *claim.Event) (historyLine, bool) {
+func (v *view) happened(e *claim.Event, money bool) (historyLine, bool) {
 	what, rest, _ := strings.Cut(e.What, ": ")
 	key := "event.changed"
 	var args []any
@@ -298,13 +368,16 @@ func (v *view) happened(e *claim.Event) (historyLine, bool) {
 			key = k
 		}
 	}
-	return historyLine{v.day(e.At), v.text(key, args...), v.who(e.Who)}, true
+	return historyLine{v.day(e.At), v.text(key, args...), v.who(e.Who, money)}, true
 }
 
-// who tells who it was, and never a name of the desk.
-func (v *view) who(s string) string {
-	if s = known(s, "claimant", "policy", "bank"); s == "" {
+// who tells who it was, and never a name of the desk. What is no money is given by no bank.
+func (v *view) who(s string, money bool) string {
+	switch s = known(s, "claimant", "policy", "bank"); {
+	case s == "":
 		s = "desk"
+	case s == "bank" && !money:
+		s = "system"
 	}
 	return v.text("who." + s)
 }

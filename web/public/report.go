@@ -320,18 +320,18 @@ func (r *reading) times(c *policy.Claim) {
 
 // early refuses what was before the outage.
 func (r *reading) early(c *policy.Claim, known policy.Outage, from, to bool) {
-	begin := known.From.Truncate(time.Minute) // people write minutes
+	begin, felt := known.From.Truncate(time.Minute), time.Duration(0) // people write minutes
 	if !known.Known {
 		i := r.site.cases[status.Slug(r.window.Incident)]
 		if i == nil {
 			return
 		}
-		begin = i.StartedAt.Add(-beforeRecord)
+		begin, felt = i.StartedAt, beforeRecord
 	}
-	if from && c.From.Before(begin) {
+	if from && c.From.Before(begin.Add(-felt)) {
 		r.refuse("from", "report.before", begin)
 	}
-	if to && c.To.Before(begin) {
+	if to && c.To.Before(begin.Add(-felt)) {
 		r.refuse("to", "report.before", begin)
 	}
 }
