@@ -47,6 +47,7 @@ type Cashier struct {
 	Banks   map[string]Debtor                                         // the company's own accounts, by name: money leaves from one of them
 	Coupons []byte                                                    // the key of coupon codes, at least 16 bytes; nil: no coupons are written
 	Memo    string                                                    // what stands on statements; empty: 서비스 장애 보상
+	Zone    func() *time.Location                                     // of the days on files and pages; nil: UTC
 	Now     func() time.Time                                          // nil: time.Now
 }
 
@@ -55,6 +56,14 @@ func (c *Cashier) now() time.Time {
 		return time.Now().UTC().Round(0)
 	}
 	return c.Now().UTC().Round(0)
+}
+
+// zone is where a day begins for those who pay.
+func (c *Cashier) zone() *time.Location {
+	if c.Zone == nil {
+		return time.UTC
+	}
+	return c.Zone()
 }
 
 func (c *Cashier) payout() *Payout { return &Payout{Store: c.Store, Book: c.Book} }

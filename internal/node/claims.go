@@ -98,10 +98,20 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 	log := &settle.Log{Store: p.store, Key: o.Log}
 	c.cashier = &settle.Cashier{
 		Store: p.store, Ledger: ledger, Book: book, Log: log, Outages: c.seen.of, Faults: c.seen.faults, Budget: c.budget, Coupons: coupons,
-		Banks: o.Banks,
+		Banks: o.Banks, Zone: c.zone,
 	}
 	c.told = &public.Gatherer{Publisher: c.office, Statistician: c.cashier, Checkpoint: log.Checkpoint, Log: p.log}
 	return c, nil
+}
+
+// zone is that of the pages; Korea's until control has told it.
+func (c *claims) zone() *time.Location {
+	if name := c.p.board.State().Catalog.TimeZone; name != "" && name != "Local" {
+		if z, err := time.LoadLocation(name); err == nil {
+			return z
+		}
+	}
+	return time.FixedZone("KST", 9*60*60)
 }
 
 // budget is what the active policy may cost in all.
