@@ -44,6 +44,7 @@ type Cashier struct {
 	Faults  func(incident string) []incident.Fault                    // the domains that failed, and who operates them, for recourse; nil or none: not known
 	Outages func(incident string) (claim.Outages, bool)               // as of [claim.Office], for the hours of ledger lines; nil: they have none
 	Budget  func(ctx context.Context, incident string) (int64, error) // of the active policy, at cost; nil or 0: none
+	Doubts  func(ctx context.Context, incident string) (int, error)   // [claim.Office.Flag]: before money is drafted; nil: nobody looks
 	Banks   map[string]Debtor                                         // the company's own accounts, by name: money leaves from one of them
 	Coupons []byte                                                    // the key of coupon codes, at least 16 bytes; nil: no coupons are written
 	Memo    string                                                    // what stands on statements; empty: 서비스 장애 보상

@@ -98,7 +98,7 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 	log := &settle.Log{Store: p.store, Key: o.Log}
 	c.cashier = &settle.Cashier{
 		Store: p.store, Ledger: ledger, Book: book, Log: log, Outages: c.seen.of, Faults: c.seen.faults, Budget: c.budget, Coupons: coupons,
-		Banks: o.Banks, Zone: c.zone,
+		Banks: o.Banks, Zone: c.zone, Doubts: c.office.Flag,
 	}
 	c.told = &public.Gatherer{Publisher: c.office, Statistician: c.cashier, Checkpoint: log.Checkpoint, Log: p.log}
 	return c, nil
