@@ -24,6 +24,7 @@ var (
 	ErrLate     = errors.New("the window has closed: a reason is needed") // the form asks for one
 	ErrConsent  = errors.New("the consent that is shown now was not given")
 	ErrNoPolicy = errors.New("no policy is active for this incident")
+	ErrUnknown  = fmt.Errorf("%w: control has told of no such incident", ErrInput)
 	ErrNoRecord = errors.New("control has not told what was down: nothing can be decided yet")
 	ErrPolicy   = errors.New("the policy cannot be used") // does not parse, an example comes out differently, other content under the same name and version
 )
@@ -40,8 +41,10 @@ type Office struct {
 	Accounts func(pseudonym string) policy.Account   // nil: none are known
 	Titles   func(incident string) map[string]string // for windows; nil: the name of the incident
 	Page     func(incident string) []Service         // what reports are taken on where a window names nothing; nil: anything
-	Now      func() time.Time                        // nil: time.Now
-	Log      *slog.Logger                            // nil: nothing is logged
+	// Incidents are those that control has told of, for [Office.Known]; nil: any may be.
+	Incidents func(ctx context.Context) ([]string, error)
+	Now       func() time.Time // nil: time.Now
+	Log       *slog.Logger     // nil: nothing is logged
 
 	windows  remembered[Window]
 	policies remembered[*policy.Policy]

@@ -3,12 +3,14 @@ package claim
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"bongsu/estate"
 	"bongsu/internal/kv"
 )
 
@@ -219,6 +221,32 @@ func (o *Office) Prepare(ctx context.Context, incident string, t Template, by st
 		return Window{}, err
 	}
 	return o.open(ctx, t.Window(incident, o.titles(incident), o.now()), by, "prepared")
+}
+
+// Known refuses an incident that has no window and that control never told of ([ErrUnknown]): mostly its name was typed wrong, and a
+// window for it is public at once.
+func (o *Office) Known(ctx context.Context, incident string) error {
+	if o.Incidents == nil {
+		return nil
+	}
+	if _, err := o.Window(ctx, incident); !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	all, err := o.Incidents(ctx)
+	if err != nil || slices.Contains(all, incident) {
+		return err
+	}
+	err = fmt.Errorf("%w as %q", ErrUnknown, incident)
+	if near := estate.Nearest(incident, all); near != "" {
+		return fmt.Errorf("%w; did you mean %q?", err, near)
+	}
+	slices.Sort(all)
+	slices.Reverse(all) // they begin with their day
+	if len(all) == 0 {
+		return fmt.Errorf("%w: it has told of none", err)
+	}
+	const most = 5
+	return fmt.Errorf("%w: the last ones are %s", err, strings.Join(all[:min(most, len(all))], ", "))
 }
 
 // Extend moves the end of a window to a later time, also of one that is over: it is open again then. Claims that

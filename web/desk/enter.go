@@ -211,6 +211,9 @@ func (c *call) openWindow() error {
 	if incident == "" {
 		return errInput
 	}
+	if err := c.s.o.Office.Known(c.r.Context(), incident); err != nil {
+		return err
+	}
 	if _, err := c.s.o.Office.Prepare(c.r.Context(), incident, c.s.o.Template, c.who); err != nil {
 		return err
 	}

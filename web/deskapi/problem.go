@@ -59,6 +59,7 @@ func problem(err error) *web.Error {
 		{claim.ErrClosed, http.StatusConflict, "closed", "bongsu claim window open INCIDENT opens one"},
 		{claim.ErrErased, http.StatusGone, "erased", "its personal data are gone for good"},
 		{claim.ErrReused, http.StatusConflict, "refused", "give it another name or version"},
+		{claim.ErrUnknown, http.StatusUnprocessableEntity, "bad-input", "bongsu incident list shows what there is; bongsu claim window open --prepared opens one ahead of its record"},
 		{claim.ErrInput, http.StatusUnprocessableEntity, "bad-input", "correct it and send it again; nothing was changed"},
 		{claim.ErrConflict, http.StatusConflict, "conflict", "somebody else changed it first; look at it again, then decide"},
 		{kv.ErrConflict, http.StatusConflict, "conflict", "somebody else changed it first; try again"},

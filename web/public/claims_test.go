@@ -820,7 +820,7 @@ func TestGathering(t *testing.T) {
 		t.Errorf("told: %+v", first)
 	}
 	if err := g.Gather(t.Context()); err != nil || g.Compensation() != first || p.counted != 1 {
-		t.Errorf("it changed though nothing did, or was counted %d times a day: %v", p.counted, err)
+		t.Errorf("it changed though nothing did, or was counted %d times: %v", p.counted, err)
 	}
 	p.err = claim.ErrUnavailable
 	if err := g.Gather(t.Context()); !errors.Is(err, claim.ErrUnavailable) || len(g.Compensation().Policies) != 1 {
