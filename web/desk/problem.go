@@ -115,6 +115,9 @@ func problemOf(err error) *problem {
 		if row.detail {
 			p.Detail = strings.TrimPrefix(err.Error(), row.is.Error()+": ")
 		}
+		if e, ok := errors.AsType[*claim.OverBudget](err); ok { // with its currency, for [renderer.phrase]
+			p.Detail = fmt.Sprintf("%s has %d %[5]s left of %[3]d %[5]s, and this would cost %[4]d %[5]s; let the body decide on another version of the policy", e.Policy, e.Left, e.Budget, e.Cost, e.Currency)
+		}
 		if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			most := fmt.Sprintf("≤ %d kB", tooLarge.Limit>>10)
 			if mega := (tooLarge.Limit - 1) >> 20; mega > 0 { // the rest of the last one is for the other fields
