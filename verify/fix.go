@@ -20,7 +20,7 @@ func (m *model) fix(r *Report, f *Fix) {
 		return
 	}
 	c := &f.Claim
-	lost := strings.Join(c.Lost, ", ")
+	lost := listed(c.Lost)
 	r.proved("services%s that nothing brings back after the loss of %s (%d in all): these and no others", ofTier(c.Tier), lost, len(c.Services))
 	if len(c.Impossible) > 0 {
 		r.proved("services that no measure helps (%d in all): they stay down with every component and crew up", len(c.Impossible))

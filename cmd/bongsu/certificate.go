@@ -309,7 +309,10 @@ func certifyAudit(file string, s *estate.Snapshot, r *audit.Report) error {
 		if f.Rule != "unrecoverable" && f.Rule != "outage" {
 			continue
 		}
-		lost := strings.Split(f.Loss, "+")
+		lost := []string{}
+		if f.Loss != audit.NoLoss {
+			lost = strings.Split(f.Loss, "+")
+		}
 		c.Findings = append(c.Findings, verify.Finding{ID: f.ID, Rule: f.Rule, Lost: lost, Subject: f.Subject})
 		if known[f.Loss] {
 			continue

@@ -148,6 +148,30 @@ func TestCutsetsCertificates(t *testing.T) {
 	}
 }
 
+// TestAuditCertificateOfNothingLost has things that do not run with nothing lost: their
+// findings are about no domain at all, and say of no fix that it lies outside of one.
+func TestAuditCertificateOfNothingLost(t *testing.T) {
+	s := parseText(t, "kind: Domain\nname: north\ntype: site\n---\nkind: Component\nname: d\nreplicas: [{in: north, count: 0}]\n---\nkind: Service\nname: shop\nusers: 3\nneeds: [d]\n")
+	r, err := audit.Check(s, audit.Options{Sites: true, Rules: []string{"unrecoverable"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Findings) != 1 || r.Findings[0].ID != "unrecoverable/-/shop" || r.Findings[0].Fix.Words != "replicas of d in a domain that is up" {
+		t.Fatalf("%+v", r.Findings)
+	}
+	file := filepath.Join(t.TempDir(), "c.json")
+	if err := certifyAudit(file, s, r); err != nil {
+		t.Fatal(err)
+	}
+	data, err := readCertificate(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report, err := verify.Check(data); err != nil || !report.Valid || report.Proved[0] != "the impact of the loss of nothing, as bongsu impact answers it, on every thing in the estate" {
+		t.Errorf("%v %+v", err, report)
+	}
+}
+
 // TestAuditCertificates holds that the findings of the examples are confirmed.
 func TestAuditCertificates(t *testing.T) {
 	for _, dir := range []string{"kakao-2022", "kakao-2023", "two-sites"} {
