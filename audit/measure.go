@@ -20,7 +20,10 @@ func (a *auditor) measure(t *trial, r estate.Ref) MeasureItem {
 		return item
 	}
 	c := &a.s.Components[r.Index]
-	elsewhere := "outside " + strings.ReplaceAll(t.loss.name, "+", " and ")
+	elsewhere := "in a domain that is up"
+	if len(t.loss.domains) > 0 {
+		elsewhere = "outside " + strings.ReplaceAll(t.loss.name, "+", " and ")
+	}
 	if !t.Holds(r.Index) {
 		for i := range c.Actions {
 			if t.Possible(r.Index, i) {

@@ -24,10 +24,16 @@ func (m *model) audit(r *Report, a *Audit) {
 		}
 		lost := slices.Sorted(slices.Values(im.Claim.Lost))
 		losses = append(losses, outcome{lost, k, k.dataLost()})
-		r.proved("the impact of the loss of %s, as bongsu impact answers it, on every thing in the estate", strings.Join(lost, ", "))
+		r.proved("the impact of the loss of %s, as bongsu impact answers it, on every thing in the estate", listed(lost))
 	}
 	unrecoverable, down := 0, 0
+	known := map[string]bool{}
 	for _, f := range a.Findings {
+		if id := f.id(); f.ID != id || known[id] {
+			r.wrong("a finding is called %q; what it says is called %s, and each is listed once", f.ID, id)
+			continue
+		}
+		known[f.ID] = true
 		i := slices.IndexFunc(losses, func(o outcome) bool {
 			return slices.Equal(o.lost, slices.Sorted(slices.Values(f.Lost)))
 		})
@@ -64,4 +70,21 @@ func (m *model) audit(r *Report, a *Audit) {
 		r.unproved("how long an outage lasts, and what was promised")
 	}
 	r.unproved("findings of other rules, and that there are no others")
+}
+
+// id is what a finding is called: rule/loss/subject.
+func (f *Finding) id() string {
+	loss := "-"
+	if len(f.Lost) > 0 {
+		loss = strings.Join(slices.Sorted(slices.Values(f.Lost)), "+")
+	}
+	return f.Rule + "/" + loss + "/" + f.Subject
+}
+
+// listed names what is lost.
+func listed(lost []string) string {
+	if len(lost) == 0 {
+		return "nothing"
+	}
+	return strings.Join(lost, ", ")
 }

@@ -24,11 +24,12 @@ var ErrNotCertificate = errors.New("not a certificate")
 // proof. It holds all that a checker needs. Exactly the part that Kind names is set.
 type Certificate struct {
 	Version int      `json:"certificate"`
-	Kind    string   `json:"kind"` // impact, cutsets or audit
+	Kind    string   `json:"kind"` // impact, cutsets, audit or fix
 	Estate  *Estate  `json:"estate,omitempty"`
 	Impact  *Impact  `json:"impact,omitempty"`
 	Cutsets *Cutsets `json:"cutsets,omitempty"`
 	Audit   *Audit   `json:"audit,omitempty"`
+	Fix     *Fix     `json:"fix,omitempty"`
 }
 
 // The kinds of certificate.
@@ -36,6 +37,7 @@ const (
 	KindImpact  = "impact"
 	KindCutsets = "cutsets"
 	KindAudit   = "audit"
+	KindFix     = "fix"
 )
 
 // An Estate is the estate that is claimed about, in canonical form.
@@ -148,6 +150,33 @@ type Finding struct {
 	Subject string   `json:"subject"`
 }
 
+// A Fix is what bongsu audit fix answers, with the proof of what the loss does: what comes
+// back and what stays down, as in an impact.
+type Fix struct {
+	Claim FixClaim    `json:"claim"`
+	Proof ImpactProof `json:"proof"`
+}
+
+// A FixClaim is the output of bongsu audit fix --format json, without its words.
+type FixClaim struct {
+	Lost       []string   `json:"lost"`
+	Tier       int        `json:"tier"` // 0: services of any tier
+	Services   []string   `json:"services"`
+	Impossible []string   `json:"impossible"`
+	Measures   []Measure  `json:"measures"`
+	Cost       float64    `json:"cost"`
+	Optimal    bool       `json:"optimal"`
+	LowerBound float64    `json:"lowerBound"`
+	Disjoint   [][]string `json:"disjoint"`
+	Blocked    [][]string `json:"blocked"`
+}
+
+// A Measure is a component or a crew to take as up, whatever it needs.
+type Measure struct {
+	Subject string  `json:"subject"`
+	Cost    float64 `json:"cost"`
+}
+
 // A Report is what a check came to.
 type Report struct {
 	Kind     string   `json:"kind"`
@@ -190,6 +219,8 @@ func Check(data []byte) (*Report, error) {
 		checkCutsets(r, snap, c.Cutsets)
 	case KindAudit:
 		newModel(snap).audit(r, c.Audit)
+	case KindFix:
+		newModel(snap).fix(r, c.Fix)
 	}
 	if len(r.Wrong) > 0 {
 		r.Proved = []string{}
@@ -216,7 +247,7 @@ func Read(data []byte) (*Certificate, *estate.Snapshot, error) {
 	if c.Version != Version {
 		return nil, nil, fmt.Errorf("%w of version %d, which this program reads, but of version %d", ErrNotCertificate, Version, c.Version)
 	}
-	set := map[string]bool{KindImpact: c.Impact != nil, KindCutsets: c.Cutsets != nil, KindAudit: c.Audit != nil}
+	set := map[string]bool{KindImpact: c.Impact != nil, KindCutsets: c.Cutsets != nil, KindAudit: c.Audit != nil, KindFix: c.Fix != nil}
 	one, known := set[c.Kind]
 	for kind, there := range set {
 		known = known && there == (kind == c.Kind)

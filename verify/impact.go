@@ -24,7 +24,7 @@ func (m *model) impact(r *Report, im *Impact) {
 	for _, round := range p.Rounds {
 		runs += len(round.Run)
 	}
-	r.proved("what the loss of %s takes down: what is said to go down (%d in all) lacks something that is down by then, and all else has what it needs", strings.Join(c.Lost, ", "), len(p.Fall))
+	r.proved("what the loss of %s takes down: what is said to go down (%d in all) lacks something that is down by then, and all else has what it needs", listed(c.Lost), len(p.Fall))
 	r.proved("what comes back: actions (%d in all) can run one after another, and what is said to rise then has what it needs", runs)
 	r.proved("what does not: no other action can run in the end, and what is said to stay down (%d in all) lacks something", len(p.Stay))
 	r.proved("the state of everything, and the data that it loses (components: %d, services: %d, crews: %d)", len(c.Components), len(c.Services), len(c.Crews))

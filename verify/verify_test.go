@@ -347,6 +347,8 @@ func TestAuditMutations(t *testing.T) {
 		refuse(f.ID+" of another loss", func(a *verify.Audit) { a.Findings[i].Lost = []string{"anyang"} })
 		refuse(f.ID+" of another rule", func(a *verify.Audit) { a.Findings[i].Rule = "stale" })
 		refuse(f.ID+" of nothing", func(a *verify.Audit) { a.Findings[i].Subject = "nothing" })
+		refuse(f.ID+" under another ID", func(a *verify.Audit) { a.Findings[i].ID = "tool-tier/gasan/melon" })
+		refuse(f.ID+" twice", func(a *verify.Audit) { a.Findings = append(a.Findings, a.Findings[i]) })
 		refuse(f.ID+" of what is up", func(a *verify.Audit) { a.Findings[i].Rule, a.Findings[i].Subject = "unrecoverable", upThing(a) })
 	}
 	refuse("a fall left out", func(a *verify.Audit) { a.Losses[0].Proof.Fall = a.Losses[0].Proof.Fall[1:] })

@@ -9,6 +9,7 @@ import (
 
 	"bongsu/audit"
 	"bongsu/internal/lang"
+	"bongsu/verify"
 )
 
 func auditFixCommand(a *app) *cobra.Command {
@@ -21,17 +22,20 @@ staged elsewhere, more voters, another way to reach people. A measure costs what
 its document in the estate says (cost, 1 if it says nothing).
 
 The answer comes with a certificate: sets of things of which at least one has to
-be had. Sets that share no member add up to a lower bound that anyone can check.
+be had. Sets that share no member add up to a lower bound that anyone can check:
+--certificate FILE writes it for bongsu verify.
 
 With --format json: {estate, loss, tier, services, measures: [{subject, words,
 cost}], cost, optimal, impossible, certificate: {lowerBound, disjoint, blocked}}.`,
 		Example: `  bongsu audit fix examples/kakao-2022 --lose pangyo
-  bongsu audit fix examples/kakao-2022 --lose pangyo --tier 1 --format json`,
+  bongsu audit fix examples/kakao-2022 --lose pangyo --tier 1 --format json
+  bongsu audit fix examples/kakao-2022 --lose pangyo --certificate fix.json`,
 		Args:              exactly("DIR"),
 		ValidArgsFunction: folders,
 	}
 	lost := loseFlag(cmd)
 	tier := cmd.Flags().Int("tier", 0, "only the services of this `tier` must come back; 0 is all")
+	certificate := cmd.Flags().String("certificate", "", "also write a `file` that bongsu verify checks: what the measures do, and that none cost less")
 	f := formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -52,6 +56,15 @@ cost}], cost, optimal, impossible, certificate: {lowerBound, disjoint, blocked}}
 		})
 		if err != nil {
 			return err
+		}
+		if *certificate != "" {
+			c, err := work(cmd.Context(), a, "proving it", func() (*verify.Certificate, error) { return provenFix(s, *lost, fix) })
+			if err == nil {
+				err = writeCertificate(*certificate, c)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		if *f == formatJSON {
 			return a.printJSON(fix)

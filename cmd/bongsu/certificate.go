@@ -68,12 +68,17 @@ func provenImpact(im *impact.Impact) (*verify.Impact, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the certificate: %w", err)
 	}
+	c.Proof = proofOf(im)
+	return c, nil
+}
+
+// proofOf shows what a loss takes down, and what comes back.
+func proofOf(im *impact.Impact) verify.ImpactProof {
 	p := prover{s: im.Snapshot, ev: im.Evaluator(), lost: map[int]bool{}, down: map[string]bool{}}
 	for _, d := range im.Lost {
 		p.lost[d] = true
 	}
-	c.Proof.Fall = p.order(nil)
-	c.Proof.Rounds = []verify.Round{}
+	proof := verify.ImpactProof{Fall: p.order(nil), Rounds: []verify.Round{}}
 	ran := map[impact.ActionRef]bool{}
 	for _, a := range im.Runnable() {
 		one := impact.ActionRef{Component: a.Component, Action: a.Action, At: -1}
@@ -89,17 +94,17 @@ func provenImpact(im *impact.Impact) (*verify.Impact, error) {
 			}
 			round.Rise = append(round.Rise, name)
 		}
-		c.Proof.Rounds = append(c.Proof.Rounds, round)
+		proof.Rounds = append(proof.Rounds, round)
 	}
 	settled := map[string]bool{}
-	for _, d := range c.Proof.Fall {
+	for _, d := range proof.Fall {
 		if strings.HasPrefix(d.Thing, "domain/") {
 			settled[d.Thing] = true
 		}
 	}
 	p.down = settled
-	c.Proof.Stay = p.order(settled)
-	return c, nil
+	proof.Stay = p.order(settled)
+	return proof
 }
 
 // A prover puts what is down in an order in which each thing lacks something
@@ -304,7 +309,10 @@ func certifyAudit(file string, s *estate.Snapshot, r *audit.Report) error {
 		if f.Rule != "unrecoverable" && f.Rule != "outage" {
 			continue
 		}
-		lost := strings.Split(f.Loss, "+")
+		lost := []string{}
+		if f.Loss != audit.NoLoss {
+			lost = strings.Split(f.Loss, "+")
+		}
 		c.Findings = append(c.Findings, verify.Finding{ID: f.ID, Rule: f.Rule, Lost: lost, Subject: f.Subject})
 		if known[f.Loss] {
 			continue
@@ -321,4 +329,24 @@ func certifyAudit(file string, s *estate.Snapshot, r *audit.Report) error {
 		c.Losses = append(c.Losses, *proven)
 	}
 	return writeCertificate(file, &verify.Certificate{Kind: verify.KindAudit, Estate: certifiedEstate(s), Audit: c})
+}
+
+// provenFix is what measures do, with the proof of what the loss does without them.
+func provenFix(s *estate.Snapshot, lost []string, fix *audit.BreakGlass) (*verify.Certificate, error) {
+	im, err := impact.Of(s, lost)
+	if err != nil {
+		return nil, err
+	}
+	measures := make([]verify.Measure, len(fix.Measures))
+	for i, m := range fix.Measures {
+		measures[i] = verify.Measure{Subject: m.Subject, Cost: m.Cost}
+	}
+	return &verify.Certificate{Kind: verify.KindFix, Estate: certifiedEstate(s), Fix: &verify.Fix{
+		Claim: verify.FixClaim{
+			Lost: lost, Tier: fix.Tier, Services: fix.Services, Impossible: fix.Impossible, Measures: measures,
+			Cost: fix.Cost, Optimal: fix.Optimal,
+			LowerBound: fix.Certificate.LowerBound, Disjoint: fix.Certificate.Disjoint, Blocked: fix.Certificate.Blocked,
+		},
+		Proof: proofOf(im),
+	}}, nil
 }

@@ -148,6 +148,30 @@ func TestCutsetsCertificates(t *testing.T) {
 	}
 }
 
+// TestAuditCertificateOfNothingLost has things that do not run with nothing lost: their
+// findings are about no domain at all, and say of no fix that it lies outside of one.
+func TestAuditCertificateOfNothingLost(t *testing.T) {
+	s := parseText(t, "kind: Domain\nname: north\ntype: site\n---\nkind: Component\nname: d\nreplicas: [{in: north, count: 0}]\n---\nkind: Service\nname: shop\nusers: 3\nneeds: [d]\n")
+	r, err := audit.Check(s, audit.Options{Sites: true, Rules: []string{"unrecoverable"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Findings) != 1 || r.Findings[0].ID != "unrecoverable/-/shop" || r.Findings[0].Fix.Words != "replicas of d in a domain that is up" {
+		t.Fatalf("%+v", r.Findings)
+	}
+	file := filepath.Join(t.TempDir(), "c.json")
+	if err := certifyAudit(file, s, r); err != nil {
+		t.Fatal(err)
+	}
+	data, err := readCertificate(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report, err := verify.Check(data); err != nil || !report.Valid || report.Proved[0] != "the impact of the loss of nothing, as bongsu impact answers it, on every thing in the estate" {
+		t.Errorf("%v %+v", err, report)
+	}
+}
+
 // TestAuditCertificates holds that the findings of the examples are confirmed.
 func TestAuditCertificates(t *testing.T) {
 	for _, dir := range []string{"kakao-2022", "kakao-2023", "two-sites"} {
@@ -300,4 +324,102 @@ func randomNeed(rng *rand.Rand, names []string, depth int) string {
 		return fmt.Sprintf("{atLeast: %d, of: %s}", 1+rng.IntN(n-1), list)
 	}
 	return list
+}
+
+// TestFixCertificates holds that the checker confirms the cheapest measures on random
+// estates, and refuses what is not so.
+func TestFixCertificates(t *testing.T) {
+	const seeds = 100
+	tried := 0
+	for seed := range uint64(seeds) {
+		rng := rand.New(rand.NewPCG(seed, 13))
+		var text strings.Builder
+		for doc := range strings.SplitSeq(randomEstate(rng), "---\n") {
+			if strings.HasPrefix(doc, "kind: Component") {
+				doc = fmt.Sprintf("cost: %d\n%s", 1+rng.IntN(4), doc)
+			}
+			text.WriteString("---\n" + doc)
+		}
+		s := parseText(t, text.String())
+		lost := []string{"d0", "d1"}[:1+rng.IntN(2)]
+		fix, err := audit.Fix(s, lost, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prove := func() *verify.Certificate {
+			c, err := provenFix(s, lost, fix)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		c := prove()
+		r := replayed(t, c)
+		if !r.Valid {
+			t.Fatalf("seed %d, losing %v: %q\n%s", seed, lost, r.Wrong, c.Estate.YAML)
+		}
+		if !slices.ContainsFunc(r.Proved, func(p string) bool { return strings.HasPrefix(p, "the measures are the cheapest") }) {
+			t.Errorf("seed %d: not proved to be the cheapest: %q", seed, r.Unproved)
+		}
+		if len(fix.Measures) == 0 {
+			continue
+		}
+		tried++
+		for what, spoil := range map[string]func(c *verify.FixClaim){
+			"a measure fewer": func(c *verify.FixClaim) {
+				c.Cost -= c.Measures[0].Cost
+				c.Measures = c.Measures[1:]
+			},
+			"a lower price": func(c *verify.FixClaim) { c.Measures[0].Cost--; c.Cost-- },
+			"a higher bound": func(c *verify.FixClaim) { c.LowerBound++ },
+			"a set less a member": func(c *verify.FixClaim) {
+				c.Blocked[0] = slices.DeleteFunc(slices.Clone(c.Blocked[0]), func(n string) bool {
+					return slices.ContainsFunc(c.Measures, func(m verify.Measure) bool { return m.Subject == n })
+				})
+				c.Disjoint, c.LowerBound, c.Optimal = nil, 0, false
+			},
+			"no set": func(c *verify.FixClaim) { c.Blocked, c.Disjoint, c.LowerBound = nil, nil, 0 },
+			"a set twice": func(c *verify.FixClaim) { c.Disjoint = append(slices.Clone(c.Disjoint), c.Disjoint[0]); c.LowerBound += 1 },
+			"a service fewer": func(c *verify.FixClaim) { c.Services = c.Services[1:] },
+			"another loss":    func(c *verify.FixClaim) { c.Lost = []string{} },
+		} {
+			c := prove()
+			c.Fix.Claim.Blocked = slices.Clone(c.Fix.Claim.Blocked)
+			if spoil(&c.Fix.Claim); replayed(t, c).Valid {
+				t.Fatalf("seed %d: valid with %s\n%s", seed, what, c.Estate.YAML)
+			}
+		}
+	}
+	if tried < seeds/5 {
+		t.Errorf("only %d of %d estates needed measures", tried, seeds)
+	}
+}
+
+// TestFixBeyondTheBound has three services of which each needs one of two of three tools:
+// any two sets share a member, so the bound is 1, and two tools are needed.
+func TestFixBeyondTheBound(t *testing.T) {
+	text := "kind: Domain\nname: d0\n"
+	for _, tool := range []string{"x", "y", "z"} {
+		text += "---\nkind: Component\nname: " + tool + "\nreplicas: [{in: d0}]\n"
+	}
+	for _, of := range []string{"x, y", "y, z", "x, z"} {
+		text += "---\nkind: Service\nname: s" + of[:1] + of[3:] + "\nusers: 1\nneeds: {anyOf: [" + of + "]}\n"
+	}
+	s := parseText(t, text)
+	fix, err := audit.Fix(s, []string{"d0"}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := provenFix(s, []string{"d0"}, fix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := replayed(t, c); fix.Certificate.LowerBound != 1 || fix.Cost != 2 || !r.Valid || !slices.Contains(r.Proved, "the measures are the cheapest: whatever has a member of each blocked set costs as much (choices tried: 6)") {
+		t.Errorf("%+v: %+v", fix, r)
+	}
+	// What meets two of the sets is met by one thing: then the cost of 2 is not shown.
+	c.Fix.Claim.Blocked = c.Fix.Claim.Blocked[:2]
+	if r := replayed(t, c); r.Valid {
+		t.Errorf("valid without a set that its cost follows from: %+v", r)
+	}
 }
