@@ -223,6 +223,9 @@ const maxCount = 1_000_000_000_000
 // actions add, so that they fit 32 bits wherever they are counted.
 const maxReplicas = 1_000_000_000
 
+// maxSize bounds resources, so that as much for each of many replicas is still a number.
+const maxSize = 1e24
+
 // maxCost bounds costs, so that sums over an estate stay finite, and exact to the unit.
 const maxCost = 1e15
 
@@ -311,7 +314,11 @@ func (d *decoder) size(n *yaml.Node, what string) float64 {
 		return 0
 	}
 	v, err := ParseSize(s)
-	if err == nil {
+	switch {
+	case err == nil && v > maxSize:
+		d.fail(n, fmt.Sprintf("at most %g", maxSize), "", "%s is %s", what, found(n))
+		return 0
+	case err == nil:
 		return v
 	}
 	var valid []string

@@ -90,6 +90,7 @@ func TestErrors(t *testing.T) {
 		{"more replicas than are counted, together", "kind: Component\nname: x\nreplicas:\n- {in: north, count: 6e8}\n- {in: south, count: 6e8}\nactions: [{name: a, does: scale, adds: {count: 6e8}}]", `5:3: the replicas and what the actions add come to 1200000000; expected at most 1000000000`},
 		{"more replicas than are counted, with what is added", "kind: Component\nname: x\nreplicas: [{in: north, count: 6e8}]\nactions: [{name: a, does: scale, adds: {count: 6e8}}]", `4:11: the replicas and what the actions add come to 1200000000; expected at most 1000000000`},
 		{"a cost whose sums are infinite", "kind: Component\nname: x\ncost: 1e308", `3:7: cost is 1e308; expected a number from 0 to 1e+15`},
+		{"a size whose sums are infinite", "kind: Domain\nname: x\ncapacity: {servers: 1e308}", `3:21: servers is 1e308; expected at most 1e+24`},
 		{"count below zero", "kind: Component\nname: x\nreplicas: [{in: north, count: -1}]", `3:31: count is -1; expected a whole number of at least 0`},
 		{"atLeast below one", "kind: Component\nname: x\natLeast: 0", `3:10: atLeast is 0; expected a whole number of at least 1`},
 		{"crew below zero", "kind: Component\nname: x\nactions: [{name: a, does: start, crew: {dba: -1}}]", `3:46: dba is -1; expected a whole number of at least 0`},
