@@ -101,7 +101,12 @@ type CycleError struct{ Gates []string }
 
 // Error shows the cycle.
 func (e *CycleError) Error() string {
-	return "the tree has a cycle: " + strings.Join(e.Gates, " <- ") + " <- " + e.Gates[0] +
+	const most = 8
+	shown := e.Gates
+	if left := len(shown) - most; left > 0 {
+		shown = append(slices.Clone(shown[:most]), fmt.Sprintf("(%d more)", left))
+	}
+	return "the tree has a cycle: " + strings.Join(shown, " <- ") + " <- " + e.Gates[0] +
 		"; remove one of these references"
 }
 
