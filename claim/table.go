@@ -336,7 +336,10 @@ func eachRow(rows iter.Seq2[tableRow, error], l layout, visit func(*cellReader) 
 			continue
 		}
 		c := &cellReader{row: row, at: at, names: names}
-		if c.empty() { // at the end of a sheet
+		if row.stray {
+			c.bad("", "a quote in it stands alone or is not closed: write it twice, within a cell in quotes, or take it out", "따옴표가 홀로 있거나 닫히지 않았습니다. 따옴표로 묶은 칸 안에서 두 번 쓰거나 지우세요")
+			c.torn = true
+		} else if c.empty() { // at the end of a sheet
 			continue
 		}
 		if !visit(c) {
