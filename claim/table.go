@@ -353,8 +353,8 @@ func eachRow(rows iter.Seq2[tableRow, error], l layout, visit func(*cellReader) 
 }
 
 // ReadCases reads reports for a policy to be tried on, from a table: an XLSX workbook, or CSV in UTF-8 with or
-// without a byte order mark, in UTF-16, or in EUC-KR as Korean spreadsheets save it; stray quotes are
-// taken as they are. Rows that cannot be used are errors of their own, the others are
+// without a byte order mark, in UTF-16, or in EUC-KR as Korean spreadsheets save it; a stray quote is
+// taken as it is, unless it hides where its cell ends. Rows that cannot be used are errors of their own, the others are
 // returned: nothing is dropped in silence. outage fills in what was recorded where the
 // table has no column minutes.
 func ReadCases(r io.Reader, outage func(service, part string) policy.Outage) ([]policy.Case, []*RowError, error) {
