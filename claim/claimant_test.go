@@ -357,7 +357,7 @@ func TestImport(t *testing.T) {
 	rows[9].Claim.Consent.Version = "2019"
 	rows[11] = rows[10] // two people wrote the same
 	dry, err := o.Import(ctx, "i", rows, "kim", true)
-	if err != nil || dry.Filed != 0 || len(dry.Wrong) != 2 {
+	if err != nil || dry.Filed != 38 || dry.Again != 0 || len(dry.Wrong) != 2 {
 		t.Fatalf("%+v, %v", dry, err)
 	}
 	page, err := o.Ledger.List(ctx, claim.Query{})
@@ -377,6 +377,9 @@ func TestImport(t *testing.T) {
 	}
 	if c := get(t, o, got.Receipts[0].ID); c.Channel != claim.ByImport || c.Agent != "kim" || c.Consent.Version == "" {
 		t.Errorf("%+v", c)
+	}
+	if dry, err = o.Import(ctx, "i", rows, "kim", true); err != nil || dry.Filed != 0 || dry.Again != 38 || len(dry.Wrong) != 2 {
+		t.Errorf("all of it was filed before: %d would be filed, %d again, %v", dry.Filed, dry.Again, err)
 	}
 	rows[7].Claim.Report.Use = "free"
 	again, err := o.Import(ctx, "i", slices.Concat(rows, []claim.Report{shop(99, 5)}), "lee", false)

@@ -102,7 +102,7 @@ func (o *Office) ClearFlag(ctx context.Context, id, kind, by, why string) (Claim
 			}
 		}
 		if !found {
-			return Event{}, fmt.Errorf("no doubt of kind %q about %s: %w", kind, c.ID, ErrNotFound)
+			return Event{}, fmt.Errorf("doubt of kind %q about %s: %w", kind, c.ID, absent("there is none"))
 		}
 		if !cleared {
 			return Event{}, errSame

@@ -25,9 +25,21 @@ var (
 	ErrConsent  = errors.New("the consent that is shown now was not given")
 	ErrNoPolicy = errors.New("no policy is active for this incident")
 	ErrUnknown  = fmt.Errorf("%w: control has told of no such incident", ErrInput)
+	ErrDigest   = errors.New("another text was handed in than the one that was looked at")
 	ErrNoRecord = errors.New("control has not told what was down: nothing can be decided yet")
 	ErrPolicy   = errors.New("the policy cannot be used") // does not parse, an example comes out differently, other content under the same name and version
 )
+
+// ErrNoWindow is an [ErrNotFound].
+const ErrNoWindow = absent("no window was ever opened for it")
+
+// An absent is an [ErrNotFound] that says of what.
+type absent string
+
+func (a absent) Error() string { return string(a) }
+
+// Is says that every absent is an [ErrNotFound].
+func (a absent) Is(target error) bool { return target == ErrNotFound }
 
 // An Office is where claims are taken, looked at and decided: by claimants who hold a
 // receipt, by agents and deciders at the desk, and by policy. It keeps windows, policies and

@@ -127,11 +127,11 @@ func (o *Office) Windows(ctx context.Context) ([]Window, error) {
 // Window returns the window of an incident, or [ErrNotFound].
 func (o *Office) Window(ctx context.Context, incident string) (Window, error) {
 	if !incidents.MatchString(incident) {
-		return Window{}, fmt.Errorf("window of %q: %w", incident, ErrNotFound)
+		return Window{}, fmt.Errorf("window of %q: %w", incident, ErrNoWindow)
 	}
 	w, modified, err := read[storedWindow](ctx, o.Store, windowPrefix+incident)
 	if err == nil && modified == 0 {
-		err = fmt.Errorf("window of %q: %w", incident, ErrNotFound)
+		err = fmt.Errorf("window of %q: %w", incident, ErrNoWindow)
 	}
 	return w.Window, err
 }
@@ -298,11 +298,11 @@ func (o *Office) Close(ctx context.Context, incident, by, why string) (Window, e
 
 func (o *Office) alter(ctx context.Context, incident string, change func(*storedWindow) error) (Window, error) {
 	if !incidents.MatchString(incident) {
-		return Window{}, fmt.Errorf("window of %q: %w", incident, ErrNotFound)
+		return Window{}, fmt.Errorf("window of %q: %w", incident, ErrNoWindow)
 	}
 	s, err := update(ctx, o.Store, windowPrefix+incident, func(w *storedWindow, exists bool) (kv.Txn, error) {
 		if !exists {
-			return kv.Txn{}, fmt.Errorf("window of %q: %w", incident, ErrNotFound)
+			return kv.Txn{}, fmt.Errorf("window of %q: %w", incident, ErrNoWindow)
 		}
 		w.Version++
 		err := change(w)

@@ -1062,7 +1062,7 @@ func TestDraftLooksForSharedAccounts(t *testing.T) {
 	for i := range 5 {
 		p := claim.Personal{Email: fmt.Sprintf("a%d@example.com", i)}
 		r := claim.Report{
-			Claim:    claim.Claim{Incident: "i", Currency: "KRW", Channel: claim.ByWeb, Lang: "ko", Filed: day(1).Add(time.Duration(i)), Report: policy.Claim{Service: "talk", Use: "free", Kind: "person"}},
+			Claim:    claim.Claim{Incident: "i", Currency: "KRW", Channel: claim.ByWeb, Lang: "ko", Filed: day(1).Add(time.Duration(i) * time.Second), Report: policy.Claim{Service: "talk", Use: "free", Kind: "person"}},
 			Personal: p, Marks: claim.MarksOf(&p, "", ""),
 		}
 		reports = append(reports, r)
@@ -1092,6 +1092,27 @@ func TestDraftLooksForSharedAccounts(t *testing.T) {
 		if i == 0 && x.State != claim.Paying || i > 0 && (x.State != claim.Review || len(x.Flags) != 1 || x.Flags[0].Kind != "bank") {
 			t.Errorf("report %d: %s, %+v", i, x.State, x.Flags)
 		}
+	}
+	o.agrees()
+}
+
+// A ledger line of what a person decided says so in the place of the rule.
+func TestLinesByHand(t *testing.T) {
+	o := newOffice(t, 2, nil)
+	for i, rule := range []string{"rule", ""} {
+		o.decide(i, money(1_000))
+		o.put(i, func(c *claim.Claim) { c.Decision.Rule, c.Decider = rule, "kim" })
+	}
+	o.grant()
+	rules := map[string]string{}
+	if err := o.Book.Each(t.Context(), "", func(e Entry) error { rules[e.About.Claim] = e.About.Rule; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{o.ids[0]: "rule", o.ids[1]: ByHand}, rules); diff != "" {
+		t.Error(diff)
+	}
+	if b, items := o.send("b1"); len(items) != 2 || b.State != Sent {
+		t.Errorf("%+v", b)
 	}
 	o.agrees()
 }

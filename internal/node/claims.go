@@ -384,9 +384,6 @@ func (c *claims) importTable(ctx context.Context, incident, name string, data []
 	done, err := c.office.Import(ctx, incident, rows, by, dry)
 	all := slices.Concat(wrong, done.Wrong)
 	out.Rows, out.Filed, out.Again = len(rows)+wrongRows(wrong), done.Filed, done.Again
-	if dry {
-		out.Filed = out.Rows - wrongRows(all)
-	}
 	for _, e := range all {
 		out.Wrong = append(out.Wrong, deskapi.RowError{Row: e.Row, Msg: e.Msg})
 	}

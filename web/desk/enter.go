@@ -164,9 +164,6 @@ func (c *call) importTable() error {
 	v.Wrong = append(wrong, got.Wrong...)
 	slices.SortStableFunc(v.Wrong, func(a, b *claim.RowError) int { return a.Row - b.Row })
 	v.Filed, v.Again = got.Filed, got.Again
-	if v.Dry {
-		v.Filed = v.Rows - inRows(v.Wrong)
-	}
 	if n := len(v.Wrong); n > mostWrong {
 		v.More, v.Wrong = n-mostWrong, v.Wrong[:mostWrong]
 	}

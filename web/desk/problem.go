@@ -100,13 +100,14 @@ func problemOf(err error) *problem {
 		{paper.ErrLarge, http.StatusUnprocessableEntity, "paper", true},
 		{paper.ErrBroken, http.StatusUnprocessableEntity, "paper", false},
 		{paper.ErrHostile, http.StatusUnprocessableEntity, "paper", false},
+		{claim.ErrDigest, http.StatusConflict, "changed", false},
 		{claim.ErrPolicy, http.StatusUnprocessableEntity, "bad-policy", true},
 		{claim.ErrReused, http.StatusConflict, "reused", false},
 		{claim.ErrInput, http.StatusUnprocessableEntity, "input", true},
 		{errInput, http.StatusUnprocessableEntity, "input", true},
+		{kv.ErrFull, http.StatusInsufficientStorage, "full", false}, // which is unavailable too
 		{claim.ErrUnavailable, http.StatusServiceUnavailable, "store", false},
 		{kv.ErrUnavailable, http.StatusServiceUnavailable, "store", false},
-		{kv.ErrFull, http.StatusInsufficientStorage, "full", false},
 	} {
 		if !errors.Is(err, row.is) {
 			continue
