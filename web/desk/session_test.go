@@ -33,7 +33,7 @@ func TestOffice(t *testing.T) {
 				mu.Lock()
 				looks, most = looks+1, max(most, at)
 				mu.Unlock()
-				time.Sleep(100 * time.Millisecond) // as hashing does
+				<-time.NewTimer(100 * time.Millisecond).C // as hashing does
 				return right
 			})
 		}
@@ -70,7 +70,7 @@ func TestOffice(t *testing.T) {
 		if _, err := try(1, "insider", true); !errors.Is(err, errTooMany) || looks != looked {
 			t.Errorf("a network that is held back: %v, %d looks more", err, looks-looked)
 		}
-		time.Sleep(time.Minute)
+		<-time.NewTimer(time.Minute).C
 		if ok, err := try(1, "agent 1", true); !ok || err != nil {
 			t.Errorf("a minute later: %v %v", ok, err)
 		}

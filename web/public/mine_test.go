@@ -76,11 +76,10 @@ func TestMineSaysWhatIsSo(t *testing.T) {
 			}
 			w := ask(t, server, http.MethodGet, "/en/api/v1/claims/"+code, "", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) })
 			var got struct {
-				Told     string
+				Told     string `json:"told"`
 				Decision *struct {
-					Outcome policy.Outcome
-					Amount  int64
-				}
+					Amount int64 `json:"amount"`
+				} `json:"decision"`
 			}
 			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 				t.Fatalf("%v: %s", err, w.Body)
@@ -111,8 +110,10 @@ func TestProofSignedOut(t *testing.T) {
 	for l, want := range map[string]string{"en": "Show your receipt first", "ko": "먼저 접수증을 확인해 주십시오"} {
 		w := ask(t, server, http.MethodGet, "/"+l+"/claim-proof.json", "")
 		var got struct {
-			Type, Title, Detail string
-			Status              int
+			Type   string `json:"type"`
+			Title  string `json:"title"`
+			Detail string `json:"detail"`
+			Status int    `json:"status"`
 		}
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 			t.Fatalf("%v: %s", err, w.Body)
