@@ -147,6 +147,10 @@ func TestVerdictsThatCannotBe(t *testing.T) {
 		{"hours", "unknown", func(v *claim.Verdict) { v.Hours = 5 }},
 		{"hours", "amount", func(v *claim.Verdict) { v.Form, v.Amount = policy.Extension, 0 }},
 		{"cost", "amount", func(v *claim.Verdict) { v.Form, v.Cost = policy.Points, -1 }},
+		{"reason", "blank", func(v *claim.Verdict) {
+			v.Reason = map[string]string{"ko": "{amount}원을 드립니다", "en": "given"}
+		}},
+		{"reason", "blank", func(v *claim.Verdict) { v.Reason = map[string]string{"ko": "드립니다", "en": "{hours} hours"} }},
 		{"reason", "language", func(v *claim.Verdict) { v.Reason = map[string]string{"ko": "가"} }},
 		{"why", "missing", func(v *claim.Verdict) { v.Why = "" }},
 		{"outcome", "unknown", func(v *claim.Verdict) { v.Outcome = "maybe" }},

@@ -90,7 +90,7 @@ func (o *Office) outages(incident string) (Outages, bool) {
 // FieldErrors says what is wrong with which field: "missing", "unknown" (not one of the choices), "amount" (0
 // to 1e15 are taken), "early" (before the outage was), "future", "order" (the end before the beginning), "long",
 // "form" (not a telephone number, say), "text" (not text that can be kept), "cap" (more than the policy allows),
-// "language" (Korean and English are needed), "twice". A form shows each beside its field. It is an [ErrInput].
+// "language" (Korean and English are needed), "twice", "blank" (a blank as {amount}, which only policies fill in). A form shows each beside its field. It is an [ErrInput].
 type FieldErrors map[string]string //nolint:errname // one error, of several fields
 
 // Error is for those who have no form.
@@ -121,6 +121,8 @@ func (f FieldErrors) Error() string {
 			says = "is more than the policy allows for one claim"
 		case "language":
 			says = "is needed in Korean and English"
+		case "blank":
+			says = "has a blank such as {amount}, which only a policy fills in: write out what it stands for"
 		case "twice":
 			says = "stands twice"
 		}

@@ -76,13 +76,13 @@ func newRenderer(zone *time.Location) (*renderer, error) {
 
 func (r *renderer) funcs(l lang.Lang) template.FuncMap {
 	return template.FuncMap{
-		"deed": func(what string) string { return r.deed(l, what) },
+		"deed":   func(what string) string { return r.deed(l, what) },
 		"reason": func(e claim.Event) string { return r.reason(l, &e) },
 		"wrote":  func(why string) string { return r.reason(l, &claim.Event{Why: why}) },
-		"said": func(text string) sentence { return r.said(l, text) },
-		"lang": func() string { return string(l) },
-		"t":    func(key string, args ...any) (string, error) { return r.messages.Text(l, key, args...) },
-		"word": func(kind string, value any) string { return r.word(l, kind, fmt.Sprint(value)) },
+		"said":   func(text string) sentence { return r.said(l, text) },
+		"lang":   func() string { return string(l) },
+		"t":      func(key string, args ...any) (string, error) { return r.messages.Text(l, key, args...) },
+		"word":   func(kind string, value any) string { return r.word(l, kind, fmt.Sprint(value)) },
 		"num": func(n any) (string, error) {
 			switch n := n.(type) {
 			case int:

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"hash/crc32"
 	"io"
 	"log/slog"
 	"math"
@@ -20,6 +23,7 @@ import (
 	"unicode/utf8"
 
 	"bongsu/claim"
+	"bongsu/claim/paper"
 	"bongsu/internal/lang"
 	"bongsu/status"
 )
@@ -327,7 +331,7 @@ func TestEarlyNamesTheBeginning(t *testing.T) {
 	for typedIn, refused := range map[string]bool{"2019-01-01T00:00": true, "2022-10-20T08:59": true, "2022-10-20T09:00": false, "2022-10-20T09:30": false} {
 		x := &reading{typed: &typed{values: url.Values{"from": {typedIn}}}, window: w, site: newSite(s, &Compensation{Windows: []claim.Window{*w}}, now), now: now, lang: lang.Korean}
 		x.report()
-		if got := x.wrong["from"] == "report.before"; got != refused || refused && !x.args["from"][0].(time.Time).Equal(began) {
+		if got := x.wrong["from"] == "report.before"; got != refused || refused && x.args["from"][0] != any(began) {
 			t.Errorf("%s: %q %v", typedIn, x.wrong["from"], x.args["from"])
 		}
 	}
@@ -375,5 +379,22 @@ func TestAmountsAsWritten(t *testing.T) {
 		if why := decodeClaim([]byte(body), &claimV1{}); why != want {
 			t.Errorf("%s: %s", body, why)
 		}
+	}
+}
+
+// TestLargePaper: a small file of a huge picture is told as that, and not as more bytes than are taken.
+func TestLargePaper(t *testing.T) {
+	head := []byte("IHDR\x00\x00\xea\x60\x00\x00\xea\x60\x08\x02\x00\x00\x00") // 60,000 by 60,000
+	picture := append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"), head...)
+	picture = binary.BigEndian.AppendUint32(picture, crc32.ChecksumIEEE(head))
+	_, err := paper.Clean("a.png", append(picture, make([]byte, 400<<10)...))
+	if !errors.Is(err, paper.ErrLarge) || fileProblem(err) != "file.points" {
+		t.Errorf("%v is told as %s", err, fileProblem(err))
+	}
+	if got := fileProblem(fmt.Errorf("%w: 30 papers were sent already", paper.ErrLarge)); got != "file.full" {
+		t.Errorf("too many papers are told as %s", got)
+	}
+	if got := fileProblem(&paper.Refusal{Kind: paper.ErrLarge}); got != "file.unpacked" {
+		t.Errorf("a large document is told as %s", got)
 	}
 }

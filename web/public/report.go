@@ -863,7 +863,7 @@ func fileProblem(err error) string {
 	case errors.Is(err, paper.ErrType):
 		return "file.type"
 	case errors.Is(err, paper.ErrLarge):
-		return "file.large"
+		return largeProblem(err)
 	case errors.Is(err, paper.ErrBroken):
 		return "file.broken"
 	case errors.Is(err, paper.ErrHostile):
@@ -872,6 +872,18 @@ func fileProblem(err error) string {
 		return "mine.state"
 	}
 	return "file.unavailable"
+}
+
+// largeProblem says what is too large: all papers of the claim together, the points of a picture, or what a document unpacks to.
+// Whoever sends a file of too many bytes was told before ([sent.file]).
+func largeProblem(err error) string {
+	switch r, ok := errors.AsType[*paper.Refusal](err); {
+	case !ok:
+		return "file.full"
+	case r.Points:
+		return "file.points"
+	}
+	return "file.unpacked"
 }
 
 // device tells one browser from another, for finding duplicates; only a keyed hash of
