@@ -67,6 +67,10 @@ type Report struct {
 	Swept    []Swept   `json:"swept,omitempty"`
 	Findings []Finding `json:"findings"`
 
+	// WaivesNothing are the waivers in force that no finding needed, of those whose rule
+	// and loss were judged.
+	WaivesNothing []IdleWaiver `json:"waivesNothing,omitempty"`
+
 	snap   *estate.Snapshot
 	matrix []column
 	asked  *Options // nil of a report that was read back
@@ -710,6 +714,7 @@ func (a *auditor) report() *Report {
 	for _, l := range a.named {
 		r.Losses = append(r.Losses, l.name)
 	}
+	r.WaivesNothing = a.idleWaivers(r)
 	return r
 }
 

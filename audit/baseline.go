@@ -15,6 +15,7 @@ func ParseReport(data []byte) (*Report, error) {
 	var head struct {
 		Version  *int             `json:"version"`
 		Findings *json.RawMessage `json:"findings"`
+		Baseline *json.RawMessage `json:"baseline"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
 		return nil, fmt.Errorf("it is no JSON output of an audit: %w", err)
@@ -22,6 +23,8 @@ func ParseReport(data []byte) (*Report, error) {
 	switch {
 	case head.Version == nil || head.Findings == nil:
 		return nil, fmt.Errorf("it is no JSON output of an audit: version or findings is missing")
+	case head.Baseline != nil:
+		return nil, fmt.Errorf("it is what a run with --baseline put out, which lists only what is new: it has to be of a run without")
 	case *head.Version != Version:
 		return nil, fmt.Errorf("it has version %d; this program reads version %d", *head.Version, Version)
 	}

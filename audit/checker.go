@@ -98,7 +98,11 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 			k.note(r, nil)
 		}
 	}
-	if err := checkWaivers(s, ruleNames(), k.documents); err != nil {
+	among := k.documents
+	if slices.ContainsFunc(k.gone, func(r estate.Ref) bool { return r.Kind == estate.KindDomain }) {
+		among = slices.Collect(docs(s)) // any of them may name it
+	}
+	if err := checkWaivers(s, ruleNames(), among); err != nil {
 		return nil, err
 	}
 	v := moves{}

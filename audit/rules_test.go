@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bongsu/audit"
+	"bongsu/estate"
 	"bongsu/impact"
 )
 
@@ -465,12 +466,54 @@ func TestWaivedDoesNotCount(t *testing.T) {
 	}
 }
 
+// TestIdleWaivers has one waiver that a finding needs, and others that none does, of which
+// only those can be told whose rule and loss are judged.
+func TestIdleWaivers(t *testing.T) {
+	s := parse(t, sites+`
+{kind: Component, name: app, replicas: [{in: north-h1, count: 2}]}
+---
+{kind: Service, name: s, users: 9, needs: [app], waive: [
+  {rule: unrecoverable, loss: north, owner: kim, reason: moving, until: 2026-12-31},
+  {rule: unrecoverable, loss: south, owner: kim, reason: moving, until: 2026-12-31},
+  {rule: unrecoverable, loss: north+south, owner: kim, reason: moving, until: 2026-12-31},
+  {rule: quorum, owner: lee, reason: none, until: 2026-12-31},
+  {rule: quorum, owner: old, reason: none, until: 2025-12-31}]}`)
+	for _, c := range []struct {
+		o    audit.Options
+		want []string
+	}{
+		{audit.Options{}, []string{"unrecoverable south", "quorum "}},
+		{audit.Options{Rules: []string{"unrecoverable"}}, []string{"unrecoverable south"}},
+		{audit.Options{Lose: [][]string{{"north"}}}, nil},
+		{audit.Options{Lose: [][]string{{"south"}}}, []string{"unrecoverable south"}},
+		{audit.Options{MinSeverity: audit.Error}, nil},
+	} {
+		c.o.Now = day("2026-11-23")
+		r, err := audit.Check(s, c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, w := range r.WaivesNothing {
+			got = append(got, w.Rule+" "+w.Loss)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %q waive nothing, want %q", c.o, got, c.want)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	s := parse(t, sites+"{kind: Service, name: s, waive: [{rule: stal, owner: a, reason: b, until: 2026-01-01}]}")
 	_, err := audit.Check(s, audit.Options{})
 	rule, ok := errors.AsType[*audit.RuleError](err)
 	if !ok || rule.Nearest != "stale" || rule.Pos.Line == 0 {
 		t.Errorf("a waiver of no rule: %v", err)
+	}
+	s = parse(t, sites+"{kind: Service, name: s, waive: [{rule: stale, loss: 'south+nort', owner: a, reason: b, until: 2026-01-01}]}")
+	_, err = audit.Check(s, audit.Options{})
+	if wrong, ok := errors.AsType[*estate.Error](err); !ok || wrong.Nearest != "north" || wrong.File != "estate.yaml" || wrong.Line == 0 {
+		t.Errorf("a waiver of no domain: %v", err)
 	}
 	s = parse(t, sites+"{kind: Service, name: s}")
 	_, err = audit.Check(s, audit.Options{Rules: []string{"outages"}})
@@ -481,7 +524,7 @@ func TestRefusals(t *testing.T) {
 	if domain, ok := errors.AsType[*impact.UnknownDomainError](err); !ok || domain.Nearest != "north" {
 		t.Errorf("no such domain: %v", err)
 	}
-	for _, text := range []string{"", "null", "{}", "[]", `{"version": 2, "findings": []}`, `{"version": 1}`, `{"version": 1, "findings": [{}]}`, `{"version": "1", "findings": []}`} {
+	for _, text := range []string{"", "null", "{}", "[]", `{"version": 2, "findings": []}`, `{"version": 1}`, `{"version": 1, "findings": [{}]}`, `{"version": "1", "findings": []}`, `{"version": 1, "findings": [], "baseline": "sha256:0", "fixed": [], "same": 3}`} {
 		if _, err := audit.ParseReport([]byte(text)); err == nil {
 			t.Errorf("%q is taken as a baseline", text)
 		}
@@ -510,5 +553,19 @@ func TestOrderAndMinimum(t *testing.T) {
 		if f.Severity == audit.Info {
 			t.Errorf("%s is below a warning", f.ID)
 		}
+	}
+}
+
+// TestWaiverOfADomainThatGoes has a domain go that a waiver names in a document that did
+// not change.
+func TestWaiverOfADomainThatGoes(t *testing.T) {
+	c := audit.NewChecker(audit.Options{})
+	text := sites + "{kind: Service, name: s, users: 1, waive: [{rule: stale, loss: extra, owner: a, reason: b, until: 2027-01-01}]}"
+	if _, err := c.Check(parse(t, text+"\n---\n{kind: Domain, name: extra, type: rack}"), day("2026-11-23")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Check(parse(t, text), day("2026-11-23"))
+	if _, ok := errors.AsType[*estate.Error](err); !ok {
+		t.Errorf("got %v", err)
 	}
 }

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -8,12 +10,21 @@ import (
 	"bongsu/estate"
 )
 
-// checkWaivers refuses a waiver of a rule that does not exist.
+// checkWaivers refuses a waiver of a rule or a loss that does not exist. The error is a
+// [*RuleError] or an [*estate.Error].
 func checkWaivers(s *estate.Snapshot, rules []string, among []estate.Ref) error {
 	for _, doc := range among {
 		for _, w := range s.Doc(doc).Waive {
 			if !slices.Contains(rules, w.Rule) {
 				return &RuleError{Name: w.Rule, Nearest: estate.Nearest(w.Rule, rules), Pos: w.Pos}
+			}
+			for _, name := range domainsOf(w.Loss) {
+				if _, ok := s.Lookup(estate.KindDomain, name); !ok && name != NoLoss && name != ColdStart {
+					return &estate.Error{
+						File: w.Pos.File, Line: w.Pos.Line, Col: w.Pos.Col, Msg: fmt.Sprintf("a waiver names a loss of %q, and there is no such domain", name),
+						Want: fmt.Sprintf("domains joined by +, %q or %q", NoLoss, ColdStart), Nearest: s.Nearest(estate.KindDomain, name),
+					}
+				}
 			}
 		}
 	}
@@ -33,10 +44,67 @@ func (a *auditor) waiver(doc *estate.Doc, rule, loss string) *Waived {
 
 // lossOf brings the loss of a waiver, whose domains stand in any order and are
 // joined by "+" or ",", into the form of an ID.
-func lossOf(text string) string {
-	names := strings.FieldsFunc(text, func(r rune) bool { return r == '+' || r == ',' || r == ' ' })
+func lossOf(text string) string { return strings.Join(domainsOf(text), "+") }
+
+func domainsOf(loss string) []string {
+	names := strings.FieldsFunc(loss, func(r rune) bool { return r == '+' || r == ',' || r == ' ' })
 	slices.Sort(names)
-	return strings.Join(slices.Compact(names), "+")
+	return slices.Compact(names)
+}
+
+// An IdleWaiver is a waiver that waives nothing.
+type IdleWaiver struct {
+	Subject string `json:"subject"`
+	Rule    string `json:"rule"`
+	Loss    string `json:"loss,omitempty"` // empty: any
+	Owner   string `json:"owner"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+}
+
+func (w *IdleWaiver) String() string {
+	loss := ""
+	if w.Loss != "" {
+		loss = " in the loss " + w.Loss
+	}
+	return fmt.Sprintf("%s:%d: the waiver of %s from rule %s%s, of %s, waives nothing: the rule finds nothing there", w.File, w.Line, w.Subject, w.Rule, loss, w.Owner)
+}
+
+// idleWaivers returns the waivers in force that waive nothing in a report that would
+// show what they waive.
+func (a *auditor) idleWaivers(r *Report) []IdleWaiver {
+	if len(a.waivers) == 0 || a.o.MinSeverity.Rank() > Info.Rank() {
+		return nil
+	}
+	type key struct{ rule, owner, reason, until, file string }
+	used := map[key][]*Finding{}
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Waived != nil {
+			k := key{f.Rule, f.Waived.Owner, f.Waived.Reason, f.Waived.Until, f.File}
+			used[k] = append(used[k], f)
+		}
+	}
+	sites := len(a.o.Lose) == 0 || a.o.Sites || a.o.Every
+	var idle []IdleWaiver
+	for _, doc := range a.waivers {
+		for _, w := range a.s.Doc(doc).Waive {
+			loss := lossOf(w.Loss)
+			if a.expired(w) || loss == "" && !sites || loss != "" && !r.judged(&Finding{Rule: w.Rule, Severity: Error, Loss: loss}) ||
+				a.o.Rules != nil && !slices.Contains(a.o.Rules, w.Rule) {
+				continue
+			}
+			covers := func(f *Finding) bool {
+				return (loss == "" || f.Loss == loss) && strings.Contains(f.Subject, doc.Name)
+			}
+			if !slices.ContainsFunc(used[key{w.Rule, w.Owner, w.Reason, w.Until.Format(time.DateOnly), w.Pos.File}], covers) {
+				idle = append(idle, IdleWaiver{a.s.NameOf(doc), w.Rule, loss, w.Owner, w.Pos.File, w.Pos.Line})
+			}
+		}
+	}
+	slices.SortFunc(idle, func(x, y IdleWaiver) int {
+		return cmp.Or(strings.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), strings.Compare(x.Rule, y.Rule), strings.Compare(x.Loss, y.Loss))
+	})
+	return idle
 }
 
 // expired reports whether a waiver has run out; it holds through its last day.

@@ -181,9 +181,10 @@ type Measure struct {
 type Report struct {
 	Kind     string   `json:"kind"`
 	Estate   string   `json:"estate,omitempty"` // revision
-	Valid    bool     `json:"valid"`
+	Valid    bool     `json:"valid"` // all that is claimed is proved: neither Open nor Wrong has anything
 	Proved   []string `json:"proved"`
-	Unproved []string `json:"unproved"` // what was claimed besides, or follows from nothing here
+	Open     []string `json:"open,omitempty"` // what is claimed, and neither proved nor refuted
+	Unproved []string `json:"unproved"`       // what a file of the kind says nothing of
 	Wrong    []string `json:"wrong"`    // what does not hold; at most maxWrong
 }
 
@@ -191,6 +192,10 @@ const maxWrong = 20
 
 func (r *Report) proved(format string, args ...any) {
 	r.Proved = append(r.Proved, fmt.Sprintf(format, args...))
+}
+
+func (r *Report) open(format string, args ...any) {
+	r.Open = append(r.Open, fmt.Sprintf(format, args...))
 }
 
 func (r *Report) unproved(text string) { r.Unproved = append(r.Unproved, text) }
@@ -223,9 +228,9 @@ func Check(data []byte) (*Report, error) {
 		newModel(snap).fix(r, c.Fix)
 	}
 	if len(r.Wrong) > 0 {
-		r.Proved = []string{}
+		r.Proved, r.Open = []string{}, nil
 	}
-	r.Valid = len(r.Wrong) == 0
+	r.Valid = len(r.Wrong) == 0 && len(r.Open) == 0
 	return r, nil
 }
 

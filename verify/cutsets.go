@@ -63,7 +63,9 @@ func checkCutsets(r *Report, s *estate.Snapshot, c *Cutsets) {
 		}
 	}
 	if checkCounts(r, claim, sets) {
-		r.proved("each set in the list (%d in all) takes %s down, and without any one member it does not", len(sets), claim.Of)
+		if len(sets) > 0 {
+			r.proved("each set in the list (%d in all) takes %s down, and without any one member it does not", len(sets), claim.Of)
+		}
 		if c.Proof != nil {
 			covered(r, x, claim, sets, c.Proof)
 		} else {
@@ -181,7 +183,7 @@ func covered(r *Report, x subject, claim *CutsetsClaim, sets [][]int, proof *Com
 		return
 	}
 	r.proved("no set of up to %d members is missing: %d sets of what suffices and %d steps leave no other", proof.UpTo, len(proof.Paths), len(proof.Clauses))
-	r.unproved(fmt.Sprintf("the number of sets of more than %d members", proof.UpTo))
+	r.open("the number of sets of more than %d members", proof.UpTo)
 }
 
 // exhaust proves that no minimal set is missing, where trying all sets is cheap.
@@ -189,8 +191,11 @@ func exhaust(r *Report, x subject, claim *CutsetsClaim, sets [][]int) {
 	all := x.leaves()
 	most := reach(x, claim)
 	full := big.NewInt(int64(len(sets))).String() == claim.Count
+	if claim.Ranked {
+		r.open("that no other set ranks before those in the list")
+	}
 	if claim.Ranked || !full {
-		r.unproved("the number of sets, and that none was left out: only those listed were replayed")
+		r.open("that there are %s sets: only the %d in the list were replayed", claim.Count, len(sets))
 		return
 	}
 	covered, tries := -1, 0
@@ -217,7 +222,7 @@ func exhaust(r *Report, x subject, claim *CutsetsClaim, sets [][]int) {
 	if covered >= 0 {
 		r.proved("no set of up to %d members is missing: all %d were tried", covered, tries)
 	}
-	r.unproved(fmt.Sprintf("that no set of more than %d members was left out", max(covered, 0)))
+	r.open("that no set of more than %d members was left out", max(covered, 0))
 }
 
 // missing returns a set of k leaves that fails and holds none of the sets.

@@ -241,9 +241,9 @@ func (x *fixCheck) least() {
 		x.r.proved("the measures are the cheapest: they cost no more than that")
 		return
 	}
-	open := fmt.Sprintf("that the measures are the cheapest: between %s and %s, what they cost, something might do", cost(c.LowerBound), cost(c.Cost))
+	left := fmt.Sprintf("that the measures are the cheapest: something might do that costs between %s and %s, what they cost", cost(c.LowerBound), cost(c.Cost))
 	if !c.Optimal {
-		x.r.unproved(open + ", and it is not claimed that nothing does")
+		x.r.unproved(left + "; it is not claimed either")
 		return
 	}
 	s := &cheaper{check: x, under: c.Cost, out: map[int]bool{}, in: map[int]bool{}}
@@ -251,7 +251,7 @@ func (x *fixCheck) least() {
 	case found:
 		x.r.wrong("something that costs less than %s has a member of every blocked set, so they do not show that it is the least", cost(c.Cost))
 	case s.tries > maxTries:
-		x.r.unproved(open)
+		x.r.open("%s", left)
 	default:
 		x.r.proved("the measures are the cheapest: whatever has a member of each blocked set costs as much (choices tried: %d)", s.tries)
 	}

@@ -398,9 +398,13 @@ func (k *impactCheck) derivation(v int, steps []string) {
 // be left out.
 func (k *impactCheck) blocking(v int, set []string) {
 	m, name := k.m, k.m.name(v)
+	if len(set) == 0 {
+		k.r.wrong("%s is unrecoverable and has no blocking set", name)
+		return
+	}
 	var members []int
 	domains := 0
-	if x, ok := m.named(first(set)); ok && len(set) == 1 && x == m.core(v) {
+	if x, ok := m.named(set[0]); ok && len(set) == 1 && x == m.core(v) {
 		k.alone(v, nil) // nothing was lost: it could not run before either
 		return
 	}
@@ -451,13 +455,6 @@ func (k *impactCheck) backWith(v int, members []int, without int) bool {
 	return w.up[v]
 }
 
-func first(set []string) string {
-	if len(set) == 0 {
-		return ""
-	}
-	return set[0]
-}
-
 // core returns the service of a part, and any other thing itself.
 func (m *model) core(v int) int {
 	if v < m.part {
@@ -470,25 +467,21 @@ func (m *model) core(v int) int {
 // run without before, is in its way: it does not come back with every other component and crew up.
 func (k *impactCheck) alone(v int, domains []int) {
 	m, name := k.m, k.m.name(v)
-	own := map[int]bool{}
-	m.each(m.needs(v), func(w int) { own[w] = true })
-	m.each(m.needs(m.core(v)), func(w int) { own[w] = true })
-	if v >= m.comp && v < m.svc && !k.fallen.held[v-m.comp] {
-		c := &m.s.Components[v-m.comp]
-		for _, r := range c.Replicas {
-			own[r.In] = true
-		}
-		if c.Data != nil {
-			for _, d := range c.Data.Copies {
-				own[d.In] = true
+	if len(domains) > 0 {
+		own := k.ownLost(v)
+		for _, d := range domains {
+			if !own[d] {
+				k.r.wrong("%s is said to be in the way of %s, but it is no lost domain of its own", m.name(d), name)
+				return
 			}
 		}
-	}
-	for _, d := range domains {
-		if !own[d] || k.fallen.up[d] {
-			k.r.wrong("%s is said to be in the way of %s, but it is no lost domain of its own", m.name(d), name)
+		if len(own) != len(domains) {
+			k.r.wrong("%d lost domains are said to be in the way of %s, and it has %d of its own", len(domains), name, len(own))
 			return
 		}
+	} else if len(k.ownLost(v)) > 0 {
+		k.r.wrong("%s is said to be in its own way, but lost domains of its own are", name)
+		return
 	}
 	if k.ample == nil {
 		k.ample = k.plenty(-1)
@@ -500,6 +493,48 @@ func (k *impactCheck) alone(v int, domains []int) {
 		}
 	}
 	k.blockings++
+}
+
+// ownLost returns the lost domains that a thing names in needs that are not met, and
+// those that held a component that did not hold.
+func (k *impactCheck) ownLost(v int) map[int]bool {
+	m := k.m
+	own := map[int]bool{}
+	add := func(d int) {
+		if !k.fallen.up[d] {
+			own[d] = true
+		}
+	}
+	var walk func(n estate.Need)
+	walk = func(n estate.Need) {
+		if m.met(n, k.back.isUp) {
+			return
+		}
+		if n.Ref != nil {
+			if d := m.of(*n.Ref); d < m.comp {
+				add(d)
+			}
+		}
+		for _, o := range n.Of {
+			walk(o)
+		}
+	}
+	walk(m.needs(v))
+	if core := m.core(v); core != v {
+		walk(m.needs(core))
+	}
+	if v >= m.comp && v < m.svc && !k.fallen.held[v-m.comp] {
+		c := &m.s.Components[v-m.comp]
+		for _, r := range c.Replicas {
+			add(r.In)
+		}
+		if c.Data != nil {
+			for _, d := range c.Data.Copies {
+				add(d.In)
+			}
+		}
+	}
+	return own
 }
 
 // plenty returns the world in which every component and crew but one is up, and

@@ -200,11 +200,44 @@ func (s *Server) apiAudit(w http.ResponseWriter, r *http.Request, _ Identity) er
 	if err != nil {
 		return err
 	}
+	if err := s.judgedLoss(r.Context(), h, c.Loss); err != nil {
+		return err
+	}
 	out := *h.Only(c)
 	out.Audits, out.Losses, out.Services = some(out.Audits), some(out.Losses), some(out.Services)
 	out.Standing, out.Brief, out.Fixed = some(out.Standing), some(out.Brief), some(out.Fixed)
 	writeJSON(w, http.StatusOK, out)
 	return nil
+}
+
+// judgedLoss refuses a loss that no audit in the history looked at.
+func (s *Server) judgedLoss(ctx context.Context, h *audit.History, loss string) error {
+	if _, ok := h.Last(); !ok || loss == "" {
+		return nil
+	}
+	_, count := h.Tally()
+	for i := range h.Fixed {
+		count[h.Fixed[i].Loss]++
+	}
+	names := slices.Concat([]string{audit.NoLoss, audit.ColdStart}, h.Losses, slices.Sorted(maps.Keys(count)))
+	if slices.Contains(names, loss) {
+		return nil
+	}
+	if h.MoreLosses > 0 { // then it may be one of those that the history only counts
+		f, err := s.backend.Facts(ctx)
+		if err != nil {
+			return err
+		}
+		lacks := func(name string) bool { _, ok := f.Estate.Lookup(estate.KindDomain, name); return !ok }
+		if f.Estate != nil && !slices.ContainsFunc(strings.Split(loss, "+"), lacks) {
+			return nil
+		}
+	}
+	near := ""
+	if name := estate.Nearest(loss, names); name != "" {
+		near = fmt.Sprintf("; did you mean %q?", name)
+	}
+	return fmt.Errorf("%w: no audit of the nodes looked at the loss %q%s", ErrBadInput, loss, near)
 }
 
 // some is the list, empty where there is none.

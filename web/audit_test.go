@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -131,6 +132,15 @@ func TestAuditAPI(t *testing.T) {
 		_, err := c.Audit(t.Context(), bad)
 		if err == nil || bad.Rule != "" && !strings.Contains(err.Error(), `did you mean "unrecoverable"?`) {
 			t.Errorf("%+v gives %v", bad, err)
+		}
+	}
+	site := want.Losses[0]
+	if _, err := c.Audit(t.Context(), audit.Choice{Loss: site + "x"}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("no audit of the nodes looked at the loss %q; did you mean %q?", site+"x", site)) {
+		t.Errorf("a loss that there is none of gives %v", err)
+	}
+	for _, loss := range []string{site, audit.NoLoss, audit.ColdStart} {
+		if _, err := c.Audit(t.Context(), audit.Choice{Loss: loss}); err != nil {
+			t.Errorf("the loss %s gives %v", loss, err)
 		}
 	}
 	empty, _ := console(t, "empty")

@@ -28,11 +28,16 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 	exitFound  = 3
+	exitOpen   = 4
 )
 
 // errFound is returned by a command that did what it was asked and found
 // something; it has said what.
 var errFound = errors.New("found something")
+
+// errOpen is returned by a check that refuted nothing, and did not prove all that is
+// claimed; it has said what.
+var errOpen = errors.New("not all that is claimed is proved")
 
 // errNotTold is how a demo ends in which the public page did not tell what users saw.
 var errNotTold = errors.New("the public page did not tell what users saw")
@@ -62,6 +67,8 @@ func (a *app) exit(err error) int {
 		return exitDone
 	case errors.Is(err, errFound):
 		return exitFound
+	case errors.Is(err, errOpen):
+		return exitOpen
 	case errors.Is(err, context.Canceled):
 		return a.complain(exitFailed, errors.New("interrupted"), "")
 	}

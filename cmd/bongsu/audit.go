@@ -37,7 +37,10 @@ What is waived in the estate, by somebody and until a date, is listed and does
 not count; nor does what the baseline knows.
 
 With --format json: {version, estate, now, losses, swept, findings: [{id, rule,
-severity, loss, subject, sentence, proof, users, fix, file, line, waived}]}.`,
+severity, loss, subject, sentence, proof, users, fix, file, line, waived}],
+waivesNothing: [{subject, rule, loss, owner, file, line}]}, the last if there is
+any; with --baseline also {baseline, fixed, same, notJudged}, and the findings are
+the new ones: such an output is no baseline for another run.`,
 		Example: `  bongsu audit examples/kakao-2022
   bongsu audit examples/kakao-2022 --lose pangyo --rule unrecoverable
   bongsu audit examples/kakao-2022 --format html > audit.html`,
@@ -133,7 +136,7 @@ func (c *auditRun) check() error {
 		return usagef("write one with bongsu audit DIR --format json", "the baseline: %w", err)
 	}
 	if c.old, err = audit.ParseReport(data); err != nil {
-		return usagef("write a new one with bongsu audit DIR --format json", "%s: %w", c.baseline, err)
+		return usagef("write a new one with bongsu audit DIR --format json, without --baseline", "%s: %w", c.baseline, err)
 	}
 	return nil
 }
@@ -166,6 +169,7 @@ func (c *auditRun) once(cmd *cobra.Command, dir string) error {
 		diff = audit.Compare(c.old, r)
 		counted = diff.Report
 	}
+	c.idle(r)
 	if err := c.print(r, diff); err != nil {
 		return err
 	}
@@ -173,6 +177,19 @@ func (c *auditRun) once(cmd *cobra.Command, dir string) error {
 		return errFound
 	}
 	return nil
+}
+
+// mostIdle is how many waivers that waive nothing are named one by one.
+const mostIdle = 5
+
+// idle warns of waivers that waive nothing.
+func (c *auditRun) idle(r *audit.Report) {
+	for _, w := range r.WaivesNothing[:min(len(r.WaivesNothing), mostIdle)] {
+		c.warn(w.String())
+	}
+	if n := len(r.WaivesNothing) - mostIdle; n > 0 {
+		c.warn(counted(n, "waiver more waives", "waivers more waive") + " nothing: --format json lists all")
+	}
 }
 
 func (c *auditRun) print(r *audit.Report, diff *audit.Difference) error {

@@ -45,7 +45,7 @@ func TestCompletenessIsVerified(t *testing.T) {
 				whole = fmt.Sprintf("no set of up to %d members is missing: ", proof.UpTo)
 			}
 			r := replay(t, c)
-			if !r.Valid || !slices.ContainsFunc(r.Proved, func(s string) bool { return strings.HasPrefix(s, whole) }) {
+			if len(r.Wrong) > 0 || strings.HasPrefix(whole, "no set is") && !r.Valid || !slices.ContainsFunc(r.Proved, func(s string) bool { return strings.HasPrefix(s, whole) }) {
 				t.Errorf("%s, order %d: %d sets: %q, wrong: %q", tree.Name, order, len(res.Sets), r.Proved, r.Wrong)
 			}
 			if len(res.Sets) == 0 {

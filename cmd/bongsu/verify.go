@@ -34,15 +34,18 @@ signed by different ones.
 Or FILE is the proof from the page of a damage report that its decision is in the
 public log: the decision is held against the signed root of the log.
 
-What it proves is listed, and so is what a certificate of the kind leaves open.
+What it proves is listed, and so is what a certificate of the kind says nothing
+of.
 --estate DIR also checks that the certificate is about the estate in DIR as it
 is now.
 
-Exit code 0: all that is claimed holds; 3: something does not, and it says what;
-2: the file is no certificate.
+Exit code 0: all that is claimed is proved; 4: nothing that is claimed is wrong,
+but not all of it is proved, such as the number of more cut sets than are listed;
+3: something is wrong, and it says what; 2: the file is no certificate.
 
-With --format json: {kind, estate, valid, proved, unproved, wrong}, the last
-three lists of sentences.`,
+With --format json: {kind, estate, valid, proved, open, unproved, wrong}: valid is
+whether the exit code is 0, the others are lists of sentences; open, what is
+claimed and not proved, is there only then.`,
 		Example: `  bongsu impact examples/two-sites --lose north --certificate north.json
   bongsu verify north.json --estate examples/two-sites
   bongsu verify pangyo.json --key sites/anyang/record.pub`,
@@ -94,7 +97,7 @@ three lists of sentences.`,
 				return err
 			}
 			if s.Rev != r.Estate {
-				r.Valid, r.Proved = false, []string{}
+				r.Valid, r.Proved, r.Open = false, []string{}, nil
 				r.Wrong = append(r.Wrong, fmt.Sprintf("the estate in %s has the revision %s; the certificate is about %s", *dir, s.Rev, orNone(r.Estate)))
 			}
 		}
@@ -136,10 +139,13 @@ func (a *app) tellVerified(r *verify.Report, f format) (err error) {
 	} else {
 		a.printVerified(r)
 	}
-	if err == nil && !r.Valid {
+	switch {
+	case err != nil || r.Valid:
+		return err
+	case len(r.Wrong) > 0:
 		return errFound
 	}
-	return err
+	return errOpen
 }
 
 // readKey reads a public key; none when there is no file.
@@ -183,8 +189,11 @@ func readCertificate(file string) ([]byte, error) {
 func (a *app) printVerified(r *verify.Report) {
 	p := a.palette()
 	verdict := p.good("valid")
-	if !r.Valid {
+	switch {
+	case len(r.Wrong) > 0:
 		verdict = p.bad("does not hold")
+	case !r.Valid:
+		verdict = p.warn("not proved in full")
 	}
 	about := ""
 	if r.Estate != "" {
@@ -198,7 +207,7 @@ func (a *app) printVerified(r *verify.Report) {
 	for _, list := range []struct {
 		label string
 		lines []string
-	}{{"wrong", r.Wrong}, {"proved", r.Proved}, {"not proved", r.Unproved}} {
+	}{{"wrong", r.Wrong}, {"proved", r.Proved}, {"claimed and not proved", r.Open}, {"says nothing of", r.Unproved}} {
 		if len(list.lines) == 0 {
 			continue
 		}
