@@ -4,9 +4,11 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/flate"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -515,6 +517,42 @@ func BenchmarkReadAccounts(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+		}
+	}
+}
+
+// Whatever people wrote into a cell that a program put into quotes is read as it is, and counts as one row.
+func TestCellsInQuotes(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 9))
+	for n := range 300 {
+		letters := []string{"a\",; b", "a\"\n b"}[n%2] // lines with commas in a cell are taken for rows that a quote swallowed
+		var b bytes.Buffer
+		w := csv.NewWriter(&b)
+		w.UseCRLF = r.IntN(2) == 0
+		rows := [][]string{{"service", "use", "text"}}
+		var want []string
+		for range 1 + r.IntN(4) {
+			text := make([]byte, r.IntN(12))
+			for i := range text {
+				text[i] = letters[r.IntN(len(letters))]
+			}
+			want = append(want, strings.TrimSpace(string(text)))
+			rows = append(rows, []string{"melon", "paid", string(text)})
+		}
+		if err := w.WriteAll(append(rows, []string{"melon", "payd", "x"})); err != nil {
+			t.Fatal(err)
+		}
+		table := b.String()
+		got, wrong, err := claim.ReadReports(strings.NewReader(table), claim.Reading{})
+		if err != nil || len(wrong) != 1 || wrong[0].Row != len(rows)+1 {
+			t.Fatalf("%q: %v, %v", table, errorsOf(wrong), err)
+		}
+		var texts []string
+		for i := range got {
+			texts = append(texts, got[i].Personal.Text)
+		}
+		if diff := cmp.Diff(want, texts); diff != "" {
+			t.Fatalf("%q: %s", table, diff)
 		}
 	}
 }
