@@ -380,7 +380,7 @@ func (k *impactCheck) derivation(v int, steps []string) {
 	}
 	w.within = k.cone(v, func(c int) []int { return chosen[c] })
 	defer func() {
-		w.undo(0)
+		w.undo()
 		w.within = nil
 	}()
 	for _, step := range steps {
@@ -450,7 +450,7 @@ func (k *impactCheck) blocking(v int, set []string) {
 // backWith reports whether v comes back with the members up, all but one.
 func (k *impactCheck) backWith(v int, members []int, without int) bool {
 	w := k.back
-	defer w.undo(0)
+	defer w.undo()
 	for i, x := range members {
 		if i != without {
 			w.recover(w.rise(x, true))
