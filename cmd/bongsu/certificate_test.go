@@ -409,14 +409,15 @@ func TestFixCertificates(t *testing.T) {
 // TestFixBeyondTheBound has three services of which each needs one of two of three tools:
 // any two sets share a member, so the bound is 1, and two tools are needed.
 func TestFixBeyondTheBound(t *testing.T) {
-	text := "kind: Domain\nname: d0\n"
+	var text strings.Builder
+	text.WriteString("kind: Domain\nname: d0\n")
 	for _, tool := range []string{"x", "y", "z"} {
-		text += "---\nkind: Component\nname: " + tool + "\nreplicas: [{in: d0}]\n"
+		text.WriteString("---\nkind: Component\nname: " + tool + "\nreplicas: [{in: d0}]\n")
 	}
 	for _, of := range []string{"x, y", "y, z", "x, z"} {
-		text += "---\nkind: Service\nname: s" + of[:1] + of[3:] + "\nusers: 1\nneeds: {anyOf: [" + of + "]}\n"
+		text.WriteString("---\nkind: Service\nname: s" + of[:1] + of[3:] + "\nusers: 1\nneeds: {anyOf: [" + of + "]}\n")
 	}
-	s := parseText(t, text)
+	s := parseText(t, text.String())
 	fix, err := audit.Fix(s, []string{"d0"}, 0)
 	if err != nil {
 		t.Fatal(err)
