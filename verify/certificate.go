@@ -181,11 +181,11 @@ type Measure struct {
 type Report struct {
 	Kind     string   `json:"kind"`
 	Estate   string   `json:"estate,omitempty"` // revision
-	Valid    bool     `json:"valid"` // all that is claimed is proved: neither Open nor Wrong has anything
+	Valid    bool     `json:"valid"`            // all that is claimed is proved: neither Open nor Wrong has anything
 	Proved   []string `json:"proved"`
 	Open     []string `json:"open,omitempty"` // what is claimed, and neither proved nor refuted
 	Unproved []string `json:"unproved"`       // what a file of the kind says nothing of
-	Wrong    []string `json:"wrong"`    // what does not hold; at most maxWrong
+	Wrong    []string `json:"wrong"`          // what does not hold; at most maxWrong
 }
 
 const maxWrong = 20

@@ -318,7 +318,7 @@ func (x *service) name(leaf int) string { return x.m.name(leaf) }
 func (x *service) fails(set []int) bool {
 	x.w.lose(set)
 	down := !x.w.up[x.of]
-	x.w.undo(0)
+	x.w.undo()
 	return down
 }
 

@@ -50,6 +50,7 @@ type fixCheck struct {
 	claim    *FixClaim
 	most     *world // with every component and crew up
 	subjects []int  // the services that measures are to bring back
+	chosen   []int
 	blocked  [][]int
 }
 
@@ -142,6 +143,7 @@ func (x *fixCheck) measures() bool {
 		x.r.wrong("the measures cost %s, not %s", cost(sum), cost(x.claim.Cost))
 		return false
 	}
+	x.chosen = chosen
 	w := x.back.clone()
 	for _, v := range chosen {
 		w.recover(w.rise(v, true))
@@ -212,7 +214,7 @@ func (x *fixCheck) blocks(set []int) bool {
 		}
 	}
 	defer func() {
-		w.undo(0)
+		w.undo()
 		for _, v := range touched {
 			w.within[v] = false
 		}
@@ -246,50 +248,119 @@ func (x *fixCheck) least() {
 		x.r.unproved(left + "; it is not claimed either")
 		return
 	}
-	s := &cheaper{check: x, under: c.Cost, out: map[int]bool{}, in: map[int]bool{}}
-	switch found := s.find(0); {
-	case found:
-		x.r.wrong("something that costs less than %s has a member of every blocked set, so they do not show that it is the least", cost(c.Cost))
-	case s.tries > maxTries:
-		x.r.open("%s", left)
-	default:
-		x.r.proved("the measures are the cheapest: whatever has a member of each blocked set costs as much (choices tried: %d)", s.tries)
+	// Sets that are not tied by shared members are met apart from each other.
+	tries := 0
+	for _, sets := range x.apart() {
+		s := &cheaper{check: x, sets: sets, in: map[int]bool{}, out: map[int]bool{}, tries: tries}
+		for _, v := range x.chosen {
+			if slices.ContainsFunc(sets, func(set []int) bool { return slices.Contains(set, v) }) {
+				s.under += x.costOf(v)
+			}
+		}
+		switch found := s.find(0); {
+		case found:
+			x.r.wrong("something that costs less than %s has a member of every blocked set, so they do not show that it is the least", cost(c.Cost))
+			return
+		case s.tries > maxTries:
+			x.r.open("%s", left)
+			return
+		}
+		tries = s.tries
 	}
+	for _, v := range x.chosen {
+		if !slices.ContainsFunc(x.blocked, func(set []int) bool { return slices.Contains(set, v) }) && x.costOf(v) > 0 {
+			x.r.wrong("%s is in no blocked set, so they do not show that it is needed", x.m.name(v))
+			return
+		}
+	}
+	x.r.proved("the measures are the cheapest: whatever has a member of each blocked set costs as much (choices tried: %d)", tries)
 }
 
-// cheaper looks for a choice that meets all sets and costs less.
+// apart splits the blocked sets into those that are tied to each other by shared members.
+func (x *fixCheck) apart() [][][]int {
+	holders := map[int][]int{} // of a thing: the sets that it is in
+	for i, set := range x.blocked {
+		for _, v := range set {
+			holders[v] = append(holders[v], i)
+		}
+	}
+	seen := make([]bool, len(x.blocked))
+	var groups [][][]int
+	for i := range x.blocked {
+		if seen[i] {
+			continue
+		}
+		seen[i] = true
+		var group [][]int
+		for stack := []int{i}; len(stack) > 0; {
+			set := x.blocked[stack[len(stack)-1]]
+			stack = stack[:len(stack)-1]
+			group = append(group, set)
+			for _, v := range set {
+				for _, j := range holders[v] {
+					if !seen[j] {
+						seen[j] = true
+						stack = append(stack, j)
+					}
+				}
+			}
+		}
+		groups = append(groups, group)
+	}
+	return groups
+}
+
+// cheaper looks for a choice that meets some sets and costs less.
 type cheaper struct {
 	check   *fixCheck
+	sets    [][]int
 	under   float64
 	tries   int
 	in, out map[int]bool // chosen, and done with
 }
 
 func (s *cheaper) find(spent float64) bool {
-	if s.tries++; s.tries > maxTries || spent >= s.under || same(spent, s.under) {
+	if s.tries++; s.tries > maxTries {
 		return false
 	}
-	var set []int
+	var pick []int
 	options := math.MaxInt
-	for _, b := range s.check.blocked {
-		if slices.ContainsFunc(b, func(v int) bool { return s.in[v] }) {
+	least, taken := spent, map[int]bool{} // what sets that share no free member cost besides
+	for _, set := range s.sets {
+		if slices.ContainsFunc(set, func(v int) bool { return s.in[v] }) {
 			continue
 		}
-		free := slices.DeleteFunc(slices.Clone(b), func(v int) bool { return s.out[v] })
-		if len(free) < options {
-			set, options = free, len(free)
+		var free []int
+		cheapest, apart := math.Inf(1), true
+		for _, v := range set {
+			if !s.out[v] {
+				free = append(free, v)
+				cheapest = min(cheapest, s.check.costOf(v))
+				apart = apart && !taken[v]
+			}
 		}
+		if len(free) < options {
+			pick, options = free, len(free)
+		}
+		if apart {
+			least += cheapest
+			for _, v := range free {
+				taken[v] = true
+			}
+		}
+	}
+	if least >= s.under || same(least, s.under) {
+		return false
 	}
 	if options == math.MaxInt {
 		return true
 	}
-	var done []int
 	defer func() {
-		for _, v := range done {
+		for _, v := range pick {
 			delete(s.out, v)
 		}
 	}()
-	for _, v := range set {
+	for _, v := range pick {
 		s.in[v] = true
 		found := s.find(spent + s.check.costOf(v))
 		delete(s.in, v)
@@ -297,7 +368,6 @@ func (s *cheaper) find(spent float64) bool {
 			return true
 		}
 		s.out[v] = true
-		done = append(done, v)
 	}
 	return false
 }

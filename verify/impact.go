@@ -37,7 +37,8 @@ func (m *model) impact(r *Report, im *Impact) {
 	if n := len(c.Deadlocks); n > 0 {
 		r.proved("each deadlock (%d in all): each thing waits for the next", n)
 	}
-	r.unproved("that there are no other deadlocks, and no other blocking sets")
+	r.proved("no deadlock is left out altogether: whatever would hold itself up, if it were up, is tied to one of the list")
+	r.unproved("how many more cycles there are among things of which a deadlock is listed, or once all else is up; and other blocking sets")
 }
 
 type impactCheck struct {
@@ -234,6 +235,9 @@ func (k *impactCheck) claims() {
 	for _, d := range c.Deadlocks {
 		k.deadlock(d.Cycle)
 	}
+	if len(k.r.Wrong) == 0 {
+		k.unlisted(c.Deadlocks)
+	}
 }
 
 func (k *impactCheck) list(claims []Thing, from, to int, losses []dataLoss) {
@@ -376,7 +380,7 @@ func (k *impactCheck) derivation(v int, steps []string) {
 	}
 	w.within = k.cone(v, func(c int) []int { return chosen[c] })
 	defer func() {
-		w.undo(0)
+		w.undo()
 		w.within = nil
 	}()
 	for _, step := range steps {
@@ -446,7 +450,7 @@ func (k *impactCheck) blocking(v int, set []string) {
 // backWith reports whether v comes back with the members up, all but one.
 func (k *impactCheck) backWith(v int, members []int, without int) bool {
 	w := k.back
-	defer w.undo(0)
+	defer w.undo()
 	for i, x := range members {
 		if i != without {
 			w.recover(w.rise(x, true))
@@ -600,6 +604,10 @@ func (k *impactCheck) possible(w *world, v int) bool {
 // through an action.
 func (k *impactCheck) deadlock(cycle []string) {
 	m, w := k.m, k.back
+	if len(cycle) == 0 {
+		k.r.wrong("a deadlock of nothing is listed")
+		return
+	}
 	acting := false
 	for i, text := range cycle {
 		v, ok := m.named(text)

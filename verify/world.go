@@ -147,9 +147,9 @@ func (w *world) recover(from []int) {
 	}
 }
 
-// undo takes back everything since the trail was so long.
-func (w *world) undo(to int) {
-	for len(w.trail) > to {
+// undo takes back everything on the trail.
+func (w *world) undo() {
+	for len(w.trail) > 0 {
 		c := w.trail[len(w.trail)-1]
 		w.trail = w.trail[:len(w.trail)-1]
 		switch c.what {

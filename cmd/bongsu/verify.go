@@ -207,7 +207,7 @@ func (a *app) printVerified(r *verify.Report) {
 	for _, list := range []struct {
 		label string
 		lines []string
-	}{{"wrong", r.Wrong}, {"proved", r.Proved}, {"claimed and not proved", r.Open}, {"says nothing of", r.Unproved}} {
+	}{{"wrong", r.Wrong}, {"proved", r.Proved}, {"claimed and not proved", r.Open}, {"not proved", r.Unproved}} {
 		if len(list.lines) == 0 {
 			continue
 		}
