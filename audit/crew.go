@@ -87,8 +87,7 @@ func crewUnreachable(a *auditor, t *trial) {
 				f.Proof.Words = append(f.Proof.Words, a.explain(t, whole(r), sets[0])...)
 			}
 		}
-		item := a.measure(t, r)
-		f.Fix = &Measure{Words: item.Words, Cost: item.Cost, Things: []MeasureItem{item}}
+		f.Fix = a.one(t, r)
 		a.add(f, t.loss.name, r)
 	}
 }

@@ -50,8 +50,7 @@ func (a *auditor) addCycle(t *trial, cycle []estate.Ref, sev Severity, add func(
 			cheapest = r
 		}
 	}
-	item := a.measure(t, cheapest)
-	f.Fix = &Measure{Words: item.Words, Cost: item.Cost, Things: []MeasureItem{item}}
+	f.Fix = a.one(t, cheapest)
 	for _, r := range cycle {
 		if w := a.waiver(a.s.Doc(r), a.rule.name, t.loss.name); w != nil && f.Waived == nil {
 			f.Waived = w

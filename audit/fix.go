@@ -111,9 +111,8 @@ func (f *fixer) solve(out *BreakGlass) {
 		}
 	}
 	slices.Sort(best)
-	for _, i := range best {
-		item := f.a.measure(f.t, f.all[i])
-		out.Measures = append(out.Measures, item)
+	out.Measures = f.a.measures(f.t, f.refs(best))
+	for _, item := range out.Measures {
 		out.Cost += item.Cost
 	}
 	names := func(set []int32) []string {

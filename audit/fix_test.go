@@ -93,6 +93,9 @@ func fixIsCheapest(t *testing.T, seeds int) {
 		if n := stuck(t, granted(s, chosen), "a", tier); n != allowed {
 			t.Fatalf("seed %d: with %v there are %d services left down", seed, chosen, n)
 		}
+		if n := stuck(t, told(t, s, "b", fix.Measures), "a", tier); n != allowed {
+			t.Fatalf("seed %d: with %+v carried out, %d services are left down, %d must be\n%s", seed, fix.Measures, n, allowed, text)
+		}
 		if len(chosen) > 0 {
 			fixed++
 		}

@@ -2,76 +2,224 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"bongsu/estate"
 )
 
-// measure describes what would let a component or crew that stays down be taken
-// as up in this loss.
-func (a *auditor) measure(t *trial, r estate.Ref) MeasureItem {
-	item := MeasureItem{Subject: a.s.NameOf(r), Cost: a.s.Doc(r).Cost}
-	if r.Kind == estate.KindCrew {
+// measures describes what would let components and crews be taken as up in this
+// loss. Each is told what it does without: all that stays down once those told before it
+// are up. So whoever carries all of them out as told has all of them up. First come those that
+// have nothing to gain from the others.
+func (a *auditor) measures(t *trial, things []estate.Ref) []MeasureItem {
+	var (
+		items = make([]MeasureItem, len(things))
+		late  = make([]bool, len(things))
+		hope  = make([]int, len(things)) // what each is without in any case
+		open  = make([]int, len(things))
+	)
+	for i, r := range things {
+		open[i], late[i] = i, !t.Back(r)
+	}
+	if len(things) > 1 {
+		t.Assume(func(free func(estate.Ref)) {
+			for _, r := range things {
+				free(r)
+			}
+			for i, r := range things {
+				_, hope[i] = a.measure(t, r, late[i])
+			}
+		})
+	}
+	t.Assume(func(free func(estate.Ref)) {
+		for len(open) > 0 {
+			next, least := 0, 0
+			for i, x := range open {
+				item, without := a.measure(t, things[x], late[x])
+				if items[x] = item; i == 0 || without-hope[x] < least {
+					next, least = i, without-hope[x]
+				}
+			}
+			x := open[next]
+			if open = slices.Delete(open, next, next+1); len(open) > 0 {
+				free(things[x])
+			}
+		}
+	})
+	return items
+}
+
+// one is the measure of a single thing.
+func (a *auditor) one(t *trial, r estate.Ref) *Measure {
+	item, _ := a.measure(t, r, !t.Back(r))
+	return &Measure{Words: item.Words, Cost: item.Cost, Things: []MeasureItem{item}}
+}
+
+// measure describes what would let a component or crew be up that stays down in this
+// loss or, with late not set, comes back only later, and counts what that has to do without.
+func (a *auditor) measure(t *trial, r estate.Ref, late bool) (item MeasureItem, without int) {
+	item = MeasureItem{Subject: a.s.NameOf(r), Cost: a.s.Doc(r).Cost}
+	switch r.Kind {
+	case estate.KindComponent:
+		w := &wording{}
+		c := &a.s.Components[r.Index]
+		if !t.Held(r.Index) && !(late && t.Holds(r.Index)) {
+			a.holding(t, r.Index, late, w)
+		}
+		w.without(a.lost(t, c.Needs, late), "a way to run %s", c.Name)
+		if len(w.words) == 0 {
+			w.words = append(w.words, "a way to run "+c.Name+" without what it needs now")
+		}
+		item.Words, without = strings.Join(w.words, "; "), w.lacks
+	case estate.KindCrew:
 		item.Words = "another way to reach the crew " + r.Name
-		return item
-	}
-	if r.Kind != estate.KindComponent {
+	case estate.KindDomain, estate.KindService, estate.KindLimit, estate.KindProbe, estate.KindOption:
 		item.Words = "a second " + item.Subject
-		return item
 	}
-	c := &a.s.Components[r.Index]
+	return item, without
+}
+
+// A wording is the clauses of a measure, and how much they do without.
+type wording struct {
+	words []string
+	lacks int
+}
+
+// without adds a clause where something is lacking.
+func (w *wording) without(lacking []string, format string, args ...any) {
+	if len(lacking) > 0 {
+		w.words = append(w.words, fmt.Sprintf(format, args...)+" without "+strings.Join(lacking, ", "))
+		w.lacks += len(lacking)
+	}
+}
+
+// holding says how a component holds: by its own actions where these can be done, once
+// they need less, and else by something that stands elsewhere.
+func (a *auditor) holding(t *trial, component int, late bool, w *wording) {
+	c := &a.s.Components[component]
+	if late {
+		if actions := a.procedures(t, component); len(actions) > 0 {
+			for _, i := range actions {
+				w.without(a.lacking(t, c, i), "a manual procedure for %s of %s", c.Actions[i].Name, c.Name)
+			}
+			return
+		}
+	}
 	elsewhere := "in a domain that is up"
 	if len(t.loss.domains) > 0 {
 		elsewhere = "outside " + strings.ReplaceAll(t.loss.name, "+", " and ")
 	}
-	if !t.Holds(r.Index) {
-		for i := range c.Actions {
-			if t.Possible(r.Index, i) {
-				item.Words = fmt.Sprintf("a manual procedure for %s of %s, without what it needs now", c.Actions[i].Name, c.Name)
-				return item
-			}
+	staged := slices.IndexFunc(c.Actions, func(act estate.Action) bool {
+		return a.staffed(&act) && act.Does != estate.DoesShrink && (c.Mode != estate.ModeAny || act.Adds == 0 || t.Living(component)+act.Adds >= c.AtLeast)
+	})
+	say := func(format string, args ...any) { w.words = append(w.words, fmt.Sprintf(format, args...)) }
+	switch {
+	case c.Mode == estate.ModeQuorum:
+		say("more voters of %s %s", c.Name, elsewhere)
+	case c.Tool:
+		say("a second site for the tool %s, %s", c.Name, elsewhere)
+	case c.Data != nil || c.Mode == estate.ModePrimary:
+		say("a copy of %s %s, and an action that uses it", c.Name, elsewhere)
+		w.without(a.lost(t, c.StartNeeds, late), "a way to start %s", c.Name)
+	case staged >= 0:
+		say("what %s of %s works on, staged %s", c.Actions[staged].Name, c.Name, elsewhere)
+		w.without(a.lacking(t, c, staged), "a manual procedure for %s of %s", c.Actions[staged].Name, c.Name)
+	default:
+		say("replicas of %s %s", c.Name, elsewhere)
+	}
+}
+
+// procedures chooses actions of a component that does not hold which let it hold
+// together, and could run if they needed less; none if there are too few.
+func (a *auditor) procedures(t *trial, component int) []int {
+	c := &a.s.Components[component]
+	var chosen []int
+	short := c.AtLeast - t.Living(component)
+	for i := range c.Actions {
+		if _, _, ran := t.Ran(component, i); ran {
+			short -= c.Actions[i].Adds
 		}
 	}
-	switch {
-	case t.Holds(r.Index):
-		item.Words = "a way to run " + c.Name + " without what it needs now"
-	case c.Mode == estate.ModeQuorum:
-		item.Words = fmt.Sprintf("more voters of %s %s", c.Name, elsewhere)
-	case c.Tool:
-		item.Words = fmt.Sprintf("a second site for the tool %s, %s", c.Name, elsewhere)
-	case c.Data != nil || c.Mode == estate.ModePrimary:
-		item.Words = fmt.Sprintf("a copy of %s %s, and an action that uses it", c.Name, elsewhere)
-	case len(c.Actions) > 0:
-		item.Words = fmt.Sprintf("what %s of %s works on, staged %s", c.Actions[0].Name, c.Name, elsewhere)
-	default:
-		item.Words = fmt.Sprintf("replicas of %s %s", c.Name, elsewhere)
+	for i := range c.Actions {
+		act := &c.Actions[i]
+		if _, _, ran := t.Ran(component, i); ran || !t.Possible(component, i) {
+			continue
+		}
+		if c.Mode != estate.ModeAny || act.Adds == 0 {
+			return []int{i}
+		}
+		if short > 0 {
+			chosen = append(chosen, i)
+			short -= act.Adds
+		}
 	}
-	return item
+	if short > 0 {
+		return nil
+	}
+	return chosen
+}
+
+// staffed reports whether there are as many people and slots as an action asks for.
+func (a *auditor) staffed(act *estate.Action) bool {
+	few := func(u estate.Use, have int) bool { return have >= 0 && u.Count > have }
+	return !slices.ContainsFunc(act.Crew, func(u estate.Use) bool { return few(u, a.s.Crews[u.Index].People) }) &&
+		!slices.ContainsFunc(act.Uses, func(u estate.Use) bool { return few(u, a.s.Limits[u.Index].Slots) })
+}
+
+// lacking names what an action waits for in vain.
+func (a *auditor) lacking(t *trial, c *estate.Component, action int) []string {
+	act := &c.Actions[action]
+	names := slices.Concat(a.lost(t, act.Needs, true), a.lost(t, c.StartNeeds, true))
+	for _, u := range act.Crew {
+		if r := a.ref(estate.KindCrew, u.Index); !t.Back(r) {
+			names = append(names, "the crew "+r.Name)
+		}
+	}
+	return distinct(names)
+}
+
+// lost names what of a need that is not met is down: right after the loss or, when
+// late is set, in the end.
+func (a *auditor) lost(t *trial, n estate.Need, late bool) []string {
+	if late {
+		return distinct(a.names(a.unmet(t, n)))
+	}
+	return distinct(a.names(a.missing(t, n)))
+}
+
+func distinct(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // cheapest turns the cheapest of the blocking sets into a measure; sets of lost
 // domains are none.
 func (a *auditor) cheapest(t *trial, sets [][]estate.Ref) *Measure {
-	var best *Measure
+	var (
+		best []estate.Ref
+		m    *Measure
+	)
 	for _, set := range sets {
-		m := &Measure{}
-		var words []string
+		cost := 0.0
 		for _, r := range set {
-			if r.Kind == estate.KindDomain {
-				m = nil
-				break
-			}
-			item := a.measure(t, r)
-			m.Things = append(m.Things, item)
-			m.Cost += item.Cost
-			words = append(words, item.Words)
+			cost += a.s.Doc(r).Cost
 		}
-		if m != nil && (best == nil || m.Cost < best.Cost) {
-			m.Words = strings.Join(words, "; ")
-			best = m
+		domain := slices.ContainsFunc(set, func(r estate.Ref) bool { return r.Kind == estate.KindDomain })
+		if !domain && (m == nil || cost < m.Cost) {
+			best, m = set, &Measure{Cost: cost}
 		}
 	}
-	return best
+	if m == nil {
+		return nil
+	}
+	m.Things = a.measures(t, best)
+	words := make([]string, len(m.Things))
+	for i := range m.Things {
+		words[i] = m.Things[i].Words
+	}
+	m.Words = strings.Join(words, "; ")
+	return m
 }
 
 // advice is a measure that is one sentence about one document.

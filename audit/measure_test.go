@@ -13,3 +13,4 @@ func TestMeasurePlantedDeadlocks(t *testing.T)   { t.Parallel(); plantedDeadlock
 func TestMeasurePairsAreExact(t *testing.T)      { t.Parallel(); pairsAreExact(t, 3000) }
 func TestMeasureQuorumPlan(t *testing.T)         { t.Parallel(); quorumPlanIsBruteForce(t, 600) }
 func TestMeasureFixIsCheapest(t *testing.T)      { t.Parallel(); fixIsCheapest(t, 1500) }
+func TestMeasureFixOfFindings(t *testing.T)      { t.Parallel(); fixOfFindingsCarriedOut(t, 3000) }

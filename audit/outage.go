@@ -63,7 +63,7 @@ func outage(a *auditor, t *trial) {
 			default:
 				words = append(words, fmt.Sprintf("%s loses the last %s of the data in %s; %s", svc.Name, lasting(l.loss.Lag), component, promised))
 			}
-			f.Proof.Words = append(f.Proof.Words, a.copiesLeft(t, l.component))
+			f.Proof.Words = append(f.Proof.Words, a.copiesLeft(t, l.component)...)
 			if f.Fix == nil {
 				f.Fix = a.advice(a.component(l.component), "a synchronous copy of %s outside %s", component, strings.ReplaceAll(t.loss.name, "+", " and "))
 			}
@@ -140,26 +140,29 @@ func (a *auditor) dataLosses(t *trial) map[int]lossyService {
 	return out
 }
 
-// copiesLeft says what is left of a component's data.
-func (a *auditor) copiesLeft(t *trial, component int) string {
+// copiesLeft says what is left of a component's data, each copy by itself.
+func (a *auditor) copiesLeft(t *trial, component int) []string {
 	c := &a.s.Components[component]
 	var left []string
+	say := func(what string, in int, lag *estate.Span) {
+		left = append(left, "of "+c.Name+" there is left "+what+" in "+a.s.Domains[in].Name+lagging(lag))
+	}
 	for i := range c.Replicas {
 		if r := &c.Replicas[i]; t.Alive(r.In) && r.Role == estate.RoleStandby {
-			left = append(left, "a standby in "+a.s.Domains[r.In].Name+lagging(r.Lag))
+			say("a standby", r.In, r.Lag)
 		}
 	}
 	if c.Data != nil {
 		for i := range c.Data.Copies {
 			if k := &c.Data.Copies[i]; t.Alive(k.In) {
-				left = append(left, "a copy ("+k.How+") in "+a.s.Domains[k.In].Name+lagging(k.Lag))
+				say("a copy ("+k.How+")", k.In, k.Lag)
 			}
 		}
 	}
 	if len(left) == 0 {
-		return "no copy of " + c.Name + " is left"
+		return []string{"no copy of " + c.Name + " is left"}
 	}
-	return "of " + c.Name + " there is left " + join(left)
+	return left
 }
 
 func lagging(lag *estate.Span) string {

@@ -438,7 +438,7 @@ func TestProofInWords(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"dc-switch"}, {"talk-msg"}}, f.Proof.Blocking); diff != "" {
 		t.Errorf("blocking sets (-want +got):\n%s", diff)
 	}
-	if f.Fix.Words != "a manual procedure for promote of talk-msg, without what it needs now" || f.Fix.Cost != 1 {
+	if f.Fix.Words != "a manual procedure for promote of talk-msg without dc-switch" || f.Fix.Cost != 1 {
 		t.Errorf("the cheaper of the two is %+v", f.Fix)
 	}
 	if f.File != "estate.yaml" || f.Line != strings.Count(sites, "\n")+6 {

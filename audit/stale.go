@@ -18,7 +18,7 @@ func stale(a *auditor) {
 				a.add(Finding{
 					Severity: Info,
 					Sentence: fmt.Sprintf("no document of kind %s says since when it is true (%s)", k.Title(), counted(n, "document", "documents")),
-					Fix:      &Measure{Words: "give them source: {from: ..., at: ...}", Cost: 1},
+					Fix:      &Measure{Words: "give each a source, with from and at", Cost: 1},
 				}, NoLoss, estate.Ref{}, k.String()+"/*")
 			}
 			continue

@@ -59,8 +59,7 @@ func (a *auditor) singleSite(t *trial, r estate.Ref) {
 		f.Proof.Words = append(f.Proof.Words, "after the loss of "+t.loss.name+" nothing brings it back, and "+needed)
 		f.Proof.Blocking = a.allNames(t.Because(r, 1))
 	}
-	item := a.measure(t, r)
-	item.Words = "a second site for the tool " + c.Name + ", outside " + t.loss.name
+	item := MeasureItem{Subject: a.s.NameOf(r), Words: "a second site for the tool " + c.Name + ", outside " + t.loss.name, Cost: c.Cost}
 	f.Fix = &Measure{Words: item.Words, Cost: item.Cost, Things: []MeasureItem{item}}
 	a.add(f, NoLoss, r)
 }

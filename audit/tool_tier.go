@@ -58,8 +58,7 @@ func toolTier(a *auditor, t *trial) {
 		}
 		f.Sentence = fmt.Sprintf("%sthe tool %s is gone together with %s that it has to bring back%s",
 			t.inLoss(), r.Name, counted(len(behind), "component", "components"), late)
-		item := a.measure(t, r)
-		f.Fix = &Measure{Words: item.Words, Cost: item.Cost, Things: []MeasureItem{item}}
+		f.Fix = a.one(t, r)
 		a.add(f, t.loss.name, r)
 	}
 }

@@ -187,6 +187,8 @@ type Ledger interface {
 	// before is answered with the first receipt; with other content [ErrReused].
 	// The slices answer one another; an error of one leaves the others alone.
 	File(ctx context.Context, reports []Report) ([]Receipt, []error)
+	// Used says which of the keys reports were filed with.
+	Used(ctx context.Context, keys []string) (map[string]bool, error)
 	// Claim returns one claim.
 	Claim(ctx context.Context, id string) (Claim, error)
 	// Change writes changed claims with an event each, if each is still of the

@@ -75,7 +75,7 @@ func (o *Office) Amend(ctx context.Context, id, secret, text, by string) (Claim,
 
 // SetBank says where money goes, until it is on its way. What was approved and is changed by an agent, who does not hold the
 // secret, goes back to the desk: a person looks before it is paid to another account. Claims that share an account are found by
-// the next [Office.Flag].
+// the next [Office.Flag], which is at the latest when a batch is drafted.
 func (o *Office) SetBank(ctx context.Context, id, secret, bank, number, holder, by string) (Claim, error) {
 	by, err := o.holder(ctx, id, secret, by)
 	if err != nil {

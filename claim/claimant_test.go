@@ -330,17 +330,17 @@ func TestDatasetOfFew(t *testing.T) {
 	if lines := strings.Split(strings.TrimSpace(out.String()), "\n"); len(lines) != 1 || !strings.HasPrefix(lines[0], "use,service,kind,loss") {
 		t.Errorf("%q", lines)
 	}
-	filed(t, o, shop(50, 5_000))
-	first := out.String()
-	out.Reset()
-	if err := o.Dataset(t.Context(), "i", &out); err != nil || out.String() != first {
-		t.Errorf("the same day: %v\n%s", err, out.String())
-	}
-	out.Reset()
+	// The day begins when there is something to tell, and then nothing is counted again before the next.
 	now := time.Now()
-	o.Now = func() time.Time { return now.Add(24 * time.Hour) }
-	if err := o.Dataset(t.Context(), "i", &out); err != nil || strings.Contains(out.String(), "*") || !strings.Contains(out.String(), "\nfree,kakaotalk,person,1-10000,0,open,") {
-		t.Errorf("ten alike: %v\n%s", err, out.String())
+	for _, tt := range []struct{ more, hours, want int }{{1, 0, claim.Smallest}, {claim.Smallest, 0, claim.Smallest}, {0, 24, 2 * claim.Smallest}} {
+		for n := range tt.more {
+			filed(t, o, shop(50+20*tt.more+n, 5_000))
+		}
+		o.Now = func() time.Time { return now.Add(time.Duration(tt.hours) * time.Hour) }
+		out.Reset()
+		if err := o.Dataset(t.Context(), "i", &out); err != nil || strings.Contains(out.String(), "*") || strings.Count(out.String(), "\nfree,kakaotalk,person,1-10000,0,open,") != tt.want {
+			t.Errorf("%d more, %d hours later: %v\n%s", tt.more, tt.hours, err, out.String())
+		}
 	}
 }
 
@@ -357,7 +357,7 @@ func TestImport(t *testing.T) {
 	rows[9].Claim.Consent.Version = "2019"
 	rows[11] = rows[10] // two people wrote the same
 	dry, err := o.Import(ctx, "i", rows, "kim", true)
-	if err != nil || dry.Filed != 0 || len(dry.Wrong) != 2 {
+	if err != nil || dry.Filed != 38 || dry.Again != 0 || len(dry.Wrong) != 2 {
 		t.Fatalf("%+v, %v", dry, err)
 	}
 	page, err := o.Ledger.List(ctx, claim.Query{})
@@ -377,6 +377,9 @@ func TestImport(t *testing.T) {
 	}
 	if c := get(t, o, got.Receipts[0].ID); c.Channel != claim.ByImport || c.Agent != "kim" || c.Consent.Version == "" {
 		t.Errorf("%+v", c)
+	}
+	if dry, err = o.Import(ctx, "i", rows, "kim", true); err != nil || dry.Filed != 0 || dry.Again != 38 || len(dry.Wrong) != 2 {
+		t.Errorf("all of it was filed before: %d would be filed, %d again, %v", dry.Filed, dry.Again, err)
 	}
 	rows[7].Claim.Report.Use = "free"
 	again, err := o.Import(ctx, "i", slices.Concat(rows, []claim.Report{shop(99, 5)}), "lee", false)

@@ -30,7 +30,7 @@ const toldPrefix = "claim/t/"
 // withdrawn or merged, and what was given unasked, are none of them. Rows are in no order of theirs.
 func (o *Office) Dataset(ctx context.Context, incident string, w io.Writer) error {
 	if !incidents.MatchString(incident) {
-		return fmt.Errorf("data set of %q: %w", incident, ErrNotFound)
+		return fmt.Errorf("data set of %q: %w", incident, ErrNoWindow)
 	}
 	told, err := Tell(ctx, o.Store, toldPrefix+incident, o.now(), func() ([]Group, error) {
 		d := Decider{Accounts: o.Accounts}

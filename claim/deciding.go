@@ -120,6 +120,11 @@ func (o *Office) complete(ctx context.Context, c *Claim, v *Verdict, p *policy.P
 	f.set(strings.TrimSpace(v.Why) == "", "why", "missing")
 	f.set(!textual(v.Why, longText), "why", "text")
 	f.set(!bilingual(v.Reason, longText), "reason", "language")
+	for _, text := range v.Reason { // only a policy fills them in; a claimant would read them as they stand
+		for _, blank := range []string{"{amount}", "{hours}", "{service}", "{outage}"} {
+			f.set(strings.Contains(text, blank), "reason", "blank")
+		}
+	}
 	switch v.Outcome {
 	case policy.Pay:
 		v.Evidence = nil

@@ -147,6 +147,10 @@ func TestVerdictsThatCannotBe(t *testing.T) {
 		{"hours", "unknown", func(v *claim.Verdict) { v.Hours = 5 }},
 		{"hours", "amount", func(v *claim.Verdict) { v.Form, v.Amount = policy.Extension, 0 }},
 		{"cost", "amount", func(v *claim.Verdict) { v.Form, v.Cost = policy.Points, -1 }},
+		{"reason", "blank", func(v *claim.Verdict) {
+			v.Reason = map[string]string{"ko": "{amount}원을 드립니다", "en": "given"}
+		}},
+		{"reason", "blank", func(v *claim.Verdict) { v.Reason = map[string]string{"ko": "드립니다", "en": "{hours} hours"} }},
 		{"reason", "language", func(v *claim.Verdict) { v.Reason = map[string]string{"ko": "가"} }},
 		{"why", "missing", func(v *claim.Verdict) { v.Why = "" }},
 		{"outcome", "unknown", func(v *claim.Verdict) { v.Outcome = "maybe" }},
@@ -1047,6 +1051,47 @@ func TestFlag(t *testing.T) {
 	flag(1)
 	if c := get(t, o, other); c.State != claim.Review || c.Flags[0].Kind != "bank" || c.Decision.Outcome != policy.Human {
 		t.Errorf("%+v", c)
+	}
+}
+
+// What is paid cannot be stopped any more: a doubt about it goes to the report that it is like, once, and not where a person has looked.
+func TestFlagAfterPayment(t *testing.T) {
+	for _, state := range []claim.State{claim.Paying, claim.Paid} {
+		for _, looked := range []bool{false, true} {
+			ctx := t.Context()
+			o := opened(t)
+			adopt(t, o, rules(1, ""))
+			first := filed(t, o, shop(1, 5_000)).ID
+			later := filed(t, o, shop(2, 6_000)).ID
+			for _, id := range []string{later, first} {
+				must(t)(o.SetBank(ctx, id, "", "088", "110-123-456789", "홍길동", "agent"))
+				if id == later && looked {
+					continue
+				}
+				put(t, o, later, func(c *claim.Claim) { c.State = state })
+			}
+			if looked {
+				put(t, o, later, func(c *claim.Claim) {
+					c.State, c.Flags = state, []claim.Flag{{Kind: "bank", Others: []string{first}, Clear: "kim: two shops of one owner"}}
+				})
+			}
+			put(t, o, first, func(c *claim.Claim) { c.State, c.Decision = claim.Approved, &policy.Decision{Outcome: policy.Pay} })
+			want := 1
+			if looked {
+				want = 0
+			}
+			for _, n := range []int{want, 0} {
+				if got, err := o.Flag(ctx, "i"); err != nil || got != n {
+					t.Errorf("%s, looked %v: flagged %d, %v; expected %d", state, looked, got, err, n)
+				}
+			}
+			if c := get(t, o, first); !looked && (c.State != claim.Review || len(c.Flags) != 1 || c.Flags[0].Kind != "bank" || c.Flags[0].Others[0] != later) {
+				t.Errorf("%s: %+v", state, c)
+			}
+			if c := get(t, o, later); c.State != state {
+				t.Errorf("it was %s and is %s", state, c.State)
+			}
+		}
 	}
 }
 

@@ -65,7 +65,7 @@ func (o *Office) Submit(ctx context.Context, incident string, text []byte, by st
 		return Draft{}, err
 	}
 	if !incidents.MatchString(incident) {
-		return Draft{}, fmt.Errorf("policy for %q: %w", incident, ErrNotFound)
+		return Draft{}, fmt.Errorf("policy for %q: %w", incident, absent("no incident has such a name"))
 	}
 	p, err := usable(text)
 	if err != nil {
@@ -74,7 +74,7 @@ func (o *Office) Submit(ctx context.Context, incident string, text []byte, by st
 	switch w, err := o.Window(ctx, incident); {
 	case errors.Is(err, ErrNotFound):
 		if _, ok := o.outages(incident); !ok {
-			return Draft{}, fmt.Errorf("policy for %q: no reports were ever taken about such an incident, and nothing of it is recorded: %w", incident, ErrNotFound)
+			return Draft{}, fmt.Errorf("policy for %q: %w", incident, absent("no reports were ever taken about such an incident, and nothing of it is recorded"))
 		}
 	case err != nil:
 		return Draft{}, err
@@ -128,7 +128,7 @@ func (o *Office) Approve(ctx context.Context, incident, id, digest, by string) (
 		return Draft{}, err
 	}
 	if !incidents.MatchString(incident) || !policyIDs.MatchString(id) {
-		return Draft{}, fmt.Errorf("policy %q of %q: %w", id, incident, ErrNotFound)
+		return Draft{}, fmt.Errorf("policy %q of %q: %w", id, incident, absent("nobody handed it in"))
 	}
 	text, _, err := read[storedPolicy](ctx, o.Store, policyPrefix+id)
 	if err != nil {
@@ -138,9 +138,9 @@ func (o *Office) Approve(ctx context.Context, incident, id, digest, by string) (
 		var t kv.Txn
 		switch {
 		case !exists:
-			return t, fmt.Errorf("policy %q of %q: %w", id, incident, ErrNotFound)
+			return t, fmt.Errorf("policy %q of %q: %w", id, incident, absent("nobody handed it in"))
 		case d.Digest != digest:
-			return t, fmt.Errorf("%w: what was looked at has digest %s, what was handed in %s", ErrPolicy, digest, d.Digest)
+			return t, fmt.Errorf("%w: what was looked at has digest %s, what was handed in %s", ErrDigest, digest, d.Digest)
 		case slices.ContainsFunc(d.Approvals, func(a Approval) bool { return same(a.By, by) }):
 			return t, fmt.Errorf("%w: %s has approved of %s already", ErrSame, by, id)
 		case !d.Active.IsZero():
@@ -212,14 +212,14 @@ func (o *Office) Policy(ctx context.Context, id string) (*policy.Policy, error) 
 		return p, nil
 	}
 	if !policyIDs.MatchString(id) {
-		return nil, fmt.Errorf("policy %q: %w", id, ErrNotFound)
+		return nil, fmt.Errorf("policy %q: %w", id, absent("nobody handed it in"))
 	}
 	text, modified, err := read[storedPolicy](ctx, o.Store, policyPrefix+id)
 	switch {
 	case err != nil:
 		return nil, err
 	case modified == 0:
-		return nil, fmt.Errorf("policy %q: %w", id, ErrNotFound)
+		return nil, fmt.Errorf("policy %q: %w", id, absent("nobody handed it in"))
 	}
 	p, err := policy.Parse(id, text.Text)
 	if err != nil {

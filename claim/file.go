@@ -257,7 +257,7 @@ func (r *Report) own(w *Window, filed time.Time) {
 
 // An Import says what became of the rows of a table.
 type Import struct {
-	Filed    int
+	Filed    int         // or would be
 	Again    int         // rows that an earlier import had filed
 	Receipts []Receipt   // by row; empty where it was not filed
 	Wrong    []*RowError // in the order of the rows
@@ -266,7 +266,7 @@ type Import struct {
 // mostRows is how many reports one import takes.
 const mostRows = 200_000
 
-// Import files the reports of a table, in the name of who imports them; dry only says what is wrong. Rows that are wrong are
+// Import files the reports of a table, in the name of who imports them; dry only says what would become of them. Rows that are wrong are
 // told, and the others filed. A row is known by what it says: a table that is imported again, put right or longer,
 // files what is new in it. Where a row names no consent, who imports it says that the one asked for now was given. A report
 // without a row (0) is of the row that it would have below a header.
@@ -310,6 +310,18 @@ func (o *Office) Import(ctx context.Context, incident string, rows []Report, by 
 		good, at = append(good, r), append(at, i)
 	}
 	if dry {
+		for chunk := range slices.Chunk(good, mostImported) {
+			keys := make([]string, len(chunk))
+			for i := range chunk {
+				keys[i] = chunk[i].Key
+			}
+			used, err := o.Ledger.Used(ctx, keys)
+			if err != nil {
+				return out, err
+			}
+			out.Again += len(used)
+			out.Filed += len(chunk) - len(used)
+		}
 		return out, nil
 	}
 	for n := 0; n < len(good); n += mostImported {

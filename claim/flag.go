@@ -102,7 +102,7 @@ func (o *Office) ClearFlag(ctx context.Context, id, kind, by, why string) (Claim
 			}
 		}
 		if !found {
-			return Event{}, fmt.Errorf("no doubt of kind %q about %s: %w", kind, c.ID, ErrNotFound)
+			return Event{}, fmt.Errorf("doubt of kind %q about %s: %w", kind, c.ID, absent("there is none"))
 		}
 		if !cleared {
 			return Event{}, errSame
@@ -135,6 +135,7 @@ func (o *Office) Flag(ctx context.Context, incident string) (int, error) {
 	}
 	now := o.now()
 	found := Alike(all, now)
+	turnDoubts(found, func(id string) *Claim { return &all[at[id]].Claim })
 	n := 0
 	var claims []Claim
 	var events []Event
@@ -177,6 +178,28 @@ func (o *Office) Flag(ctx context.Context, incident string) (int, error) {
 		}
 	}
 	return n, flush()
+}
+
+// turnDoubts puts a doubt about what is paid or on its way, which comes too late there, to those that it is like and nobody held against
+// it: they came before it, and gave their bank account after it, say.
+func turnDoubts(found map[string][]Flag, of func(id string) *Claim) {
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		c := of(id)
+		if c.State != Paying && c.State != Paid {
+			continue
+		}
+		for _, f := range found[id] {
+			if f.Kind == "device" { // many share one
+				continue
+			}
+			for _, other := range f.Others {
+				looked := func(have Flag) bool { return have.Kind == f.Kind && slices.Contains(have.Others, other) }
+				if !slices.ContainsFunc(c.Flags, looked) {
+					found[other] = append(found[other], Flag{Kind: f.Kind, Others: []string{id}, Score: f.Score, At: f.At})
+				}
+			}
+		}
+	}
 }
 
 // doubt adds to a claim the flags that are new.

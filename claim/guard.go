@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"bongsu/internal/kv"
 )
 
 // A Gauge says how full a store is.
@@ -35,6 +37,14 @@ type guard struct {
 // store is full, so that desks go on. It is called before anything else is.
 func (k *Keeper) Guard(g Gauge) { k.guard = &guard{gauge: g, now: k.now} }
 
+// A nearly is a [kv.ErrFull] of what nobody has to keep yet.
+type nearly string
+
+func (n nearly) Error() string { return string(n) }
+
+// Is says that it is a [kv.ErrFull].
+func (n nearly) Is(target error) bool { return target == kv.ErrFull }
+
 // admits says whether there is room for what nobody has to keep yet.
 func (g *guard) admits(ctx context.Context) error {
 	if g == nil {
@@ -52,7 +62,7 @@ func (g *guard) admits(ctx context.Context) error {
 	}
 	g.asked, g.err = now, nil
 	if quota > 0 && float64(used) > fullAt*float64(quota) {
-		g.err = fmt.Errorf("%w: the store is nearly full, %d of %d bytes", ErrUnavailable, used, quota)
+		g.err = fmt.Errorf("%w: %w", ErrUnavailable, nearly(fmt.Sprintf("the store is nearly full, %d of %d bytes: no more reports are taken", used, quota)))
 	}
 	return g.err
 }

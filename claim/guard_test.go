@@ -43,7 +43,7 @@ func TestGuard(t *testing.T) {
 		g.used = 51
 		wait()
 		for range 2 {
-			if id, err := file(); !errors.Is(err, claim.ErrUnavailable) || id != "" {
+			if id, err := file(); !errors.Is(err, claim.ErrUnavailable) || !errors.Is(err, kv.ErrFull) || id != "" {
 				t.Errorf("filed %q, %v", id, err)
 			}
 		}

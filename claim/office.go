@@ -24,9 +24,22 @@ var (
 	ErrLate     = errors.New("the window has closed: a reason is needed") // the form asks for one
 	ErrConsent  = errors.New("the consent that is shown now was not given")
 	ErrNoPolicy = errors.New("no policy is active for this incident")
+	ErrUnknown  = fmt.Errorf("%w: control has told of no such incident", ErrInput)
+	ErrDigest   = errors.New("another text was handed in than the one that was looked at")
 	ErrNoRecord = errors.New("control has not told what was down: nothing can be decided yet")
 	ErrPolicy   = errors.New("the policy cannot be used") // does not parse, an example comes out differently, other content under the same name and version
 )
+
+// ErrNoWindow is an [ErrNotFound].
+const ErrNoWindow = absent("no window was ever opened for it")
+
+// An absent is an [ErrNotFound] that says of what.
+type absent string
+
+func (a absent) Error() string { return string(a) }
+
+// Is says that every absent is an [ErrNotFound].
+func (a absent) Is(target error) bool { return target == ErrNotFound }
 
 // An Office is where claims are taken, looked at and decided: by claimants who hold a
 // receipt, by agents and deciders at the desk, and by policy. It keeps windows, policies and
@@ -40,8 +53,10 @@ type Office struct {
 	Accounts func(pseudonym string) policy.Account   // nil: none are known
 	Titles   func(incident string) map[string]string // for windows; nil: the name of the incident
 	Page     func(incident string) []Service         // what reports are taken on where a window names nothing; nil: anything
-	Now      func() time.Time                        // nil: time.Now
-	Log      *slog.Logger                            // nil: nothing is logged
+	// Incidents are those that control has told of, for [Office.Known]; nil: any may be.
+	Incidents func(ctx context.Context) ([]string, error)
+	Now       func() time.Time // nil: time.Now
+	Log       *slog.Logger     // nil: nothing is logged
 
 	windows  remembered[Window]
 	policies remembered[*policy.Policy]
@@ -75,7 +90,7 @@ func (o *Office) outages(incident string) (Outages, bool) {
 // FieldErrors says what is wrong with which field: "missing", "unknown" (not one of the choices), "amount" (0
 // to 1e15 are taken), "early" (before the outage was), "future", "order" (the end before the beginning), "long",
 // "form" (not a telephone number, say), "text" (not text that can be kept), "cap" (more than the policy allows),
-// "language" (Korean and English are needed), "twice". A form shows each beside its field. It is an [ErrInput].
+// "language" (Korean and English are needed), "twice", "blank" (a blank as {amount}, which only policies fill in). A form shows each beside its field. It is an [ErrInput].
 type FieldErrors map[string]string //nolint:errname // one error, of several fields
 
 // Error is for those who have no form.
@@ -106,6 +121,8 @@ func (f FieldErrors) Error() string {
 			says = "is more than the policy allows for one claim"
 		case "language":
 			says = "is needed in Korean and English"
+		case "blank":
+			says = "has a blank such as {amount}, which only a policy fills in: write out what it stands for"
 		case "twice":
 			says = "stands twice"
 		}

@@ -537,7 +537,7 @@ func TestPolicies(t *testing.T) {
 	if _, err := o.Approve(ctx, "i", d.ID, d.Digest, " KIM"); !errors.Is(err, claim.ErrSame) {
 		t.Errorf("the same person: %v", err)
 	}
-	if _, err := o.Approve(ctx, "i", d.ID, "sha256:00", "lee"); !errors.Is(err, claim.ErrPolicy) {
+	if _, err := o.Approve(ctx, "i", d.ID, "sha256:00", "lee"); !errors.Is(err, claim.ErrDigest) {
 		t.Errorf("another digest: %v", err)
 	}
 	if _, err := o.Active(ctx, "i"); !errors.Is(err, claim.ErrNoPolicy) {

@@ -55,7 +55,7 @@ func (o *Office) afford(ctx context.Context, c *Claim, cost int64, p *policy.Pol
 	}
 	switch left := p.Budget - x.spent + own; {
 	case cost > own && cost > left:
-		return func() {}, fmt.Errorf("%w: %s has %d left of %d, and this would cost %d; let the body decide on another version of the policy", ErrBudget, p.ID, max(left, 0), p.Budget, cost)
+		return func() {}, &OverBudget{Policy: p.ID, Currency: p.Currency, Left: max(left, 0), Budget: p.Budget, Cost: cost}
 	case inOrder && x.dry != nil && older(c, x.dry) > 0:
 		return func() {}, fmt.Errorf("%w: it ended at a report that came before this one", ErrBudget)
 	}
@@ -73,3 +73,15 @@ func (p *purses) forget(incident string) {
 	defer p.mu.Unlock()
 	delete(p.of, incident)
 }
+
+// OverBudget says by how much a decision is more than is left ([ErrBudget]); amounts are minor units.
+type OverBudget struct { //nolint:errname // it is what the person who decides reads
+	Policy, Currency   string
+	Left, Budget, Cost int64
+}
+
+func (e *OverBudget) Error() string {
+	return fmt.Sprintf("%v: %s has %d left of %d, and this would cost %d; let the body decide on another version of the policy", ErrBudget, e.Policy, e.Left, e.Budget, e.Cost)
+}
+
+func (e *OverBudget) Unwrap() error { return ErrBudget }

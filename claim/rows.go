@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"io"
 	"iter"
@@ -22,7 +21,8 @@ const (
 	mostWorkbook = 64 << 20
 	mostUnpacked = 256 << 20
 	mostParts    = 2_000
-	mostRowBytes = 1 << 20 // bytes of one row: more, and a quote was not closed
+	mostRowBytes = 1 << 20   // bytes of one row: more, and a quote was not closed
+	mostFolded   = 128 << 10 // bytes of the lines of one row after the first: more, and a quote was not closed
 	mostColumns  = 200
 	mostSample   = 64 << 10 // from the first letter that is not ASCII on, to tell encodings apart
 )
@@ -31,6 +31,7 @@ const (
 type tableRow struct {
 	n     int // as a spreadsheet counts
 	cells []string
+	stray bool // a quote in it stands alone: its cells are not known
 	exact bool // numbers are as they were computed, not as they were shown: of a workbook
 }
 
@@ -52,28 +53,13 @@ func tableRows(r io.Reader, most int64) iter.Seq2[tableRow, error] {
 
 func csvRows(in *bufio.Reader, most int64) iter.Seq2[tableRow, error] {
 	return func(yield func(tableRow, error) bool) {
-		limit := &rowReader{r: decoded(in), all: most}
+		limit := &rowReader{r: decoded(in), all: most, row: mostRowBytes}
 		text := bufio.NewReaderSize(limit, 4096)
-		limit.row = mostRowBytes
-		c := csv.NewReader(text)
-		c.LazyQuotes, c.FieldsPerRecord, c.ReuseRecord, c.Comma = true, -1, true, separator(text)
-		folded := 0 // lines that are inside of cells
+		s := &splitter{text: text, limit: limit, comma: separator(text)}
 		for {
-			limit.row = mostRowBytes
-			cells, err := c.Read()
+			row, err := s.row()
 			if errors.Is(err, io.EOF) {
 				return
-			}
-			row := tableRow{cells: cells}
-			if err == nil {
-				line, _ := c.FieldPos(0)
-				row.n = line - folded
-				for _, cell := range cells {
-					folded += strings.Count(cell, "\n")
-					if !utf8.ValidString(cell) || strings.ContainsRune(cell, utf8.RuneError) {
-						err = noTable("the table is neither UTF-8 nor EUC-KR: save it as CSV UTF-8")
-					}
-				}
 			}
 			if err != nil {
 				err = noTable("read the table: %w", err)
@@ -85,13 +71,145 @@ func csvRows(in *bufio.Reader, most int64) iter.Seq2[tableRow, error] {
 	}
 }
 
+// A splitter makes rows of the lines of a CSV file. A quote that stands alone, or is not closed, costs the row that it is in: the
+// lines after it are rows of their own. Where it can only be a part of its cell it is taken as it is.
+type splitter struct {
+	text   *bufio.Reader
+	limit  *rowReader
+	comma  byte
+	back   []string // lines that were read ahead
+	n      int      // lines read
+	folded int      // of them inside of cells
+}
+
+// line is the next line, without its end.
+func (s *splitter) line() (string, error) {
+	if len(s.back) > 0 {
+		line := s.back[0]
+		s.back = s.back[1:]
+		s.n++
+		return line, nil
+	}
+	s.limit.row = mostRowBytes
+	line, err := s.text.ReadString('\n')
+	if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
+		return "", err //nolint:wrapcheck // it says all
+	}
+	s.n++
+	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	if !utf8.ValidString(line) || strings.ContainsRune(line, utf8.RuneError) {
+		return "", noTable("the table is neither UTF-8 nor EUC-KR: save it as CSV UTF-8")
+	}
+	return line, nil
+}
+
+// row is the next row that is not empty.
+func (s *splitter) row() (tableRow, error) {
+	line, err := s.line()
+	for err == nil && line == "" {
+		line, err = s.line()
+	}
+	if err != nil {
+		return tableRow{}, err
+	}
+	row, q := tableRow{n: s.n - s.folded}, quoting{comma: s.comma}
+	var inside []string // lines
+	size := 0
+	for end := q.take(line); end != rowEnds; end = q.take(line) {
+		if end == rowOpen && size < mostFolded {
+			line, err = s.line()
+		}
+		switch {
+		case end != rowOpen, size >= mostFolded, errors.Is(err, io.EOF):
+			s.back, s.n = append(inside, s.back...), s.n-len(inside)
+			row.stray = true
+			return row, nil
+		case err != nil:
+			return row, err
+		}
+		inside, size = append(inside, line), size+len(line)+1
+	}
+	s.folded += len(inside)
+	row.cells = q.cells
+	return row, nil
+}
+
+// How a line leaves its row.
+type rowEnd int
+
+const (
+	rowEnds  rowEnd = iota // it is whole
+	rowOpen                // a cell goes on with the next line
+	rowStray               // a quote in it stands alone
+)
+
+// A quoting is a row as far as it was read.
+type quoting struct {
+	comma byte
+	cells []string
+	cell  strings.Builder
+	in    bool // a quoted cell
+	alone bool // a quote stood in it that is neither doubled nor its end
+	over  bool // and after it a comma, which may have ended it
+	lines int
+}
+
+// take reads one more line.
+func (q *quoting) take(line string) rowEnd {
+	if q.lines++; q.in {
+		q.cell.WriteByte('\n')
+	}
+	for {
+		if !q.in && !strings.HasPrefix(line, `"`) {
+			cell, rest, more := strings.Cut(line, string(q.comma))
+			q.cells = append(q.cells, cell)
+			if !more {
+				return rowEnds
+			}
+			line = rest
+			continue
+		}
+		if !q.in {
+			q.in, line = true, line[1:]
+		}
+		text, rest, quote := strings.Cut(line, `"`)
+		q.cell.WriteString(text)
+		q.over = q.over || q.alone && strings.IndexByte(text, q.comma) >= 0
+		switch {
+		case !quote && q.alone:
+			return rowStray
+		case !quote:
+			return rowOpen
+		case strings.HasPrefix(rest, `"`):
+			q.cell.WriteByte('"')
+			line = rest[1:]
+		case rest == "" || rest[0] == q.comma:
+			if q.over {
+				return rowStray
+			}
+			q.cells = append(q.cells, q.cell.String())
+			q.cell.Reset()
+			q.in, q.alone = false, false
+			if rest == "" {
+				return rowEnds
+			}
+			line = rest[1:]
+		case q.lines > 1: // mostly the first quote of a row further down
+			return rowStray
+		default:
+			q.cell.WriteByte('"')
+			q.alone, line = true, rest
+		}
+	}
+}
+
 // separator is what the header's cells are divided by.
-func separator(in *bufio.Reader) rune {
+func separator(in *bufio.Reader) byte {
 	head, _ := in.Peek(4096)
 	head, _, _ = bytes.Cut(head, []byte("\n"))
-	best, most := ',', bytes.Count(head, []byte(","))
-	for _, c := range []rune{'\t', ';'} {
-		if n := bytes.Count(head, []byte(string(c))); n > most {
+	best, most := byte(','), bytes.Count(head, []byte(","))
+	for _, c := range []byte{'\t', ';'} {
+		if n := bytes.Count(head, []byte{c}); n > most {
 			best, most = c, n
 		}
 	}
@@ -206,7 +324,7 @@ func eachWorkbookRow(r io.Reader, yield func(tableRow) bool) error {
 		case len(cells) > mostColumns:
 			return noTable("sheet %q, row %d: it has %d columns, at most %d are read", sheets[0], n, len(cells), mostColumns)
 		}
-		if !yield(tableRow{n, cells, true}) {
+		if !yield(tableRow{n: n, cells: cells, exact: true}) {
 			return nil
 		}
 	}

@@ -198,13 +198,13 @@ func (s *Session) check() error {
 // asked changes a question of a session that is not published.
 func (o *Office) asked(ctx context.Context, incident, session, question string, change func(*Question) error) error {
 	if !incidents.MatchString(incident) || !sessionIDs.MatchString(session) {
-		return fmt.Errorf("session %q of %q: %w", session, incident, ErrNotFound)
+		return fmt.Errorf("session %q of %q: %w", session, incident, absent("there is none"))
 	}
 	_, err := update(ctx, o.Store, sessionKey(incident, session), func(s *Session, exists bool) (kv.Txn, error) {
 		i := slices.IndexFunc(s.Questions, func(q Question) bool { return q.ID == question })
 		switch {
 		case !exists || i < 0:
-			return kv.Txn{}, fmt.Errorf("question %q of session %q: %w", question, session, ErrNotFound)
+			return kv.Txn{}, fmt.Errorf("question %q of session %q: %w", question, session, absent("there is none"))
 		case !s.Published.IsZero():
 			return kv.Txn{}, s.closed()
 		}
@@ -265,12 +265,12 @@ func (o *Office) Publish(ctx context.Context, incident, session string, version 
 		return err
 	}
 	if !incidents.MatchString(incident) || !sessionIDs.MatchString(session) {
-		return fmt.Errorf("session %q of %q: %w", session, incident, ErrNotFound)
+		return fmt.Errorf("session %q of %q: %w", session, incident, absent("there is none"))
 	}
 	_, err := update(ctx, o.Store, sessionKey(incident, session), func(s *Session, exists bool) (kv.Txn, error) {
 		switch {
 		case !exists:
-			return kv.Txn{}, fmt.Errorf("session %q of %q: %w", session, incident, ErrNotFound)
+			return kv.Txn{}, fmt.Errorf("session %q of %q: %w", session, incident, absent("there is none"))
 		case !s.Published.IsZero():
 			return kv.Txn{}, errSame
 		case s.Version != version:

@@ -4,9 +4,11 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/flate"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -170,8 +172,13 @@ func TestWrongReports(t *testing.T) {
 			`row 6: loss "5,00": expected a whole number from 0 to 1000000000000000`, `row 8: loss "1.5": expected a whole number from 0 to 1000000000000000`,
 		}},
 		{"a number with commas that is not quoted", "service,use,loss\nmelon,paid,300,000\n", 0, []string{`row 2: cell 4 ("000") is under no column: is a number with commas not in quotes?`}},
-		{"a quote that is not closed", "service,use,text\nmelon,paid,\"hello\nmelon,free,x\nmelon,paid,y\n", 0, []string{"row 2: text goes over several lines: a quote in it is not closed, and the rows after it are in it"}},
-		{"a quote in another column", "service,use,text\n\"melon,paid,hello\nmelon,free,x\n", 0, []string{"row 2: service goes over several lines: a quote in it is not closed, and the rows after it are in it"}},
+		{"a quote that is not closed", "service,use,text\nmelon,paid,\"hello\nmelon,free,x\nmelon,paid,y\n", 2, []string{"row 2: a quote in it stands alone or is not closed: write it twice, within a cell in quotes, or take it out"}},
+		{"a quote in another column", "service,use,text\n\"melon,paid,hello\nmelon,free,x\n", 1, []string{"row 2: a quote in it stands alone or is not closed: write it twice, within a cell in quotes, or take it out"}},
+		{"a quote that a row further down closes", "service,use,text\n\"melon,paid,hello\nmelon,free,x\"\nmelon,free,y\n", 1, []string{"row 2: service goes over several lines: a quote in it is not closed, and the rows after it are in it"}},
+		{"a quote after a cell in quotes", "service,use,text,name\nmelon,paid,\"a\"b,kim\nmelon,free,\"x\",lee\nmelon,paid,y,\"park\"\n", 2, []string{"row 2: a quote in it stands alone or is not closed: write it twice, within a cell in quotes, or take it out"}},
+		{"one that hides the end of a cell", "service,use,text,name\nmelon,paid,\"a\"b,\"kim\"\nmelon,free,x,lee\n", 1, []string{"row 2: a quote in it stands alone or is not closed: write it twice, within a cell in quotes, or take it out"}},
+		{"one below cells of several lines", "service,use,text\nmelon,free,\"x\ny\"\nmelon,paid,\"a\"b\nmelon,free,\"x\ny\"\nmelon,x,\n", 2, []string{"row 3: a quote in it stands alone or is not closed: write it twice, within a cell in quotes, or take it out", `row 5: use "x": expected paid, free or none`}},
+		{"quotes that are parts of a cell", "service,use,text\nmelon,paid,a\"b\"\nmelon,paid,\"a\"b\"\nmelon,paid,\"a\"\"b\"\r\nmelon,paid,\"\"\n", 4, nil},
 		{"nothing of what is needed", "service,use,text\n,,x\n", 0, []string{"row 2: service is missing", "row 2: use is missing"}},
 		{"backwards", "service,use,from,to\nmelon,paid,2022-10-16,2022-10-15 10:00\n", 0, []string{"row 2: to is before from"}},
 		{"rows are counted as a spreadsheet does", "service,use,text\nmelon,paid,\"a\nb\"\n\nmelon,x,\n", 1, []string{`row 4: use "x": expected paid, free or none`}},
@@ -244,7 +251,7 @@ func TestTablesThatAreNone(t *testing.T) {
 		{"twice", []byte("service,use,서비스\n"), "stands twice"},
 		{"neither", []byte("service,use\nmelon,\xff\xff\n"), "neither UTF-8 nor EUC-KR"},
 		{"UTF-8 that ends being it", []byte("service,use,text\nmelon,paid,가\n" + strings.Repeat("melon,paid,가나다\n", 10_000) + "melon,paid,\xb0\xa1\n"), "neither UTF-8 nor EUC-KR"},
-		{"a row without end", []byte("service,use,text\nmelon,paid,\"" + strings.Repeat("x\n", 1<<20)), "a quote in it is not closed"},
+		{"a row without end", []byte("service,use,text\nmelon,paid,\"" + strings.Repeat("x", 1<<21)), "a quote in it is not closed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, _, err := claim.ReadReports(bytes.NewReader(tt.data), claim.Reading{}); err == nil || !strings.Contains(err.Error(), tt.says) || !errors.Is(err, claim.ErrInput) {
@@ -510,6 +517,42 @@ func BenchmarkReadAccounts(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+		}
+	}
+}
+
+// Whatever people wrote into a cell that a program put into quotes is read as it is, and counts as one row.
+func TestCellsInQuotes(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 9))
+	for n := range 300 {
+		letters := []string{"a\",; b", "a\"\n b"}[n%2] // lines with commas in a cell are taken for rows that a quote swallowed
+		var b bytes.Buffer
+		w := csv.NewWriter(&b)
+		w.UseCRLF = r.IntN(2) == 0
+		rows := [][]string{{"service", "use", "text"}}
+		var want []string
+		for range 1 + r.IntN(4) {
+			text := make([]byte, r.IntN(12))
+			for i := range text {
+				text[i] = letters[r.IntN(len(letters))]
+			}
+			want = append(want, strings.TrimSpace(string(text)))
+			rows = append(rows, []string{"melon", "paid", string(text)})
+		}
+		if err := w.WriteAll(append(rows, []string{"melon", "payd", "x"})); err != nil {
+			t.Fatal(err)
+		}
+		table := b.String()
+		got, wrong, err := claim.ReadReports(strings.NewReader(table), claim.Reading{})
+		if err != nil || len(wrong) != 1 || wrong[0].Row != len(rows)+1 {
+			t.Fatalf("%q: %v, %v", table, errorsOf(wrong), err)
+		}
+		var texts []string
+		for i := range got {
+			texts = append(texts, got[i].Personal.Text)
+		}
+		if diff := cmp.Diff(want, texts); diff != "" {
+			t.Fatalf("%q: %s", table, diff)
 		}
 	}
 }

@@ -266,6 +266,25 @@ func (k *Keeper) again(ctx context.Context, r *Report) (Receipt, error) {
 	return k.m.Again(r, s.ID, s.Fingerprint)
 }
 
+// Used implements [Ledger].
+func (k *Keeper) Used(ctx context.Context, keys []string) (map[string]bool, error) {
+	there := make([]bool, len(keys))
+	if err := kv.Together(ctx, len(keys), func(ctx context.Context, i int) error {
+		var err error
+		_, there[i], err = k.s.Get(ctx, keyedPrefix+KeyHash(keys[i]))
+		return err
+	}); err != nil {
+		return nil, unavailable("look for reports that were filed", err)
+	}
+	used := map[string]bool{}
+	for i, key := range keys {
+		if there[i] {
+			used[key] = true
+		}
+	}
+	return used, nil
+}
+
 // prepare makes what is written of a report.
 func (k *Keeper) prepare(r *Report) (*filed, error) {
 	p, err := k.m.Prepare(r, k.now())

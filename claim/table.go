@@ -336,7 +336,10 @@ func eachRow(rows iter.Seq2[tableRow, error], l layout, visit func(*cellReader) 
 			continue
 		}
 		c := &cellReader{row: row, at: at, names: names}
-		if c.empty() { // at the end of a sheet
+		if row.stray {
+			c.bad("", "a quote in it stands alone or is not closed: write it twice, within a cell in quotes, or take it out", "따옴표가 홀로 있거나 닫히지 않았습니다. 따옴표로 묶은 칸 안에서 두 번 쓰거나 지우세요")
+			c.torn = true
+		} else if c.empty() { // at the end of a sheet
 			continue
 		}
 		if !visit(c) {
@@ -350,8 +353,8 @@ func eachRow(rows iter.Seq2[tableRow, error], l layout, visit func(*cellReader) 
 }
 
 // ReadCases reads reports for a policy to be tried on, from a table: an XLSX workbook, or CSV in UTF-8 with or
-// without a byte order mark, in UTF-16, or in EUC-KR as Korean spreadsheets save it; stray quotes are
-// taken as they are. Rows that cannot be used are errors of their own, the others are
+// without a byte order mark, in UTF-16, or in EUC-KR as Korean spreadsheets save it; a stray quote is
+// taken as it is, unless it hides where its cell ends. Rows that cannot be used are errors of their own, the others are
 // returned: nothing is dropped in silence. outage fills in what was recorded where the
 // table has no column minutes.
 func ReadCases(r io.Reader, outage func(service, part string) policy.Outage) ([]policy.Case, []*RowError, error) {

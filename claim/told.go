@@ -15,7 +15,7 @@ import (
 // Told is what was told last of the claims of an incident, in groups that are alike: nobody learns of fewer than [Smallest]
 // claims from it, nor from holding what is told one day against what is told another.
 type Told struct {
-	Day    string  `json:"day"` // UTC
+	Day    string  `json:"day"` // on which it was counted
 	Groups []Group `json:"groups"`
 }
 
@@ -109,7 +109,8 @@ type storedTold struct {
 }
 
 // Tell returns what is told today under a key of the store. The first who asks on a day has all claims counted and writes it down, for
-// everybody, on every node, until the next day: what one node counts an hour after another would tell them apart.
+// everybody, on every node, until the next day in the zone of now: what one node counts an hour after another would tell them apart. As
+// long as there is nothing to tell, and was nothing, nothing is written down, and the next who asks has them counted again.
 func Tell(ctx context.Context, s kv.Store, key string, now time.Time, count func() ([]Group, error)) (Told, error) {
 	var told Told
 	_, err := update(ctx, s, key, func(kept *storedTold, exists bool) (kv.Txn, error) {
@@ -120,7 +121,7 @@ func Tell(ctx context.Context, s kv.Store, key string, now time.Time, count func
 				return kv.Txn{}, fmt.Errorf("read %s: %w", key, err)
 			}
 		}
-		day := now.UTC().Format(time.DateOnly)
+		day := now.Format(time.DateOnly)
 		if told.Day >= day { // another node has counted
 			return kv.Txn{}, errSame
 		}
@@ -128,7 +129,10 @@ func Tell(ctx context.Context, s kv.Store, key string, now time.Time, count func
 		if err != nil {
 			return kv.Txn{}, err
 		}
-		told = told.Next(day, claims)
+		before := len(told.Groups)
+		if told = told.Next(day, claims); before == 0 && len(told.Groups) == 0 {
+			return kv.Txn{}, errSame
+		}
 		*kept, err = told.pack()
 		return kv.Txn{}, err
 	})

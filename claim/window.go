@@ -3,12 +3,14 @@ package claim
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"bongsu/estate"
 	"bongsu/internal/kv"
 )
 
@@ -125,11 +127,11 @@ func (o *Office) Windows(ctx context.Context) ([]Window, error) {
 // Window returns the window of an incident, or [ErrNotFound].
 func (o *Office) Window(ctx context.Context, incident string) (Window, error) {
 	if !incidents.MatchString(incident) {
-		return Window{}, fmt.Errorf("window of %q: %w", incident, ErrNotFound)
+		return Window{}, fmt.Errorf("window of %q: %w", incident, ErrNoWindow)
 	}
 	w, modified, err := read[storedWindow](ctx, o.Store, windowPrefix+incident)
 	if err == nil && modified == 0 {
-		err = fmt.Errorf("window of %q: %w", incident, ErrNotFound)
+		err = fmt.Errorf("window of %q: %w", incident, ErrNoWindow)
 	}
 	return w.Window, err
 }
@@ -221,6 +223,32 @@ func (o *Office) Prepare(ctx context.Context, incident string, t Template, by st
 	return o.open(ctx, t.Window(incident, o.titles(incident), o.now()), by, "prepared")
 }
 
+// Known refuses an incident that has no window and that control never told of ([ErrUnknown]): mostly its name was typed wrong, and a
+// window for it is public at once.
+func (o *Office) Known(ctx context.Context, incident string) error {
+	if o.Incidents == nil {
+		return nil
+	}
+	if _, err := o.Window(ctx, incident); !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	all, err := o.Incidents(ctx)
+	if err != nil || slices.Contains(all, incident) {
+		return err
+	}
+	err = fmt.Errorf("%w as %q", ErrUnknown, incident)
+	if near := estate.Nearest(incident, all); near != "" {
+		return fmt.Errorf("%w; did you mean %q?", err, near)
+	}
+	slices.Sort(all)
+	slices.Reverse(all) // they begin with their day
+	if len(all) == 0 {
+		return fmt.Errorf("%w: it has told of none", err)
+	}
+	const most = 5
+	return fmt.Errorf("%w: the last ones are %s", err, strings.Join(all[:min(most, len(all))], ", "))
+}
+
 // Extend moves the end of a window to a later time, also of one that is over: it is open again then. Claims that
 // came late stay marked. The time in which late reports are taken moves with the end.
 func (o *Office) Extend(ctx context.Context, incident string, until time.Time, by, why string) (Window, error) {
@@ -270,11 +298,11 @@ func (o *Office) Close(ctx context.Context, incident, by, why string) (Window, e
 
 func (o *Office) alter(ctx context.Context, incident string, change func(*storedWindow) error) (Window, error) {
 	if !incidents.MatchString(incident) {
-		return Window{}, fmt.Errorf("window of %q: %w", incident, ErrNotFound)
+		return Window{}, fmt.Errorf("window of %q: %w", incident, ErrNoWindow)
 	}
 	s, err := update(ctx, o.Store, windowPrefix+incident, func(w *storedWindow, exists bool) (kv.Txn, error) {
 		if !exists {
-			return kv.Txn{}, fmt.Errorf("window of %q: %w", incident, ErrNotFound)
+			return kv.Txn{}, fmt.Errorf("window of %q: %w", incident, ErrNoWindow)
 		}
 		w.Version++
 		err := change(w)

@@ -19,7 +19,7 @@ func cheapestAgainstAll(t *testing.T, trees int) {
 	for i := range trees {
 		tree := Tree{Cyclic: i%4 == 0}
 		for l := range 3 + r.IntN(12) {
-			cost := float64(1 + r.IntN(3))
+			cost := float64(r.IntN(4))
 			if i%3 == 0 {
 				cost = r.ExpFloat64()
 			}

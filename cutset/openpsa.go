@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"bongsu/estate"
 )
 
 // What a model may not exceed. Formulas nest far less than that in practice.
@@ -95,6 +98,7 @@ type model struct {
 	leaves  map[string]int
 	houses  map[string]bool
 	defined map[string]place
+	strict  bool // basic events are defined, so that those in use must be
 	count   int
 
 	file  string
@@ -465,6 +469,7 @@ func (m *model) tree(top string) (Tree, error) {
 	if len(m.order) == 0 {
 		return Tree{}, fmt.Errorf("%w: the model defines no gate", ErrInput)
 	}
+	m.strict = len(m.leaves) > 0
 	t.Gates = make([]Gate, len(m.order))
 	used := make([]bool, len(m.order))
 	for i, d := range m.order {
@@ -561,6 +566,13 @@ func (m *model) ref(owner, name string, i int, f formula, used []bool) (Ref, err
 	case "basic-event":
 		if isGate || isHouse {
 			return 0, f.at.errorf("gate %q uses %q as a basic event, but it is defined as something else in line %d", owner, f.name, m.defined[f.name].line)
+		}
+		if _, known := m.leaves[f.name]; m.strict && !known {
+			near := estate.Nearest(f.name, slices.Sorted(maps.Keys(m.leaves)))
+			if near != "" {
+				near = fmt.Sprintf("; did you mean %q?", near)
+			}
+			return 0, f.at.errorf("gate %q uses basic event %q, which is not defined, though others are%s", owner, f.name, near)
 		}
 		return LeafRef(m.leaf(f.name)), nil
 	case "event":

@@ -46,6 +46,7 @@ const pumps = `<?xml version="1.0" encoding="UTF-8"?>
     <define-basic-event name="pump-1"><label>first</label><float value="1e-3"/></define-basic-event>
     <define-basic-event name="pump-2"><exponential><parameter name="rate"/><system-mission-time/></exponential></define-basic-event>
     <define-basic-event name="spare"/>
+    <define-basic-event name="valve"/><define-basic-event name="power"/><define-basic-event name="pump-3"/>
     <define-parameter name="rate"><float value="0.1"/></define-parameter>
   </model-data>
 </opsa-mef>`
@@ -120,6 +121,10 @@ func TestReadOpenPSARefuses(t *testing.T) {
 		return "<opsa-mef><define-fault-tree name=\"t\">\n" + s + "\n</define-fault-tree></opsa-mef>"
 	}
 	gate := func(s string) string { return in(`<define-gate name="g">` + s + `</define-gate>`) }
+	var ring strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&ring, "<define-gate name=\"g%d\"><or><basic-event name=\"e\"/><gate name=\"g%d\"/></or></define-gate>\n", i, (i+1)%100)
+	}
 	tests := []struct{ name, model, want string }{
 		{"empty", "", "not an Open-PSA model"},
 		{"another format", "<html/>", `element "html"`},
@@ -163,6 +168,8 @@ func TestReadOpenPSARefuses(t *testing.T) {
 		{"twice", in("<define-gate name=\"g\"><basic-event name=\"a\"/></define-gate>\n<define-basic-event name=\"g\"/>"), `line 3: "g" is defined twice; it was defined first in line 2`},
 		{"private", in(`<define-gate name="g" role="private"><basic-event name="a"/></define-gate>`), `"g" is private`},
 		{"cycle", in("<define-gate name=\"t\"><gate name=\"g\"/></define-gate>\n<define-gate name=\"g\"><or><basic-event name=\"a\"/><gate name=\"h\"/></or></define-gate>\n<define-gate name=\"h\"><gate name=\"g\"/></define-gate>"), "line 3: the tree has a cycle: g <- h <- g"},
+		{"long cycle", in(ring.String()), "line 2: the tree has a cycle: g0 <- g1 <- g2 <- g3 <- g4 <- g5 <- g6 <- g7 <- (92 more) <- g0;"},
+		{"undefined basic event", in("<define-gate name=\"g\"><and><basic-event name=\"pump-a\"/>\n<basic-event name=\"pmup-b\"/></and></define-gate>\n<define-basic-event name=\"pump-a\"/><define-basic-event name=\"pump-b\"/>"), `line 3: gate "g" uses basic event "pmup-b", which is not defined, though others are; did you mean "pump-b"?`},
 		{"bad probability", in(`<define-basic-event name="a"><float value="2"/></define-basic-event>`), `probability "2"`},
 		{"bad constant", gate(`<constant value="maybe"/>`), `value "maybe"`},
 		{"deep", gate(strings.Repeat("<or>", 2000) + `<basic-event name="a"/>` + strings.Repeat("</or>", 2000)), "nest more than 500 deep"},

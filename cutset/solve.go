@@ -206,8 +206,6 @@ func (s *solver) costs() ([]float64, error) {
 			return nil, fmt.Errorf("%w: leaf %q has no probability, so sets cannot be ranked by it; give it one or rank by cost", ErrInput, l.Name)
 		case s.o.By == ByProbability && l.Probability != nil:
 			cost[i] = -math.Log(*l.Probability)
-		case l.Cost == 0:
-			cost[i] = 1
 		default:
 			cost[i] = l.Cost
 		}

@@ -22,7 +22,7 @@ import (
 func small(r *rand.Rand, cyclic bool) cutset.Tree {
 	t := cutset.Tree{Cyclic: cyclic}
 	for i := range 1 + r.IntN(11) {
-		t.AddLeaf(cutset.Leaf{Name: fmt.Sprintf("e%d", i), Cost: float64(1 + r.IntN(4))})
+		t.AddLeaf(cutset.Leaf{Name: fmt.Sprintf("e%d", i), Cost: float64(r.IntN(4))})
 	}
 	n := 1 + r.IntN(14)
 	leafy := 2 + r.IntN(6)

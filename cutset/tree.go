@@ -57,7 +57,7 @@ func (r Ref) Gate() (int, bool) { return int(r-3) / 2, r >= 3 && r%2 == 1 }
 // A Leaf is a basic event: something that can fail by itself.
 type Leaf struct {
 	Name        string
-	Cost        float64  // what it takes to make it fail; zero stands for 1
+	Cost        float64  // what it takes to make it fail, which may be nothing
 	Probability *float64 // nil where it is not known
 }
 
@@ -101,7 +101,12 @@ type CycleError struct{ Gates []string }
 
 // Error shows the cycle.
 func (e *CycleError) Error() string {
-	return "the tree has a cycle: " + strings.Join(e.Gates, " <- ") + " <- " + e.Gates[0] +
+	const most = 8
+	shown := e.Gates
+	if left := len(shown) - most; left > 0 {
+		shown = append(slices.Clone(shown[:most]), fmt.Sprintf("(%d more)", left))
+	}
+	return "the tree has a cycle: " + strings.Join(shown, " <- ") + " <- " + e.Gates[0] +
 		"; remove one of these references"
 }
 
@@ -124,7 +129,7 @@ func (t *Tree) Check() error {
 	for i := range t.Leaves {
 		l := &t.Leaves[i]
 		if math.IsNaN(l.Cost) || math.IsInf(l.Cost, 0) || l.Cost < 0 {
-			return fmt.Errorf("%w: leaf %q costs %v; a cost is a number above 0", ErrInput, l.Name, l.Cost)
+			return fmt.Errorf("%w: leaf %q costs %v; a cost is a number of at least 0", ErrInput, l.Name, l.Cost)
 		}
 		if p := l.Probability; p != nil && !(*p >= 0 && *p <= 1) {
 			return fmt.Errorf("%w: leaf %q has probability %v; it lies between 0 and 1", ErrInput, l.Name, *p)

@@ -58,9 +58,16 @@ func checkComponent(d *decoder, n *yaml.Node, v *Component) {
 	if v.Auto && v.Mode != ModePrimary && v.Mode != "" {
 		d.fail(valueOf(n, "auto"), "mode: primary", "", "auto is set in mode %s", v.Mode)
 	}
+	total := 0
+	count := func(more int, p Pos) {
+		if total += more; total > maxReplicas && total-more <= maxReplicas {
+			d.failAt(p, fmt.Sprintf("at most %d", maxReplicas), "the replicas and what the actions add come to %d", total)
+		}
+	}
 	primaries := 0
 	for i := range v.Replicas {
 		r := &v.Replicas[i]
+		count(r.Count, r.Pos)
 		switch {
 		case r.Pos.Line == 0: // it was no mapping, which has been said
 		case v.Mode == ModePrimary && r.Role == RoleNone:
@@ -78,6 +85,7 @@ func checkComponent(d *decoder, n *yaml.Node, v *Component) {
 	names := make(map[string]int, len(v.Actions))
 	for i := range v.Actions {
 		a := &v.Actions[i]
+		count(a.Adds, a.Pos)
 		if first, ok := names[a.Name]; ok && a.Name != "" {
 			d.failAt(a.Pos, "another name", "duplicate action %q; the first is at line %d", a.Name, v.Actions[first].Pos.Line)
 			continue

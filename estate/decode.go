@@ -197,7 +197,7 @@ func (d *decoder) number(n *yaml.Node, what string, least, most float64) float64
 // whole reads a whole number of at least least.
 func (d *decoder) whole(n *yaml.Node, what string, least, most int64) int64 {
 	want := "a whole number of at least " + strconv.FormatInt(least, 10)
-	if most < maxCount {
+	if most < maxReplicas {
 		want = fmt.Sprintf("a whole number from %d to %d", least, most)
 	}
 	s, n, ok := d.scalar(n, what, want)
@@ -218,6 +218,16 @@ func (d *decoder) whole(n *yaml.Node, what string, least, most int64) int64 {
 
 // maxCount bounds what is counted, so that sums over an estate stay exact.
 const maxCount = 1_000_000_000_000
+
+// maxReplicas bounds the replicas of a component together with those that its
+// actions add, so that they fit 32 bits wherever they are counted.
+const maxReplicas = 1_000_000_000
+
+// maxSize bounds resources, so that as much for each of many replicas is still a number.
+const maxSize = 1e24
+
+// maxCost bounds costs, so that sums over an estate stay finite, and exact to the unit.
+const maxCost = 1e15
 
 // found quotes a scalar, and says so when it is a number in quotes.
 func found(n *yaml.Node) string {
@@ -304,7 +314,11 @@ func (d *decoder) size(n *yaml.Node, what string) float64 {
 		return 0
 	}
 	v, err := ParseSize(s)
-	if err == nil {
+	switch {
+	case err == nil && v > maxSize:
+		d.fail(n, fmt.Sprintf("at most %g", maxSize), "", "%s is %s", what, found(n))
+		return 0
+	case err == nil:
 		return v
 	}
 	var valid []string

@@ -301,8 +301,8 @@ func domainField[T any](name, doc string, required bool, at func(*T) *int) field
 // countIn is a mapping of one count, such as {count: 4000}.
 func countIn[T any](name, doc string, at func(*T) *int) field[T] {
 	t := newTable(name, doc, field[int]{
-		name: "count", doc: "How many replicas.", required: true, schema: schema{"type": "integer", "minimum": 1},
-		read:  func(d *decoder, n *yaml.Node, v *int) { *v = int(d.whole(n, name+" count", 1, maxCount)) },
+		name: "count", doc: "How many replicas.", required: true, schema: schema{"type": "integer", "minimum": 1, "maximum": maxReplicas},
+		read:  func(d *decoder, n *yaml.Node, v *int) { *v = int(d.whole(n, name+" count", 1, maxReplicas)) },
 		write: func(e *encoder, v *int) { e.whole(int64(*v)) },
 	})
 	return field[T]{
@@ -444,7 +444,7 @@ func newFormat() *format {
 	f.component = newTable("Component", "What runs: an application, a data store, a tool.", docFields(KindComponent, func(v *Component) *Doc { return &v.Doc },
 		boolField("tool", "Whether operators or automation need it to work on the estate.", func(v *Component) *bool { return &v.Tool }),
 		choiceField("mode", "When the living replicas are enough: any (at least atLeast), quorum (more than half of all), primary (the primary lives).", false, ModeAny, []string{"any", "quorum", "primary"}, func(v *Component) *Mode { return &v.Mode }),
-		wholeField("atLeast", "In mode any: how many replicas must live.", 1, maxCount, 1, func(v *Component) *int { return &v.AtLeast }),
+		wholeField("atLeast", "In mode any: how many replicas must live.", 1, maxReplicas, 1, func(v *Component) *int { return &v.AtLeast }),
 		boolField("auto", "In mode primary: it fails over by itself to a living standby.", func(v *Component) *bool { return &v.Auto }),
 		listOf("replicas", "Where it runs. Without replicas it is a grouping that always holds.", replicaTable(), func(v *Component) *[]Replica { return &v.Replicas }),
 		needField("needs", "What it needs to run.", anyNeedable, func(v *Component) *Need { return &v.Needs }),
@@ -516,7 +516,7 @@ func newFormat() *format {
 		textField("operator", "Who would run it.", func(v *Option) *string { return &v.Operator }),
 		resourcesField("capacity", "What it would hold.", func(v *Option) *Resources { return &v.Capacity }),
 		spanField("lead", "How long it takes to build.", func(v *Option) *Span { return &v.Lead }),
-		numberField("yearly", "What it costs to run a year.", 0, math.MaxFloat64, 0, func(v *Option) *float64 { return &v.Yearly }),
+		numberField("yearly", "What it costs to run a year.", 0, maxCost, 0, func(v *Option) *float64 { return &v.Yearly }),
 	)...)
 	f.domain.init = func(v *Domain) { v.Cost, v.Site = 1, -1 }
 	f.component.init = func(v *Component) { v.Cost, v.Mode, v.AtLeast = 1, ModeAny, 1 }
@@ -550,7 +550,7 @@ func docFields[T any](k Kind, doc func(*T) *Doc, own ...field[T]) []field[T] {
 	fields = append(fields, own...)
 	return append(fields,
 		objectField("source", "Where the fact comes from and how old it is.", sourceTable(), func(v *T) *Source { return &doc(v).Source }, func(s *Source) bool { return *s == Source{} }),
-		numberField("cost", "What a measure on this costs.", 0, math.MaxFloat64, 1, func(v *T) *float64 { return &doc(v).Cost }),
+		numberField("cost", "What a measure on this costs.", 0, maxCost, 1, func(v *T) *float64 { return &doc(v).Cost }),
 		listOf("waive", "Exceptions from audit rules.", waiverTable(), func(v *T) *[]Waiver { return &doc(v).Waive }),
 	)
 }
@@ -593,7 +593,7 @@ func waiverTable() *table[Waiver] {
 func replicaTable() *table[Replica] {
 	t := newTable("a replica", "Equal replicas in one domain.",
 		domainField("in", "The domain that they stand in.", true, func(v *Replica) *int { return &v.In }),
-		wholeField("count", "How many.", 0, maxCount, 1, func(v *Replica) *int { return &v.Count }),
+		wholeField("count", "How many.", 0, maxReplicas, 1, func(v *Replica) *int { return &v.Count }),
 		resourcesField("uses", "Room that one replica takes in its domain.", func(v *Replica) *Resources { return &v.Uses }),
 		choiceField("role", "In mode primary: its part.", false, RoleNone, []string{"primary", "standby"}, func(v *Replica) *Role { return &v.Role }),
 		boolField("sync", "Of a standby: it has every acknowledged write.", func(v *Replica) *bool { return &v.Sync }),

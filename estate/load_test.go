@@ -403,7 +403,7 @@ func randomEstate(r *rand.Rand) string {
 	common := func() {
 		maybe("title: %s\n", title())
 		maybe("source: {from: %s, at: %s}\n", title(), one("2022-03-01", "2022-10-15T15:27:00+09:00", "2022-10-15T15:27:00.5Z"))
-		maybe("cost: %s\n", one("0", "1", "2.5", "1e30", "0.000001"))
+		maybe("cost: %s\n", one("0", "1", "2.5", "1e15", "0.000001"))
 		maybe("waive: [{rule: %s, owner: kim, reason: %s, until: 2027-01-01}]\n", title(), title())
 	}
 	for i, name := range names {

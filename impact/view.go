@@ -274,6 +274,19 @@ func (v *View) Suppose(free, subjects []estate.Ref) (back []bool, blocked []esta
 	return back, blocked
 }
 
+// Assume calls f with a function that takes a thing as up whatever it needs, and
+// takes all of that back once f returns. Until then Back, Holds, Ran and Met in the end
+// tell what is true with it.
+func (v *View) Assume(f func(free func(estate.Ref))) {
+	s := v.w.s
+	s.begin()
+	f(func(r estate.Ref) {
+		s.force(v.w.m.nodeOf(r))
+		s.drain()
+	})
+	s.undo()
+}
+
 // waitedFor returns the components and crews that are down and that the nodes,
 // all down, wait for, directly or not; themselves among them. Sorted by node.
 func (s *state) waitedFor(from []node) []estate.Ref {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/quick"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -48,7 +49,7 @@ func TestPain001(t *testing.T) {
 	_, b, items := sent(t)
 	var one, two bytes.Buffer
 	for _, w := range []io.Writer{&one, &two} {
-		if err := WritePain001(t.Context(), w, b, items, Debtor{"봉수 주식회사", "004", "123-45"}, payee, "서비스 장애 보상"); err != nil {
+		if err := WritePain001(t.Context(), w, b, items, Debtor{"봉수 주식회사", "004", "123-45"}, payee, "서비스 장애 보상", time.UTC); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,12 +86,32 @@ func TestPain001(t *testing.T) {
 		}
 	}
 	b.State = Drafted
-	if err := WritePain001(t.Context(), io.Discard, b, items, Debtor{}, payee, ""); !errors.Is(err, ErrState) {
+	if err := WritePain001(t.Context(), io.Discard, b, items, Debtor{}, payee, "", time.UTC); !errors.Is(err, ErrState) {
 		t.Errorf("a file before anybody approved: %v", err)
 	}
 	b.State = Sent
-	if err := WritePain001(t.Context(), io.Discard, b, items[:2], Debtor{}, payee, ""); err == nil {
+	if err := WritePain001(t.Context(), io.Discard, b, items[:2], Debtor{}, payee, "", time.UTC); err == nil {
 		t.Error("a file of two of the three that were approved")
+	}
+}
+
+// A batch that was approved in the morning in Seoul is to be paid on that day, when it is still the day before in UTC.
+func TestPain001Day(t *testing.T) {
+	_, b, items := sent(t)
+	seoul := time.FixedZone("KST", 9*60*60)
+	for _, tt := range []struct {
+		at   time.Time
+		want string
+	}{
+		{time.Date(2022, 11, 2, 8, 59, 0, 0, seoul), "2022-11-02"},
+		{time.Date(2022, 11, 2, 0, 0, 0, 0, seoul), "2022-11-02"},
+		{time.Date(2022, 11, 2, 23, 59, 0, 0, seoul), "2022-11-02"},
+	} {
+		var out bytes.Buffer
+		b.ApprovedAt = tt.at.UTC()
+		if err := WritePain001(t.Context(), &out, b, items, Debtor{}, payee, "", seoul); err != nil || !strings.Contains(out.String(), "<Dt>"+tt.want+"</Dt>") {
+			t.Errorf("%s: %v\n%s", tt.at, err, out.String())
+		}
 	}
 }
 

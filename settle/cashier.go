@@ -44,9 +44,11 @@ type Cashier struct {
 	Faults  func(incident string) []incident.Fault                    // the domains that failed, and who operates them, for recourse; nil or none: not known
 	Outages func(incident string) (claim.Outages, bool)               // as of [claim.Office], for the hours of ledger lines; nil: they have none
 	Budget  func(ctx context.Context, incident string) (int64, error) // of the active policy, at cost; nil or 0: none
+	Doubts  func(ctx context.Context, incident string) (int, error)   // [claim.Office.Flag]: before money is drafted; nil: nobody looks
 	Banks   map[string]Debtor                                         // the company's own accounts, by name: money leaves from one of them
 	Coupons []byte                                                    // the key of coupon codes, at least 16 bytes; nil: no coupons are written
 	Memo    string                                                    // what stands on statements; empty: 서비스 장애 보상
+	Zone    func() *time.Location                                     // of the days on files and pages; nil: UTC
 	Now     func() time.Time                                          // nil: time.Now
 }
 
@@ -55,6 +57,14 @@ func (c *Cashier) now() time.Time {
 		return time.Now().UTC().Round(0)
 	}
 	return c.Now().UTC().Round(0)
+}
+
+// zone is where a day begins for those who pay.
+func (c *Cashier) zone() *time.Location {
+	if c.Zone == nil {
+		return time.UTC
+	}
+	return c.Zone()
 }
 
 func (c *Cashier) payout() *Payout { return &Payout{Store: c.Store, Book: c.Book} }

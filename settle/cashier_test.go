@@ -1052,3 +1052,67 @@ func TestFilesHaveNoFormulas(t *testing.T) {
 		}
 	}
 }
+
+// Reports of several people that name one bank account are not drafted before a person has looked, though the accounts were given after they were
+// approved, and a moment ago.
+func TestDraftLooksForSharedAccounts(t *testing.T) {
+	o := newOffice(t, 0, nil)
+	ctx := t.Context()
+	var reports []claim.Report
+	for i := range 5 {
+		p := claim.Personal{Email: fmt.Sprintf("a%d@example.com", i)}
+		r := claim.Report{
+			Claim:    claim.Claim{Incident: "i", Currency: "KRW", Channel: claim.ByWeb, Lang: "ko", Filed: day(1).Add(time.Duration(i) * time.Second), Report: policy.Claim{Service: "talk", Use: "free", Kind: "person"}},
+			Personal: p, Marks: claim.MarksOf(&p, "", ""),
+		}
+		reports = append(reports, r)
+	}
+	receipts, errs := o.Ledger.File(ctx, reports)
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	desk := &claim.Office{Store: o.s, Ledger: o.Ledger}
+	o.Doubts = desk.Flag
+	for i, r := range receipts {
+		o.ids = append(o.ids, r.ID)
+		o.decide(i, money(1_000))
+	}
+	o.grant()
+	for i, id := range o.ids {
+		if _, err := desk.SetBank(ctx, id, receipts[i].Secret, "088", "110-123-456", "홍길동", ""); err != nil || o.claim(i).State != claim.Approved {
+			t.Fatal(err, o.claim(i).State)
+		}
+	}
+	b, err := o.Draft(ctx, "i", policy.Money, "main", "b1", "kim", 0)
+	if err != nil || b.Count != 1 || b.State != Drafted {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	for i := range o.ids {
+		x := o.claim(i)
+		if i == 0 && x.State != claim.Paying || i > 0 && (x.State != claim.Review || len(x.Flags) != 1 || x.Flags[0].Kind != "bank") {
+			t.Errorf("report %d: %s, %+v", i, x.State, x.Flags)
+		}
+	}
+	o.agrees()
+}
+
+// A ledger line of what a person decided says so in the place of the rule.
+func TestLinesByHand(t *testing.T) {
+	o := newOffice(t, 2, nil)
+	for i, rule := range []string{"rule", ""} {
+		o.decide(i, money(1_000))
+		o.put(i, func(c *claim.Claim) { c.Decision.Rule, c.Decider = rule, "kim" })
+	}
+	o.grant()
+	rules := map[string]string{}
+	if err := o.Book.Each(t.Context(), "", func(e Entry) error { rules[e.About.Claim] = e.About.Rule; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{o.ids[0]: "rule", o.ids[1]: ByHand}, rules); diff != "" {
+		t.Error(diff)
+	}
+	if b, items := o.send("b1"); len(items) != 2 || b.State != Sent {
+		t.Errorf("%+v", b)
+	}
+	o.agrees()
+}

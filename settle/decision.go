@@ -115,7 +115,7 @@ const toldPrefix = "settle/told/"
 // Statistics of an incident, of the day: the first who asks counts for everybody, see [claim.Tell]. No group is smaller than
 // [claim.Smallest], and none changes by fewer. Duplicates that were merged into another claim count once, as that claim.
 func (c *Cashier) Statistics(ctx context.Context, incident string) (Statistics, error) {
-	told, err := claim.Tell(ctx, c.Store, toldPrefix+incident, c.now(), func() ([]claim.Group, error) {
+	told, err := claim.Tell(ctx, c.Store, toldPrefix+incident, c.now().In(c.zone()), func() ([]claim.Group, error) {
 		var facts []claim.Group
 		err := c.Ledger.Each(ctx, incident, func(x claim.Claim) error {
 			if x.State != claim.Merged {

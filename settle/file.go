@@ -79,7 +79,7 @@ func (c *Cashier) File(ctx context.Context, batch, format, who string, w io.Writ
 		if err = c.own(b.Bank); err != nil {
 			return "", err
 		}
-		err = WritePain001(ctx, &out, b, items, c.Banks[b.Bank], c.payees(&b, items, who), memo)
+		err = WritePain001(ctx, &out, b, items, c.Banks[b.Bank], c.payees(&b, items, who), memo, c.zone())
 	case FileCoupon:
 		err = c.codes(&out, b, items)
 	case FileExtension:

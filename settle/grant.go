@@ -342,11 +342,14 @@ func (c *Cashier) setting(incident string) setting {
 	return s
 }
 
+// ByHand stands on ledger lines in the place of the rule where a person decided, and no rule brought it there.
+const ByHand = "by hand"
+
 // about says what recourse asks of a ledger line.
 func (s *setting) about(x *claim.Claim) About {
 	d := x.Decision
 	a := About{
-		Incident: x.Incident, Claim: x.ID, Service: x.Report.Service, Ground: cmp.Or(d.Ground, policy.Goodwill), Policy: d.Policy, Rule: d.Rule,
+		Incident: x.Incident, Claim: x.ID, Service: x.Report.Service, Ground: cmp.Or(d.Ground, policy.Goodwill), Policy: d.Policy, Rule: cmp.Or(d.Rule, ByHand),
 		Form: d.Form, Face: d.Amount, Cost: d.Cost,
 	}
 	if d.Form == policy.Extension {

@@ -63,8 +63,8 @@ type transfer struct {
 
 // WritePain001 writes a batch as an ISO 20022 customer credit transfer initiation
 // (pain.001.001.09), one payment after the other, so that a large batch does not sit in
-// memory. The same batch gives the same bytes. memo stands on the statement of the payee.
-func WritePain001(ctx context.Context, w io.Writer, b Batch, items []Item, from Debtor, payees Payees, memo string) error {
+// memory. The same batch gives the same bytes. It is to be paid on the day of its approval in zone. memo stands on the statement of the payee.
+func WritePain001(ctx context.Context, w io.Writer, b Batch, items []Item, from Debtor, payees Payees, memo string, zone *time.Location) error {
 	if !b.goesOut() {
 		return fmt.Errorf("%w: %s is %s, its file is not to be written", ErrState, b.ID, b.State)
 	}
@@ -94,7 +94,7 @@ func WritePain001(ctx context.Context, w io.Writer, b Batch, items []Item, from 
 	e.leaf("NbOfTxs", fmt.Sprint(b.Count))
 	e.leaf("CtrlSum", sum)
 	e.open("ReqdExctnDt")
-	e.leaf("Dt", when.Format(time.DateOnly))
+	e.leaf("Dt", when.In(zone).Format(time.DateOnly))
 	e.close("ReqdExctnDt")
 	e.open("Dbtr")
 	e.leaf("Nm", clip(from.Name, 140))

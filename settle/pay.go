@@ -182,7 +182,7 @@ func (c *Cashier) Missing(ctx context.Context, incident string, form policy.Form
 
 // Draft makes a batch of what approved claims of an incident are owed in one form, at most limit of them (0: all), the
 // oldest first. Claims go to state Paying with it. Those of which it is not known where it goes are left
-// out, see [Cashier.Missing]. Drafting the same ID again goes on.
+// out, see [Cashier.Missing], and so are those that a doubt stops now. Drafting the same ID again goes on.
 func (c *Cashier) Draft(ctx context.Context, incident string, form policy.Form, bank, id, by string, limit int) (Batch, error) {
 	if !slices.Contains(forms(), form) {
 		return Batch{}, fmt.Errorf("%w: form %q: expected one of %v", ErrFormat, form, forms())
@@ -252,6 +252,11 @@ func (c *Cashier) draft(ctx context.Context, b Batch, limit int) (Batch, error) 
 			if errors.Is(err, ErrInBatch) || errors.Is(err, ErrOverdrawn) {
 				err = errors.Join(errAgain, c.abandon(ctx, &have, e, b.DraftedBy))
 			}
+			return have, err
+		}
+	}
+	if c.Doubts != nil { // accounts are given late, and may be those of others: what is doubted now is not taken
+		if _, err := c.Doubts(ctx, b.Incident); err != nil {
 			return have, err
 		}
 	}

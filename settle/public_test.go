@@ -2,15 +2,18 @@ package settle
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	mrand "math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"bongsu/claim"
+	"bongsu/claim/policy"
 	"bongsu/internal/kv"
 )
 
@@ -102,4 +105,37 @@ func TestStatisticsTellNobodyApart(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The first day is not over before there is something to tell, and from then on nothing is counted until the next day, where the company is.
+func TestStatisticsOfTheFirstDay(t *testing.T) {
+	o := newOffice(t, claim.Smallest-1, nil)
+	now := time.Date(2022, 10, 16, 1, 0, 0, 0, time.UTC)
+	o.Now = func() time.Time { return now }
+	o.Zone = func() *time.Location { return time.FixedZone("KST", 9*60*60) }
+	file := func(n int) {
+		t.Helper()
+		reports := make([]claim.Report, n)
+		for i := range reports {
+			reports[i].Claim = claim.Claim{Incident: "i", Currency: "KRW", Channel: claim.ByWeb, Lang: "ko", Report: policy.Claim{Service: "talk", Use: "free", Kind: "person"}}
+		}
+		if _, errs := o.Ledger.File(t.Context(), reports); errors.Join(errs...) != nil {
+			t.Fatal(errs)
+		}
+	}
+	want := func(claims int, day string) {
+		t.Helper()
+		if s, err := o.Statistics(t.Context(), "i"); err != nil || s.Claims != claims || s.Day != day {
+			t.Errorf("%+v, %v: want %d on %s", s, err, claims, day)
+		}
+	}
+	want(0, "2022-10-16")
+	file(1)
+	want(claim.Smallest, "2022-10-16")
+	file(90)
+	want(claim.Smallest, "2022-10-16")
+	now = time.Date(2022, 10, 16, 14, 59, 0, 0, time.UTC)
+	want(claim.Smallest, "2022-10-16")
+	now = now.Add(2 * time.Minute)
+	want(100, "2022-10-17")
 }

@@ -228,7 +228,7 @@ func (c *Cashier) batches(ctx context.Context, incident string, k *books, wrong,
 		case Pending:
 			open.say("batches", "batch %s of %s waits to be sent", b.ID, lang.Number(b.Total))
 		case Sent:
-			open.say("batches", "batch %s of %s waits for the bank's answer since %s", b.ID, lang.Number(b.Total), b.SentAt.Format("2006-01-02"))
+			open.say("batches", "batch %s of %s waits for the bank's answer since %s", b.ID, lang.Number(b.Total), b.SentAt.In(c.zone()).Format("2006-01-02"))
 		case Settled, Dropped:
 		}
 		if b.Form == policy.Extension {

@@ -11,7 +11,7 @@ import (
 
 // Statistics are told to everybody, every day.
 type Statistics struct {
-	Day    string  `json:"day"`    // on which they were counted, UTC
+	Day    string  `json:"day"`    // on which they were counted, where the company is
 	Claims int     `json:"claims"` // 0 also for fewer than [claim.Smallest]
 	Amount int64   `json:"amount"`
 	Tables []Table `json:"tables"`

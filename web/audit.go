@@ -8,14 +8,12 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"bongsu/audit"
 	"bongsu/estate"
-	"bongsu/internal/lang"
 )
 
 // An Auditor knows the history of the audit: what each revision of the estate opened
@@ -467,39 +465,4 @@ func drawTrend(all []audit.Audited) auditTrend {
 		t.Marks = append(t.Marks, trendMark{px(x(i))})
 	}
 	return t
-}
-
-// teller returns what tells one clause of a proof in the reader's language, by the
-// messages "tell.…". It is like [Server.say], but what stands in a place of a pattern is
-// one word: clauses of proofs are so short that longer ones would be taken for another.
-func (s *Server) teller(l lang.Lang) func(string) string {
-	if l == lang.English {
-		return func(text string) string { return text }
-	}
-	hole := regexp.MustCompile(`\\\{[0-9]\\\}`)
-	var patterns []pattern
-	for key, text := range s.messages[lang.English] {
-		if strings.HasPrefix(key, "tell.") {
-			patterns = append(patterns, pattern{key, regexp.MustCompile("^" + hole.ReplaceAllString(regexp.QuoteMeta(text), `([^\s,;]+)`) + "$")})
-		}
-	}
-	slices.SortFunc(patterns, func(a, b pattern) int {
-		return cmp.Or(cmp.Compare(len(b.of.String()), len(a.of.String())), strings.Compare(a.key, b.key))
-	})
-	return func(text string) string {
-		for _, p := range patterns {
-			m := p.of.FindStringSubmatch(text)
-			if m == nil {
-				continue
-			}
-			args := make([]any, len(m)-1)
-			for i, word := range m[1:] {
-				args[i] = word
-			}
-			if told, err := s.messages.Text(l, p.key, args...); err == nil {
-				return told
-			}
-		}
-		return s.say(l, text)
-	}
 }

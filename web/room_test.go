@@ -401,6 +401,11 @@ func TestSentences(t *testing.T) {
 			}
 		}
 	}
+	// The last words of a clause are not all the rest of the sentence.
+	fix := "a manual procedure for start of talk-media without deploy, wiki; a way to run talk-media without kafka; a second site for the tool dns, outside north"
+	if want, said := "deploy, wiki 없이 talk-media의 start를 손으로 하는 절차; kafka 없이 talk-media를 실행할 방법; 도구 dns를 north 밖에 하나 더 둠", say(lang.Korean, fix); said != want {
+		t.Errorf("%q is %q; want %q", fix, said, want)
+	}
 	for _, own := range []string{"화재", "a fire; on level 3", strings.Repeat("waits for ", 1000)} {
 		if said := say(lang.Korean, own); said != own {
 			t.Errorf("what a person wrote became %q", said)

@@ -62,10 +62,11 @@ func (s *Server) sayClause(l lang.Lang, text string, depth int) string {
 	if depth > 3 {
 		return text
 	}
+	clauses := strings.Split(text, "; ")
 	for _, p := range s.sentences.patterns {
 		m := p.of.FindStringSubmatch(text)
-		if m == nil {
-			continue
+		if m == nil || p.of.MatchString(clauses[0]) && len(clauses) > 1 {
+			continue // or it fits the first clause, whose last words are not all the rest
 		}
 		args := make([]any, len(m)-1)
 		for i, a := range m[1:] {
@@ -75,7 +76,7 @@ func (s *Server) sayClause(l lang.Lang, text string, depth int) string {
 			return said
 		}
 	}
-	if clauses := strings.Split(text, "; "); len(clauses) > 1 {
+	if len(clauses) > 1 {
 		for i, c := range clauses {
 			clauses[i] = s.sayClause(l, c, depth+1)
 		}

@@ -108,6 +108,9 @@ func testTwice(t *testing.T, l claim.Ledger) {
 	r.Key = "k1"
 	first, errs := l.File(t.Context(), []claim.Report{r, Report(2), r})
 	must(t, errs...)
+	if used, err := l.Used(t.Context(), []string{"k1", "other", ""}); err != nil || len(used) != 1 || !used["k1"] {
+		t.Errorf("keys that were used: %v, %v", used, err)
+	}
 	if first[0].ID != first[2].ID || first[0].Secret != first[2].Secret || !first[2].Again {
 		t.Errorf("twice in one call: %+v", first)
 	}

@@ -72,8 +72,10 @@ func cleanImage(data []byte, kind imageKind) (Paper, error) {
 		return Paper{}, badImage(p.name, errors.New("it has no size"))
 	}
 	if int64(s.width)*int64(s.height) > mostPixels || s.need > mostDecoded {
-		return Paper{}, refuse(ErrLarge, because(fmt.Sprintf("the picture has %d x %d points, which is too many", s.width, s.height), fmt.Sprintf("사진이 %d x %d 화소로 너무 큽니다", s.width, s.height)),
+		r := refuse(ErrLarge, because(fmt.Sprintf("the picture has %d x %d points, which is too many", s.width, s.height), fmt.Sprintf("사진이 %d x %d 화소로 너무 큽니다", s.width, s.height)),
 			because("make it smaller, or send a screenshot of it", "크기를 줄이거나 화면을 캡처해 보내 주세요"))
+		r.Points = true
+		return Paper{}, r
 	}
 	m, err := p.decode(bytes.NewReader(data))
 	if err != nil {

@@ -4,8 +4,9 @@ import "errors"
 
 // A Refusal is why a file is not kept, for the person who sent it.
 type Refusal struct { //nolint:errname // it is what the person who sent the file reads
-	Kind error             // [ErrType], [ErrLarge], [ErrBroken] or [ErrHostile]
-	Text map[string]string // what is wrong and what to send instead, in ko and en
+	Kind   error             // [ErrType], [ErrLarge], [ErrBroken] or [ErrHostile]
+	Text   map[string]string // what is wrong and what to send instead, in ko and en
+	Points bool              // a picture has too many of them, however small its file is
 }
 
 func (r *Refusal) Error() string { return r.Kind.Error() + ": " + r.Text["en"] }
@@ -32,8 +33,8 @@ type words struct{ en, ko string }
 
 func because(en, ko string) words { return words{en, ko} }
 
-func refuse(kind error, what, instead words) error {
-	return &Refusal{kind, map[string]string{"en": what.en + "; " + instead.en, "ko": what.ko + ". " + instead.ko + "."}}
+func refuse(kind error, what, instead words) *Refusal {
+	return &Refusal{Kind: kind, Text: map[string]string{"en": what.en + "; " + instead.en, "ko": what.ko + ". " + instead.ko + "."}}
 }
 
 func sendAgain() words { return because("send it again", "다시 보내 주세요") }

@@ -29,6 +29,9 @@ A finding has an ID, rule/loss/subject, that stays the same between runs; its
 loss is "-" where the rule looks at the estate as it stands. --baseline FILE, an
 earlier output with --format json, shows only what is new and what is fixed.
 
+--pairs leaves out what a pair does that a pair of domains inside does too: the
+less is lost, the more it says. --lose names a pair to see all that it does.
+
 Exit code 0: nothing at or above --min-severity; 3: something; 2: bad input.
 What is waived in the estate, by somebody and until a date, is listed and does
 not count; nor does what the baseline knows.

@@ -19,7 +19,9 @@ func auditFixCommand(a *app) *cobra.Command {
 		Long: `Find the measures of least cost after which losing the domains together leaves
 no service unrecoverable: a second site for a tool, a manual procedure, a copy
 staged elsewhere, more voters, another way to reach people. A measure costs what
-its document in the estate says (cost, 1 if it says nothing).
+its document in the estate says (cost, 1 if it says nothing). What a measure
+says it does without is a need no longer once it is carried out: in the estate
+it becomes a want, or goes.
 
 The answer comes with a certificate: sets of things of which at least one has to
 be had. Sets that share no member add up to a lower bound that anyone can check:

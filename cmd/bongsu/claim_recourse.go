@@ -183,7 +183,7 @@ func claimStatsCommand(a *app) *cobra.Command {
 	return deskCommand(a, &cobra.Command{
 		Use:     "stats INCIDENT",
 		Short:   "Show what the public is told",
-		Long:    "Count the reports about INCIDENT by service, use, kind and state. No group smaller\nthan ten is told, and none changes by fewer. They are counted once a day.",
+		Long:    "Count the reports about INCIDENT by service, use, kind and state. No group smaller\nthan ten is told, and none changes by fewer. They are counted once a day, from the\nday on which there are ten.",
 		Example: "  bongsu claim stats 20221015-pangyo",
 		Args:    exactly("INCIDENT"),
 	}, deskDo[settle.Statistics]{
@@ -193,10 +193,10 @@ func claimStatsCommand(a *app) *cobra.Command {
 		},
 		show: func(s settle.Statistics) {
 			if s.Claims == 0 {
-				fmt.Fprintf(a.out, "fewer than %d reports\n", claim.Smallest)
+				fmt.Fprintf(a.out, "fewer than %d reports, as of %s\n", claim.Smallest, s.Day)
 				return
 			}
-			fmt.Fprintf(a.out, "%s, %s in all\n", counted(s.Claims, "report", "reports"), lang.Number(s.Amount))
+			fmt.Fprintf(a.out, "%s, %s in all, as of %s\n", counted(s.Claims, "report", "reports"), lang.Number(s.Amount), s.Day)
 			for _, t := range s.Tables {
 				fmt.Fprintf(a.out, "by %s\n", t.By)
 				for _, r := range t.Rows {

@@ -135,9 +135,6 @@ func imports(o *claim.Office) func(context.Context, string, string, []byte, bool
 		}
 		got, err := o.Import(ctx, incident, reports, by, dry)
 		out := deskapi.Imported{Rows: len(reports), Filed: got.Filed, Again: got.Again, Dry: dry, Wrong: []deskapi.RowError{}}
-		if dry {
-			out.Filed = len(reports) - len(got.Wrong)
-		}
 		for _, w := range got.Wrong {
 			out.Wrong = append(out.Wrong, deskapi.RowError{Row: w.Row, Msg: w.Msg})
 		}

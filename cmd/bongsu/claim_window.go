@@ -55,7 +55,7 @@ func (a *app) showWindow(w *claim.Window, now time.Time) {
 
 func claimWindowVerb(a *app, verb string) *cobra.Command {
 	long := map[string]string{
-		"open":   "Open the window for reports about INCIDENT with what the configuration has\nprepared. One that is open stays as it is.",
+		"open":   "Open the window for reports about INCIDENT with what the configuration has\nprepared. One that is open stays as it is. An incident that control has not told\nthe public side of is refused, unless --prepared says that it is still to come.",
 		"extend": "Move the end of the window to --until, also of one that is over. Reports that\ncame late stay marked.",
 		"close":  "End the window now. Reports that were taken in are decided and paid as before.",
 	}[verb]
@@ -75,6 +75,7 @@ func claimWindowVerb(a *app, verb string) *cobra.Command {
 	why := new(string)
 	if verb == "open" {
 		why = cmd.Flags().String("why", "", "the reason, if --until is given")
+		cmd.Flags().BoolVar(&q.Prepared, "prepared", false, "open it ahead of the record of INCIDENT")
 	} else {
 		why = whyFlag(cmd)
 	}

@@ -154,7 +154,7 @@ func (c *cutsetsRun) check(cmd *cobra.Command, args []string) error {
 		return usagef(hint, "--leaves chooses what of an estate can be lost; a fault tree has its own leaves")
 	case c.openpsa == "" && c.of == "":
 		return usagef("bongsu estate show "+args[0]+" lists the services", "--of is missing: say which service")
-	case c.order < 0 || c.top < 0 || c.budget < 1:
+	case cmd.Flags().Changed("order") && c.order < 1, cmd.Flags().Changed("top") && c.top < 1, c.budget < 1:
 		return usagef(hint, "--order, --top and --budget take numbers above 0")
 	case c.count && c.top > 0:
 		return usagef(hint, "--count lists nothing and --top lists the first; ask for one of them")
@@ -386,6 +386,9 @@ func (c *cutsetsRun) print(t *cutset.Tree, r *cutset.Result) {
 	c.heading("minimal cut sets of "+what, c.scope(r))
 	c.orders(r)
 	if len(r.Sets) == 0 {
+		if c.top > 0 && c.by.value == "probability" && r.Count.Sign() > 0 {
+			c.paragraph("None is listed: each has a member of probability 0, so that none can happen. --by cost ranks them all the same.")
+		}
 		return
 	}
 	titles := "sets"

@@ -89,7 +89,7 @@ claimed and not proved, is there only then.`,
 		}
 		r, err := work(cmd.Context(), a, "verifying", func() (*verify.Report, error) { return verify.Check(data) })
 		if err != nil {
-			return usagef("bongsu impact, audit, audit fix and cutsets write one with --certificate FILE", "%s: %w", args[0], err)
+			return usagef(verifiable, "%s: %w", args[0], err)
 		}
 		if *dir != "" {
 			s, err := a.load(cmd.Context(), *dir)
@@ -171,11 +171,14 @@ func orNone(rev string) string {
 	return rev
 }
 
+// verifiable is where files come from that can be verified.
+const verifiable = "check the name; bongsu impact, audit, cutsets, incident export, claim recourse\nand the page of a report write such files"
+
 func readCertificate(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, usagef("bongsu impact DIR --lose DOMAIN --certificate FILE writes one", "there is no file %s", file)
+			return nil, usagef(verifiable, "there is no file %s", file)
 		}
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,6 +89,7 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 	c.office = &claim.Office{
 		Store: p.store, Ledger: ledger, Intake: c.intake, Outages: c.seen.of, Titles: c.titles, Page: c.services, Log: p.log,
 	}
+	c.office.Incidents = c.seen.incidents
 	if o.Accounts != nil {
 		c.office.Accounts = func(pseudonym string) policy.Account { return o.Accounts[pseudonym] }
 	}
@@ -98,10 +100,20 @@ func (p *Public) openClaims(ctx context.Context) (*claims, error) {
 	log := &settle.Log{Store: p.store, Key: o.Log}
 	c.cashier = &settle.Cashier{
 		Store: p.store, Ledger: ledger, Book: book, Log: log, Outages: c.seen.of, Faults: c.seen.faults, Budget: c.budget, Coupons: coupons,
-		Banks: o.Banks,
+		Banks: o.Banks, Zone: c.zone, Doubts: c.office.Flag,
 	}
 	c.told = &public.Gatherer{Publisher: c.office, Statistician: c.cashier, Checkpoint: log.Checkpoint, Log: p.log}
 	return c, nil
+}
+
+// zone is that of the pages; Korea's until control has told it.
+func (c *claims) zone() *time.Location {
+	if name := c.p.board.State().Catalog.TimeZone; name != "" && name != "Local" {
+		if z, err := time.LoadLocation(name); err == nil {
+			return z
+		}
+	}
+	return time.FixedZone("KST", 9*60*60)
 }
 
 // budget is what the active policy may cost in all.
@@ -372,9 +384,6 @@ func (c *claims) importTable(ctx context.Context, incident, name string, data []
 	done, err := c.office.Import(ctx, incident, rows, by, dry)
 	all := slices.Concat(wrong, done.Wrong)
 	out.Rows, out.Filed, out.Again = len(rows)+wrongRows(wrong), done.Filed, done.Again
-	if dry {
-		out.Filed = out.Rows - wrongRows(all)
-	}
 	for _, e := range all {
 		out.Wrong = append(out.Wrong, deskapi.RowError{Row: e.Row, Msg: e.Msg})
 	}
@@ -478,6 +487,25 @@ func (o *outages) recorded(id string) (storedOutage, bool) {
 	defer cancel()
 	s, ok, err := o.stored(ctx, id)
 	return s, ok && err == nil
+}
+
+// incidents are those that control tells of, or did.
+func (o *outages) incidents(ctx context.Context) ([]string, error) {
+	kept, _, err := o.store.List(ctx, outagePrefix)
+	if err != nil {
+		return nil, fmt.Errorf("list the incidents that were told of: %w", err)
+	}
+	var out []string
+	for _, e := range kept {
+		out = append(out, strings.TrimPrefix(e.Key, outagePrefix))
+	}
+	state := o.board.State()
+	for i := range state.Incidents {
+		if id := state.Incidents[i].ID; !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out, nil
 }
 
 // stored is what was kept of an incident.

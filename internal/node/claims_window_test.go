@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,39 @@ func TestWindowsOfWithdrawnIncidents(t *testing.T) {
 	if err != nil || len(w.Changes) != 2 || w.Changes[1].By != "policy" || w.Changes[1].Why != claim.WhyWithdrawn {
 		t.Errorf("%+v, %v", w.Changes, err)
 	}
+}
+
+// A window is public at once: it is opened for incidents that control tells of, or told of before, or that have one.
+func TestWindowsOfKnownIncidents(t *testing.T) {
+	ctx := t.Context()
+	s := kv.NewMemory()
+	b := newBoard("", nil, slog.New(slog.DiscardHandler))
+	c := &claims{office: &claim.Office{Store: s, Ledger: claim.NewKeeper(s, nil)}, seen: outages{store: s, board: b}}
+	c.office.Incidents = c.seen.incidents
+	known := func(incident, says string) {
+		t.Helper()
+		err := c.office.Known(ctx, incident)
+		if says == "" && err == nil {
+			return
+		}
+		if says == "" || !errors.Is(err, claim.ErrUnknown) || !errors.Is(err, claim.ErrInput) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", incident, err, says)
+		}
+	}
+	known("20221015-pangyo", "told of none")
+	b.state.Store(&status.State{AsOf: time.Now(), Incidents: []status.Incident{{ID: "20221015-pangyo"}}})
+	known("20221015-pangyo", "")
+	known("20221015-pangio", `did you mean "20221015-pangyo"?`)
+	known("nosuch", "the last ones are 20221015-pangyo")
+	if err := c.seen.keep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	b.state.Store(&status.State{AsOf: time.Now()})
+	known("20221015-pangyo", "") // it left the page
+	if _, err := c.office.Prepare(ctx, "ahead", claim.DefaultTemplate(), "kim"); err != nil {
+		t.Fatal(err)
+	}
+	known("ahead", "")
 }
 
 // Nothing is served from half a restore.

@@ -141,6 +141,28 @@ func (c *Claims) again(ctx context.Context, r *claim.Report) (claim.Receipt, err
 	return c.m.Again(r, id, fingerprint)
 }
 
+// Used implements [claim.Ledger].
+func (c *Claims) Used(ctx context.Context, keys []string) (map[string]bool, error) {
+	hashes, by := make([]string, len(keys)), make(map[string]string, len(keys))
+	for i, key := range keys {
+		hashes[i] = keyed(claim.KeyHash(key))
+		by[hashes[i]] = key
+	}
+	rows, err := c.db.pool.Query(ctx, "SELECT replace(keyed::text, '-', '') FROM claims WHERE keyed = ANY($1::text[]::uuid[])", hashes)
+	if err != nil {
+		return nil, trouble("look for reports that were filed", err)
+	}
+	there, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, trouble("look for reports that were filed", err)
+	}
+	used := make(map[string]bool, len(there))
+	for _, hash := range there {
+		used[by[hash]] = true
+	}
+	return used, nil
+}
+
 // insert keeps rows, by one statement that is a transaction of its own. They go in one order for
 // all processes, by key, so that two that file the same wait for one another and never in a circle.
 func (c *Claims) insert(ctx context.Context, rows []*row) error {

@@ -53,7 +53,7 @@ type Server struct {
 	mux   *http.ServeMux
 	cross *http.CrossOriginProtection
 	pages *renderer
-	guard guard
+	guard *guard
 	jobs  jobs
 }
 
@@ -80,7 +80,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), pages: pages,
-		guard: guard{tries: map[string]tries{}}, jobs: newJobs(),
+		guard: newGuard(), jobs: newJobs(),
 	}
 	for _, rt := range routes() {
 		if rt.has == nil || rt.has(&s.o) {

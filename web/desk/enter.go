@@ -164,9 +164,6 @@ func (c *call) importTable() error {
 	v.Wrong = append(wrong, got.Wrong...)
 	slices.SortStableFunc(v.Wrong, func(a, b *claim.RowError) int { return a.Row - b.Row })
 	v.Filed, v.Again = got.Filed, got.Again
-	if v.Dry {
-		v.Filed = v.Rows - inRows(v.Wrong)
-	}
 	if n := len(v.Wrong); n > mostWrong {
 		v.More, v.Wrong = n-mostWrong, v.Wrong[:mostWrong]
 	}
@@ -210,6 +207,9 @@ func (c *call) openWindow() error {
 	incident := c.form("incident")
 	if incident == "" {
 		return errInput
+	}
+	if err := c.s.o.Office.Known(c.r.Context(), incident); err != nil {
+		return err
 	}
 	if _, err := c.s.o.Office.Prepare(c.r.Context(), incident, c.s.o.Template, c.who); err != nil {
 		return err

@@ -26,6 +26,7 @@ type Office interface {
 
 type windowKeeper interface {
 	Windows(ctx context.Context) ([]claim.Window, error)
+	Known(ctx context.Context, incident string) error
 	Prepare(ctx context.Context, incident string, t claim.Template, by string) (claim.Window, error)
 	Extend(ctx context.Context, incident string, until time.Time, by, why string) (claim.Window, error)
 	Close(ctx context.Context, incident, by, why string) (claim.Window, error)

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"bongsu/claim/policy"
+	"bongsu/internal/lang"
 )
 
 var (
@@ -78,4 +81,19 @@ func TestPages(t *testing.T) {
 			b.golden("claim-"+string(rune('1'+i)), lee.page("/claims/"+b.ids[i]))
 		}
 	})
+}
+
+// TestLineWithoutEnd: a claim that says no end is told so, and not as one that ended when it began.
+func TestLineWithoutEnd(t *testing.T) {
+	r, err := newRenderer(time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := time.Date(2022, 10, 15, 6, 55, 0, 0, time.UTC)
+	for _, to := range []time.Time{{}, from.Add(time.Hour)} {
+		line := newTimeLine(nil, &policy.Case{Claim: policy.Claim{From: from, To: to}}, r, lang.Korean)
+		if n := len(line.Rows); n != 1 || line.Rows[0].Unsaid != to.IsZero() {
+			t.Errorf("until %v: %+v", to, line.Rows)
+		}
+	}
 }

@@ -100,13 +100,14 @@ func problemOf(err error) *problem {
 		{paper.ErrLarge, http.StatusUnprocessableEntity, "paper", true},
 		{paper.ErrBroken, http.StatusUnprocessableEntity, "paper", false},
 		{paper.ErrHostile, http.StatusUnprocessableEntity, "paper", false},
+		{claim.ErrDigest, http.StatusConflict, "changed", false},
 		{claim.ErrPolicy, http.StatusUnprocessableEntity, "bad-policy", true},
 		{claim.ErrReused, http.StatusConflict, "reused", false},
 		{claim.ErrInput, http.StatusUnprocessableEntity, "input", true},
 		{errInput, http.StatusUnprocessableEntity, "input", true},
+		{kv.ErrFull, http.StatusInsufficientStorage, "full", false}, // which is unavailable too
 		{claim.ErrUnavailable, http.StatusServiceUnavailable, "store", false},
 		{kv.ErrUnavailable, http.StatusServiceUnavailable, "store", false},
-		{kv.ErrFull, http.StatusInsufficientStorage, "full", false},
 	} {
 		if !errors.Is(err, row.is) {
 			continue
@@ -114,6 +115,9 @@ func problemOf(err error) *problem {
 		p := &problem{Status: row.status, Code: row.code}
 		if row.detail {
 			p.Detail = strings.TrimPrefix(err.Error(), row.is.Error()+": ")
+		}
+		if e, ok := errors.AsType[*claim.OverBudget](err); ok { // with its currency, for [renderer.phrase]
+			p.Detail = fmt.Sprintf("%s has %d %[5]s left of %[3]d %[5]s, and this would cost %[4]d %[5]s; let the body decide on another version of the policy", e.Policy, e.Left, e.Budget, e.Cost, e.Currency)
 		}
 		if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			most := fmt.Sprintf("≤ %d kB", tooLarge.Limit>>10)

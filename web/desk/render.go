@@ -28,6 +28,7 @@ var files embed.FS
 type renderer struct {
 	messages lang.Catalogues
 	phrases  []phrase
+	reasons  []phrase // of events: those that only a program writes
 	sets     map[lang.Lang]map[string]*template.Template
 	css      []byte
 	cssName  string
@@ -40,7 +41,7 @@ func newRenderer(zone *time.Location) (*renderer, error) {
 	if r.messages, err = lang.Load(files, "messages"); err != nil {
 		return nil, err
 	}
-	r.phrases = phrases(r.messages)
+	r.phrases, r.reasons = phrases(r.messages, "say."), phrases(r.messages, "reason.")
 	if r.css, err = files.ReadFile("static/desk.css"); err != nil {
 		return nil, err
 	}
@@ -75,11 +76,13 @@ func newRenderer(zone *time.Location) (*renderer, error) {
 
 func (r *renderer) funcs(l lang.Lang) template.FuncMap {
 	return template.FuncMap{
-		"deed": func(what string) string { return r.deed(l, what) },
-		"said": func(text string) sentence { return r.said(l, text) },
-		"lang": func() string { return string(l) },
-		"t":    func(key string, args ...any) (string, error) { return r.messages.Text(l, key, args...) },
-		"word": func(kind string, value any) string { return r.word(l, kind, fmt.Sprint(value)) },
+		"deed":   func(what string) string { return r.deed(l, what) },
+		"reason": func(e claim.Event) string { return r.reason(l, &e) },
+		"wrote":  func(why string) string { return r.reason(l, &claim.Event{Why: why}) },
+		"said":   func(text string) sentence { return r.said(l, text) },
+		"lang":   func() string { return string(l) },
+		"t":      func(key string, args ...any) (string, error) { return r.messages.Text(l, key, args...) },
+		"word":   func(kind string, value any) string { return r.word(l, kind, fmt.Sprint(value)) },
 		"num": func(n any) (string, error) {
 			switch n := n.(type) {
 			case int:

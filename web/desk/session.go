@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -25,18 +26,31 @@ const (
 	sessionFor    = 12 * time.Hour // one shift
 )
 
-// Bounds on guessing passwords, a minute. That of one account is wide: a stranger must
-// not easily keep its owner out.
+// Bounds on wrong passwords, a minute. A hundred agents may sit behind one address of an office, and some mistype. That of one account
+// is wide: a stranger must not easily keep its owner out.
 const (
-	triesOfNetwork = 10
+	triesOfNetwork = 30
 	triesOfAccount = 60
 	triesKept      = 10_000
 )
 
-// A guard bounds how often passwords are tried.
+// Looking at a password takes time and memory: so many are looked at together, and so many wait for it.
+const (
+	looksAtOnce = 2
+	looksKept   = 256
+)
+
+// A guard bounds how often wrong passwords are tried. Right ones are not counted, and forgive nothing.
 type guard struct {
+	room  chan struct{} // of those whose password is looked at
+	queue chan struct{} // of those and of who waits
+
 	mu    sync.Mutex
-	tries map[string]tries // by network and by account
+	tries map[string]tries // wrong ones, by network and by account
+}
+
+func newGuard() *guard {
+	return &guard{room: make(chan struct{}, looksAtOnce), queue: make(chan struct{}, looksKept), tries: map[string]tries{}}
 }
 
 // tries are those since a moment, for a minute.
@@ -45,26 +59,67 @@ type tries struct {
 	since time.Time
 }
 
-// mayTry bounds how often one network may try a password, and how often all may try
-// that of one account.
-func (g *guard) mayTry(host, name string, now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	sum := sha256.Sum256([]byte(name)) // whatever strangers send takes the same room
-	return g.try("from "+networkOf(host), triesOfNetwork, now) && g.try("as "+string(sum[:]), triesOfAccount, now)
+// look says whether a password is right, in its turn; [errTooMany]: it was not looked at.
+func (g *guard) look(ctx context.Context, host, name string, right func() bool) (bool, error) {
+	if g.held(host, name, time.Now()) {
+		return false, errTooMany
+	}
+	select {
+	case g.queue <- struct{}{}:
+		defer func() { <-g.queue }()
+	default:
+		return false, errTooMany
+	}
+	select {
+	case g.room <- struct{}{}:
+		defer func() { <-g.room }()
+	case <-ctx.Done():
+		return false, errTooMany
+	}
+	if g.held(host, name, time.Now()) { // by those that came before
+		return false, errTooMany
+	}
+	if right() {
+		return true, nil
+	}
+	g.wrong(host, name, time.Now())
+	return false, nil
 }
 
-func (g *guard) try(key string, most int, now time.Time) bool {
-	t, known := g.tries[key]
-	if !known && len(g.tries) >= triesKept {
-		g.forget()
+// triesBy are the keys of the tries of a network and at an account.
+func triesBy(host, name string) (network, account string) {
+	sum := sha256.Sum256([]byte(name)) // whatever strangers send takes the same room
+	return "from " + networkOf(host), "as " + string(sum[:])
+}
+
+// held says whether too many wrong passwords came from one network, or for one account from all of them.
+func (g *guard) held(host, name string, now time.Time) bool {
+	network, account := triesBy(host, name)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	over := func(key string, most int) bool {
+		t := g.tries[key]
+		return t.n >= most && now.Sub(t.since) < time.Minute
 	}
-	if !known || now.Sub(t.since) >= time.Minute {
-		t = tries{since: now}
+	return over(network, triesOfNetwork) || over(account, triesOfAccount)
+}
+
+// wrong counts a wrong password.
+func (g *guard) wrong(host, name string, now time.Time) {
+	network, account := triesBy(host, name)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, key := range []string{network, account} {
+		t, known := g.tries[key]
+		if !known && len(g.tries) >= triesKept {
+			g.forget()
+		}
+		if !known || now.Sub(t.since) >= time.Minute {
+			t = tries{since: now}
+		}
+		t.n++
+		g.tries[key] = t
 	}
-	t.n++
-	g.tries[key] = t
-	return t.n <= most
 }
 
 // forget drops an eighth of the tries, the oldest: a flood must not free those who are
@@ -93,11 +148,15 @@ func networkOf(host string) string {
 func (s *Server) login(c *call) error {
 	host, _, _ := net.SplitHostPort(c.r.RemoteAddr)
 	name := c.r.PostFormValue("name")
-	if !s.guard.mayTry(host, name, time.Now()) {
-		return errTooMany
-	}
-	rights, ok := s.o.Accounts.Password(c.r.Context(), name, c.r.PostFormValue("password"))
-	if !ok {
+	var rights Rights
+	ok, err := s.guard.look(c.r.Context(), host, name, func() (right bool) {
+		rights, right = s.o.Accounts.Password(c.r.Context(), name, c.r.PostFormValue("password"))
+		return right
+	})
+	switch {
+	case err != nil:
+		return err
+	case !ok:
 		s.o.Log.Warn("somebody failed to log in to the desk", "name", name, "from", host)
 		return errPassword
 	}

@@ -23,8 +23,9 @@ type timeLine struct {
 type stretch struct {
 	interval
 
-	Lane string // recorded or claimed
-	X, W int
+	Lane   string // recorded or claimed
+	X, W   int
+	Unsaid bool // no end was said
 }
 
 // concerned are the intervals that a claim on a service and part rests on: those of
@@ -62,11 +63,12 @@ func newTimeLine(intervals []interval, x *policy.Case, r *renderer, l lang.Lang)
 	}
 	from, to := x.Claim.From, x.Claim.To
 	if !from.IsZero() {
+		unsaid := to.IsZero()
 		if to.Before(from) {
 			to = from
 		}
 		t.Claimed = to.Sub(from)
-		t.Rows = append(t.Rows, stretch{interval: interval{From: from, To: to}, Lane: "claimed"})
+		t.Rows = append(t.Rows, stretch{interval: interval{From: from, To: to}, Lane: "claimed", Unsaid: unsaid})
 		t.Overlap = overlap(intervals, from, to)
 		switch {
 		case t.Overlap > 0 && t.Overlap >= t.Claimed, t.Claimed == 0 && covered(intervals, from):

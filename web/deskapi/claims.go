@@ -18,8 +18,9 @@ type Incident struct {
 
 // A WindowRequest says until when a window takes reports, and why that changes.
 type WindowRequest struct {
-	Until time.Time `json:"until,omitzero"`
-	Why   string    `json:"why,omitempty"`
+	Until    time.Time `json:"until,omitzero"`
+	Why      string    `json:"why,omitempty"`
+	Prepared bool      `json:"prepared,omitempty"` // it is opened ahead of the record of its incident
 }
 
 func (c *call) windows() (any, error) {
@@ -36,6 +37,9 @@ func (c *call) window() (any, error) {
 	id := c.r.PathValue("incident")
 	switch c.r.PathValue("verb") {
 	case "open":
+		if err := c.o.Office.Known(c.ctx, id); err != nil && (!q.Prepared || !errors.Is(err, claim.ErrUnknown)) {
+			return nil, err
+		}
 		w, err := c.o.Office.Prepare(c.ctx, id, c.o.Template, c.who)
 		if err == nil && !q.Until.IsZero() && !q.Until.Equal(w.Closes) {
 			return c.o.Office.Extend(c.ctx, id, q.Until, c.who, q.Why)

@@ -37,6 +37,7 @@ func problem(err error) *web.Error {
 		{claim.ErrSame, http.StatusForbidden, "same", "let somebody else do it"},
 		{settle.ErrFourEyes, http.StatusForbidden, "same", "let somebody else do it"},
 		{settle.ErrTaken, http.StatusForbidden, "same", "make sure that the bank does not have it, then let somebody else do it"},
+		{claim.ErrNoWindow, http.StatusNotFound, "not-found", "bongsu claim window list shows what there is"},
 		{claim.ErrNotFound, http.StatusNotFound, "not-found", "bongsu claim list shows what there is"},
 		{settle.ErrNotFound, http.StatusNotFound, "not-found", "bongsu claim payout list shows what there is"},
 		{settle.ErrRestored, http.StatusConflict, "restored", "hold the book against the bank's statements, then: bongsu claim payout resume --why \"…\""},
@@ -54,17 +55,19 @@ func problem(err error) *web.Error {
 		{settle.ErrReused, http.StatusConflict, "refused", "give the batch another name"},
 		{settle.ErrOverdrawn, http.StatusConflict, "refused", "bongsu claim payout reconcile says what does not agree"},
 		{claim.ErrNoPolicy, http.StatusConflict, "no-policy", "bongsu claim draft submit FILE, and two people approve it"},
+		{claim.ErrDigest, http.StatusConflict, "conflict", "bongsu claim draft list shows the digest of what was handed in: read that, then approve it"},
 		{claim.ErrPolicy, http.StatusUnprocessableEntity, "bad-input", "bongsu claim policy FILE says what is wrong with it"},
 		{claim.ErrState, http.StatusConflict, "refused", "look at its state again, then decide"},
 		{claim.ErrClosed, http.StatusConflict, "closed", "bongsu claim window open INCIDENT opens one"},
 		{claim.ErrErased, http.StatusGone, "erased", "its personal data are gone for good"},
 		{claim.ErrReused, http.StatusConflict, "refused", "give it another name or version"},
+		{claim.ErrUnknown, http.StatusUnprocessableEntity, "bad-input", "bongsu incident list shows what there is; bongsu claim window open --prepared opens one ahead of its record"},
 		{claim.ErrInput, http.StatusUnprocessableEntity, "bad-input", "correct it and send it again; nothing was changed"},
 		{claim.ErrConflict, http.StatusConflict, "conflict", "somebody else changed it first; look at it again, then decide"},
 		{kv.ErrConflict, http.StatusConflict, "conflict", "somebody else changed it first; try again"},
+		{kv.ErrFull, http.StatusInsufficientStorage, "store-full", "nothing was filed; the quota of the public store has to grow, or space be freed: see docs/operations.md"}, // which is unavailable too
 		{claim.ErrUnavailable, http.StatusServiceUnavailable, "no-quorum", "this node cannot reach a majority; try the node of another site"},
 		{kv.ErrUnavailable, http.StatusServiceUnavailable, "no-quorum", "this node cannot reach a majority; try the node of another site"},
-		{kv.ErrFull, http.StatusInsufficientStorage, "store-full", "the store's quota is used up: see docs/operations.md"},
 	} {
 		if errors.Is(err, row.is) {
 			p.Status, p.Code, p.Hint = row.status, row.code, row.hint

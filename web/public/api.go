@@ -56,9 +56,9 @@ type claimV1 struct {
 	From     string `json:"from"`
 	To       string `json:"to"`
 	Text     string `json:"text"`
-	Loss     int64  `json:"loss"`
-	Best     int64  `json:"bestWeek"`
-	Week     int64  `json:"outageWeek"`
+	Loss     minor  `json:"loss"`
+	Best     minor  `json:"bestWeek"`
+	Week     minor  `json:"outageWeek"`
 	Name     string `json:"name"`
 	Email    string `json:"email"`
 	Phone    string `json:"phone"`
@@ -151,9 +151,9 @@ func (c *claimV1) typedOf() *typed {
 	if c.Service == "" {
 		v.Del("service")
 	}
-	for name, n := range map[string]int64{"loss": c.Loss, "best": c.Best, "week": c.Week} {
+	for name, n := range map[string]minor{"loss": c.Loss, "best": c.Best, "week": c.Week} {
 		if n != 0 {
-			v.Set(name, strconv.FormatInt(n, 10))
+			v.Set(name, strconv.FormatInt(int64(n), 10))
 		}
 	}
 	return &typed{values: v}

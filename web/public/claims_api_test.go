@@ -148,7 +148,7 @@ func TestAPI(t *testing.T) {
 		{"a time that is none", report("from", "yesterday"), 422, "/from"},
 		{"an unknown field", report("admin", true), 400, ""},
 		{"a loss with decimals", report("loss", 1.5), 400, ""},
-		{"a loss beyond int64", report("loss", json.Number("9223372036854775808")), 400, ""},
+		{"a loss beyond int64", report("loss", json.Number("9223372036854775808")), 422, "/loss"},
 		{"words that are a number", report("text", 5), 400, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -90,7 +90,7 @@ func TestRealReportFits(t *testing.T) {
 	p := openOn(chromium(t), t, server, "ko", "Asia/Seoul")
 	for _, l := range []string{"ko", "en"} {
 		p.do(chromedp.EmulateViewport(640, 900), chromedp.Navigate(p.url+"/"+l+"/report.html"), chromedp.WaitVisible(chromedp.CSS("#f-from")))
-		eval[bool](p, `document.querySelectorAll("details").forEach((d) => d.open = true), true`)
+		eval[bool](p, `document.querySelectorAll("main details").forEach((d) => d.open = true), true`)
 		for _, width := range []int64{320, 390, 480, 500, 560, 640, 1280} {
 			p.do(chromedp.EmulateViewport(width, 2400))
 			p.shot(fmt.Sprintf("fits.%s.%d", l, width))

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"hash/crc32"
 	"io"
 	"log/slog"
+	"math"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +23,7 @@ import (
 	"unicode/utf8"
 
 	"bongsu/claim"
+	"bongsu/claim/paper"
 	"bongsu/internal/lang"
 	"bongsu/status"
 )
@@ -57,14 +62,19 @@ func hmacOf(p proofs, x *proof) bool { return x.Challenge.Signature == p.sign(&x
 
 // FuzzAmount: what is read is never less than nothing, and never more than was written.
 func FuzzAmount(f *testing.F) {
-	for _, s := range []string{"50,000원", "5만", "NaN", "-1", "9223372036854775808", "1e9", "５０", "만", "₩1", "1.005", "0x1"} {
+	for _, s := range []string{"50,000원", "5만", "NaN", "-1", "9223372036854775808", "1e9", "５０", "만", "₩1", "1.005", "0x1", "5억", "3천만", "1억 2,000만", "1.5억", "-5만", "조", "9999조"} {
 		f.Add(s, "KRW")
 		f.Add(s, "USD")
 	}
 	f.Fuzz(func(t *testing.T, s, currency string) {
-		n, ok := amount(s, currency)
-		if ok && (n < 0 || n > 0 && !strings.ContainsFunc(s, func(r rune) bool { return r >= '1' && r <= '9' || r >= '１' && r <= '９' })) {
+		n, wrong := amount(s, currency)
+		if wrong == "" && (n < 0 || n > mostAmount || n > 0 && !strings.ContainsFunc(s, func(r rune) bool {
+			return r >= '1' && r <= '9' || r >= '１' && r <= '９' || currency == "KRW" && strings.ContainsRune("십백천만", r)
+		})) {
 			t.Errorf("%q is %d", s, n)
+		}
+		if wrong != "" && n != 0 {
+			t.Errorf("%q is refused, and %d", s, n)
 		}
 	})
 }
@@ -321,8 +331,70 @@ func TestEarlyNamesTheBeginning(t *testing.T) {
 	for typedIn, refused := range map[string]bool{"2019-01-01T00:00": true, "2022-10-20T08:59": true, "2022-10-20T09:00": false, "2022-10-20T09:30": false} {
 		x := &reading{typed: &typed{values: url.Values{"from": {typedIn}}}, window: w, site: newSite(s, &Compensation{Windows: []claim.Window{*w}}, now), now: now, lang: lang.Korean}
 		x.report()
-		if got := x.wrong["from"] == "report.before"; got != refused || refused && !x.args["from"][0].(time.Time).Equal(began) {
+		if got := x.wrong["from"] == "report.before"; got != refused || refused && x.args["from"][0] != any(began) {
 			t.Errorf("%s: %q %v", typedIn, x.wrong["from"], x.args["from"])
 		}
+	}
+}
+
+// TestAmountsAsWritten: amounts are read as people write them, and what is wrong with the others is said.
+func TestAmountsAsWritten(t *testing.T) {
+	for s, want := range map[string]int64{
+		"0": 0, "50,000": 50_000, "50000원": 50_000, "５００００": 50_000, "₩ 50,000": 50_000, "KRW 50,000": 50_000, "5만": 50_000, "5만원": 50_000, "5만 3천원": 53_000, "5만3,500": 53_500,
+		"천원": 1000, "만원": 10_000, "십만": 100_000, "백만원": 1_000_000, "천만": 10_000_000, "3천만 원": 30_000_000, "3천5백만": 35_000_000, "2000만": 20_000_000, "1.5만": 15_000,
+		"5억": 500_000_000, "1억 5천만": 150_000_000, "1억 2,000만 원": 120_000_000, "1.5억": 150_000_000, "1.25억": 125_000_000, "1조": 1_000_000_000_000, "1000조": mostAmount, "1,000,000,000,000,000": mostAmount,
+	} {
+		if n, wrong := amount(s, "KRW"); n != want || wrong != "" {
+			t.Errorf("%q: %d %s", s, n, wrong)
+		}
+	}
+	for s, want := range map[string]string{
+		"-1": amountNegative, "-5만": amountNegative, "−50,000원": amountNegative, "₩-1": amountNegative, "-9223372036854775808": amountNegative,
+		"1000000000000001": amountLarge, "9223372036854775808": amountLarge, "99999999999999999999999": amountLarge, "1001조": amountLarge, "99999999조": amountLarge, "1000조 1": amountLarge, "99999999999999999999억": amountLarge,
+		"": amountUnread, "-": amountUnread, "--1": amountUnread, "NaN": amountUnread, "1e9": amountUnread, "0x1": amountUnread, "억": amountUnread, "억원": amountUnread, "5억억": amountUnread, "3만5억": amountUnread, "1억20000만": amountUnread,
+		"1.00005만": amountUnread, "1.만": amountUnread, "1.5": amountUnread, "만만": amountUnread, "5,00만": amountUnread, ",,,,,,,,,,,,,,,,": amountUnread, "-NaN": amountUnread,
+	} {
+		if n, wrong := amount(s, "KRW"); n != 0 || wrong != want {
+			t.Errorf("%q: %d, %q, want %q", s, n, wrong, want)
+		}
+	}
+	if n, wrong := amount("12.50", "USD"); n != 1250 || wrong != "" {
+		t.Errorf("12.50 dollars: %d %s", n, wrong)
+	}
+	if _, wrong := amount("5만", "USD"); wrong != amountUnread {
+		t.Errorf("5만 dollars: %q", wrong)
+	}
+	for s, want := range map[string]string{"1": "", "-1": amountNegative, "1000000000000001": amountLarge} {
+		if _, wrong := minorUnits(s, "KRW"); wrong != want {
+			t.Errorf("of a program %s: %q", s, wrong)
+		}
+	}
+	for body, want := range map[string]minor{`{"loss":9223372036854775808}`: math.MaxInt64, `{"loss":-9223372036854775809}`: math.MinInt64, `{"loss":null}`: 0, `{"loss":7}`: 7} {
+		var c claimV1
+		if why := decodeClaim([]byte(body), &c); why != "" || c.Loss != want {
+			t.Errorf("%s: %d %s", body, c.Loss, why)
+		}
+	}
+	for body, want := range map[string]string{`{"loss":1.5}`: "/loss: a number 1.5 is not taken there", `{"bestWeek":"5"}`: "/bestWeek: a string is not taken there", `{"outageWeek":1e99}`: "/outageWeek: a number 1e99 is not taken there"} {
+		if why := decodeClaim([]byte(body), &claimV1{}); why != want {
+			t.Errorf("%s: %s", body, why)
+		}
+	}
+}
+
+// TestLargePaper: a small file of a huge picture is told as that, and not as more bytes than are taken.
+func TestLargePaper(t *testing.T) {
+	head := []byte("IHDR\x00\x00\xea\x60\x00\x00\xea\x60\x08\x02\x00\x00\x00") // 60,000 by 60,000
+	picture := append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"), head...)
+	picture = binary.BigEndian.AppendUint32(picture, crc32.ChecksumIEEE(head))
+	_, err := paper.Clean("a.png", append(picture, make([]byte, 400<<10)...))
+	if !errors.Is(err, paper.ErrLarge) || fileProblem(err) != "file.points" {
+		t.Errorf("%v is told as %s", err, fileProblem(err))
+	}
+	if got := fileProblem(fmt.Errorf("%w: 30 papers were sent already", paper.ErrLarge)); got != "file.full" {
+		t.Errorf("too many papers are told as %s", got)
+	}
+	if got := fileProblem(&paper.Refusal{Kind: paper.ErrLarge}); got != "file.unpacked" {
+		t.Errorf("a large document is told as %s", got)
 	}
 }

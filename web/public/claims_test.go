@@ -300,8 +300,8 @@ func TestReportMistakes(t *testing.T) {
 		{"no words", []string{"text", " \x00\n"}, "text", "in a sentence at least"},
 		{"too many words", []string{"text", strings.Repeat("가", 4001)}, "text", "at most 4,000 letters"},
 		{"not a number", []string{"loss", "NaN"}, "loss", "not an amount"},
-		{"less than nothing", []string{"loss", "-5000"}, "loss", "not an amount"},
-		{"more than can be counted", []string{"loss", "9223372036854775808"}, "loss", "not an amount"},
+		{"less than nothing", []string{"loss", "-5000"}, "loss", "less than nothing"},
+		{"more than can be counted", []string{"loss", "9223372036854775808"}, "loss", "too large"},
 		{"an exponent", []string{"loss", "1e9"}, "loss", "not an amount"},
 		{"hexadecimal", []string{"loss", "0x10"}, "loss", "not an amount"},
 		{"no loss where there is one", []string{"loss", ""}, "loss", "Say how much you lost"},
@@ -820,7 +820,7 @@ func TestGathering(t *testing.T) {
 		t.Errorf("told: %+v", first)
 	}
 	if err := g.Gather(t.Context()); err != nil || g.Compensation() != first || p.counted != 1 {
-		t.Errorf("it changed though nothing did, or was counted %d times a day: %v", p.counted, err)
+		t.Errorf("it changed though nothing did, or was counted %d times: %v", p.counted, err)
 	}
 	p.err = claim.ErrUnavailable
 	if err := g.Gather(t.Context()); !errors.Is(err, claim.ErrUnavailable) || len(g.Compensation().Policies) != 1 {

@@ -347,7 +347,7 @@ type Gatherer struct {
 
 	mu      sync.Mutex
 	sum     [32]byte
-	counted map[string]string // the day of the statistics, by incident
+	counted map[string]time.Time // when statistics were asked for, by incident
 	stats   map[string]settle.Statistics
 }
 
@@ -454,11 +454,12 @@ func (g *Gatherer) sessions(ctx context.Context, c, old *Compensation, incident 
 	return nil
 }
 
-// count counts once a day: from two counts of one hour somebody could learn about
-// those who came between them.
+// countEvery is how often statistics are asked for; they are counted once a day, see [claim.Tell].
+const countEvery = time.Minute
+
 func (g *Gatherer) count(ctx context.Context, incident string) error {
-	today := time.Now().UTC().Format(time.DateOnly)
-	if g.Statistician == nil || g.counted[incident] == today {
+	at, ok := g.counted[incident]
+	if g.Statistician == nil || ok && time.Since(at) < countEvery {
 		return nil
 	}
 	s, err := g.Statistician.Statistics(ctx, incident)
@@ -466,8 +467,8 @@ func (g *Gatherer) count(ctx context.Context, incident string) error {
 		return fmt.Errorf("count the claims of %s: %w", incident, err)
 	}
 	if g.counted == nil {
-		g.counted, g.stats = map[string]string{}, map[string]settle.Statistics{}
+		g.counted, g.stats = map[string]time.Time{}, map[string]settle.Statistics{}
 	}
-	g.counted[incident], g.stats[incident] = today, s
+	g.counted[incident], g.stats[incident] = time.Now(), s
 	return nil
 }

@@ -93,8 +93,11 @@ func (v *view) field(name string, typed *typed) field {
 	if typed != nil && typed.wrong[name] != "" {
 		args := slices.Clone(typed.args[name])
 		for n := range args {
-			if t, ok := args[n].(time.Time); ok {
-				args[n] = v.day(t).text
+			switch x := args[n].(type) {
+			case time.Time:
+				args[n] = v.day(x).text
+			case sum:
+				args[n] = v.money(x.n, x.currency)
 			}
 		}
 		f.Wrong = v.text("error."+typed.wrong[name], args...)

@@ -3,11 +3,13 @@ package public_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"bongsu/claim"
 	"bongsu/claim/policy"
+	"bongsu/web/public"
 )
 
 // TestMineSaysWhatIsSo: page and API tell how a claim stands as it is: what is given and by whom, what is wanted for it,
@@ -74,11 +76,10 @@ func TestMineSaysWhatIsSo(t *testing.T) {
 			}
 			w := ask(t, server, http.MethodGet, "/en/api/v1/claims/"+code, "", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) })
 			var got struct {
-				Told     string
+				Told     string `json:"told"`
 				Decision *struct {
-					Outcome policy.Outcome
-					Amount  int64
-				}
+					Amount int64 `json:"amount"`
+				} `json:"decision"`
 			}
 			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 				t.Fatalf("%v: %s", err, w.Body)
@@ -101,4 +102,43 @@ func TestMineTellsProvenSales(t *testing.T) {
 	}, "figures")
 	v.get("/en/claim.html")
 	v.wants(200, "Sales of the best week (KRW), as papers prove", "9,000,000 won", "4,000,000 won", "Loss, as papers prove", "45,000 won")
+}
+
+// TestProofSignedOut: whoever asks for the proof without a receipt is told what to do, as programs are told of problems.
+func TestProofSignedOut(t *testing.T) {
+	server, _ := claimSite(t)
+	for l, want := range map[string]string{"en": "Show your receipt first", "ko": "먼저 접수증을 확인해 주십시오"} {
+		w := ask(t, server, http.MethodGet, "/"+l+"/claim-proof.json", "")
+		var got struct {
+			Type   string `json:"type"`
+			Title  string `json:"title"`
+			Detail string `json:"detail"`
+			Status int    `json:"status"`
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatalf("%v: %s", err, w.Body)
+		}
+		if w.Code != http.StatusForbidden || w.Header().Get("Content-Type") != "application/problem+json; charset=utf-8" || got.Type != "urn:bongsu:problem:signed-out" || got.Status != w.Code || got.Title != want || got.Detail == "" {
+			t.Errorf("%s: %d %s", l, w.Code, w.Body)
+		}
+	}
+}
+
+// TestNoContact: a page that has no contact to show promises none below.
+func TestNoContact(t *testing.T) {
+	for _, contact := range []bool{true, false} {
+		s := present(t, "incident")
+		if !contact {
+			s.Catalog.Contact = nil
+		}
+		w := window(time.Now())
+		w.Opens, w.Closes, w.LateUntil = time.Now().Add(-3*time.Hour), time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+		for _, windows := range [][]claim.Window{{w}, nil} {
+			server, _ := claimSiteOf(t, s, &public.Compensation{Windows: windows})
+			page := ask(t, server, http.MethodGet, "/ko/report.html", "").Body.String()
+			if strings.Contains(page, "아래 연락처") != contact {
+				t.Errorf("contact %v: %s", contact, page)
+			}
+		}
+	}
 }

@@ -24,7 +24,6 @@ import (
 	"bongsu/claim/paper"
 	"bongsu/claim/policy"
 	"bongsu/internal/lang"
-	"bongsu/settle"
 	"bongsu/status"
 )
 
@@ -160,35 +159,6 @@ func (x *site) moment(s string) (time.Time, bool) {
 	return t.UTC(), err == nil
 }
 
-// amount reads money as people write it: 50,000, 50000원, 5만, ５００００.
-func amount(s, currency string) (int64, bool) {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r >= '０' && r <= '９':
-			return r - '０' + '0'
-		case unicode.IsSpace(r), r == '₩', r == '￦':
-			return -1
-		case r == '，':
-			return ','
-		}
-		return r
-	}, s)
-	s = strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(s, currency), currency), "원")
-	if many, ok := strings.CutSuffix(s, "만"); ok && currency == "KRW" && !strings.Contains(many, ".") {
-		s = many + "0000"
-	}
-	n, err := settle.ParseAmount(s, currency)
-	return n, err == nil
-}
-
-// mostAmount is the largest amount of a report: more is a slip or worse.
-const mostAmount = 1_000_000_000_000_000
-
-func minorUnits(s string) (int64, bool) {
-	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil && n >= 0 && n <= mostAmount
-}
-
 // report reads a report, and marks what is wrong beside its field. What it returns is
 // whole only if nothing is.
 func (r *reading) report() claim.Report {
@@ -223,12 +193,13 @@ func (r *reading) report() claim.Report {
 		if s == "" {
 			return 0
 		}
-		n, ok := amount(s, w.Currency)
+		read := amount
 		if r.minor {
-			n, ok = minorUnits(s)
+			read = minorUnits
 		}
-		if !ok {
-			r.refuse(field, "report.amount")
+		n, wrong := read(s, w.Currency)
+		if wrong != "" {
+			r.refuse(field, wrong, sum{mostAmount, w.Currency})
 		}
 		return n
 	}
@@ -892,7 +863,7 @@ func fileProblem(err error) string {
 	case errors.Is(err, paper.ErrType):
 		return "file.type"
 	case errors.Is(err, paper.ErrLarge):
-		return "file.large"
+		return largeProblem(err)
 	case errors.Is(err, paper.ErrBroken):
 		return "file.broken"
 	case errors.Is(err, paper.ErrHostile):
@@ -901,6 +872,18 @@ func fileProblem(err error) string {
 		return "mine.state"
 	}
 	return "file.unavailable"
+}
+
+// largeProblem says what is too large: all papers of the claim together, the points of a picture, or what a document unpacks to.
+// Whoever sends a file of too many bytes was told before ([sent.file]).
+func largeProblem(err error) string {
+	switch r, ok := errors.AsType[*paper.Refusal](err); {
+	case !ok:
+		return "file.full"
+	case r.Points:
+		return "file.points"
+	}
+	return "file.unpacked"
 }
 
 // device tells one browser from another, for finding duplicates; only a keyed hash of

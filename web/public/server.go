@@ -243,21 +243,23 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, t target, o out, 
 }
 
 // fail answers with a page that says what happened and what to do next.
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, l lang.Lang, code int, problem string) {
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, l lang.Lang, code int, key string) {
 	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, s.base), "/")
 	if strings.HasSuffix(path, ".json") || strings.Contains(path, "api/") {
+		if in, _, ok := cutLang(path); ok {
+			l = in
+		}
 		w.Header().Set("Access-Control-Allow-Origin", "*")
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(code)
-		_, _ = fmt.Fprintf(w, "{\"error\":{\"code\":%q}}\n", problem)
+		s.problem(w, l, code, strings.TrimPrefix(key, "mine."), func(p *problem) {
+			p.Title, p.Detail = s.render.word(l, "error."+key+".title"), s.render.word(l, "error."+key+".what")
+		})
 		return
 	}
 	o := out{lang: l, neutral: true, path: path}
 	if in, rest, ok := cutLang(path); ok {
 		o = out{lang: in, path: rest}
 	}
-	s.fresh(w, r, target{kind: "error"}, o, &typed{problem: problem}, code)
+	s.fresh(w, r, target{kind: "error"}, o, &typed{problem: key}, code)
 }
 
 // rescue keeps one broken page from ending the process.
