@@ -64,7 +64,7 @@ func (a *auditor) measure(t *trial, r estate.Ref, late bool) (item MeasureItem, 
 	case estate.KindComponent:
 		w := &wording{}
 		c := &a.s.Components[r.Index]
-		if !t.Held(r.Index) && !(late && t.Holds(r.Index)) {
+		if holds := t.Held(r.Index) || late && t.Holds(r.Index); !holds {
 			a.holding(t, r.Index, late, w)
 		}
 		w.without(a.lost(t, c.Needs, late), "a way to run %s", c.Name)
