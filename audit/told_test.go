@@ -132,13 +132,13 @@ func TestFixCarriedOut(t *testing.T) {
 		if len(after.Services) > 0 {
 			t.Errorf("%s: with %+v carried out, %d services stay down: %v", c.estate, fix.Measures, len(after.Services), after.Services)
 		}
-		// The fix of each finding does so for its subject.
+		// The fix of a finding does so for its subject.
 		report, err := audit.Check(s, audit.Options{Lose: [][]string{{c.lost}}, Rules: []string{"unrecoverable"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, f := range report.Findings {
-			if i%50 == 0 && f.Fix != nil {
+			if i < 3 && f.Fix != nil {
 				fixed(t, told(t, s, c.survives, f.Fix.Things), c.lost, &f)
 			}
 		}
