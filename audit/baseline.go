@@ -41,7 +41,8 @@ func ParseReport(data []byte) (*Report, error) {
 }
 
 // A Difference is a report with only what is new in it, and what is fixed. A
-// finding that was waived and is not any more is new.
+// finding that was waived and is not any more is new; one of a part of a service is not
+// where the former report had the same of the whole, which said it for its parts.
 type Difference struct {
 	*Report
 	Baseline string    `json:"baseline"` // revision of the estate of the former report
@@ -65,7 +66,11 @@ func Compare(old, now *Report) *Difference {
 	is := make(map[string]bool, len(now.Findings))
 	for _, f := range now.Findings {
 		is[f.ID] = true
-		if b := before[f.ID]; b == nil || b.Waived != nil && f.Waived == nil || b.Severity.Rank() < f.Severity.Rank() {
+		b := before[f.ID]
+		if b == nil {
+			b = before[now.wholeOf(&f)]
+		}
+		if b == nil || b.Waived != nil && f.Waived == nil || b.Severity.Rank() < f.Severity.Rank() {
 			only.Findings = append(only.Findings, f)
 		} else {
 			d.Same++
@@ -81,6 +86,20 @@ func Compare(old, now *Report) *Difference {
 		}
 	}
 	return d
+}
+
+// wholeOf is the ID that a finding of a part of a service would have as one of the
+// service; "" for others.
+func (r *Report) wholeOf(f *Finding) string {
+	service, part, ok := strings.Cut(f.Subject, "/")
+	if !ok || r.snap == nil {
+		return ""
+	}
+	at, ok := r.snap.Lookup(estate.KindService, service)
+	if !ok || !slices.ContainsFunc(r.snap.Services[at.Index].Parts, func(p estate.Part) bool { return p.Name == part }) {
+		return ""
+	}
+	return f.Rule + "/" + f.Loss + "/" + service
 }
 
 // judged reports whether a finding would be in the report if it were true: its

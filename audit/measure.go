@@ -64,7 +64,7 @@ func (a *auditor) measure(t *trial, r estate.Ref, late bool) (item MeasureItem, 
 	case estate.KindComponent:
 		w := &wording{}
 		c := &a.s.Components[r.Index]
-		if !t.Held(r.Index) && !(late && t.Holds(r.Index)) {
+		if holds := t.Held(r.Index) || late && t.Holds(r.Index); !holds {
 			a.holding(t, r.Index, late, w)
 		}
 		w.without(a.lost(t, c.Needs, late), "a way to run %s", c.Name)
@@ -95,7 +95,8 @@ func (w *wording) without(lacking []string, format string, args ...any) {
 }
 
 // holding says how a component holds: by its own actions where these can be done, once
-// they need less, and else by something that stands elsewhere.
+// they need less, and else by something that stands elsewhere. What an action lacks that cannot be done is
+// not told by name: the component does not wait for that, and so nobody judges it again when it changes.
 func (a *auditor) holding(t *trial, component int, late bool, w *wording) {
 	c := &a.s.Components[component]
 	if late {
@@ -121,10 +122,15 @@ func (a *auditor) holding(t *trial, component int, late bool, w *wording) {
 		say("a second site for the tool %s, %s", c.Name, elsewhere)
 	case c.Data != nil || c.Mode == estate.ModePrimary:
 		say("a copy of %s %s, and an action that uses it", c.Name, elsewhere)
-		w.without(a.lost(t, c.StartNeeds, late), "a way to start %s", c.Name)
+		if !c.StartNeeds.Empty() {
+			say("a way to start %s with what is left", c.Name)
+		}
 	case staged >= 0:
-		say("what %s of %s works on, staged %s", c.Actions[staged].Name, c.Name, elsewhere)
-		w.without(a.lacking(t, c, staged), "a manual procedure for %s of %s", c.Actions[staged].Name, c.Name)
+		act := &c.Actions[staged]
+		say("what %s of %s works on, staged %s", act.Name, c.Name, elsewhere)
+		if !act.Needs.Empty() || !c.StartNeeds.Empty() || len(act.Crew) > 0 {
+			say("a manual procedure for %s of %s with what is left", act.Name, c.Name)
+		}
 	default:
 		say("replicas of %s %s", c.Name, elsewhere)
 	}

@@ -41,7 +41,7 @@ func outage(a *auditor, t *trial) {
 		default:
 			continue
 		}
-		if !a.fresh(a.name(r), f.Severity) {
+		if !t.Back(r) || !a.fresh(a.name(r), f.Severity) {
 			continue
 		}
 		if tooLate {

@@ -101,6 +101,51 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestCompareKnowsWhatThePartsWere: a core that comes back is an improvement, though its
+// parts are told on their own from then on.
+func TestCompareKnowsWhatThePartsWere(t *testing.T) {
+	text := `
+{kind: Domain, name: north, type: site}
+---
+{kind: Domain, name: south, type: site}
+---
+{kind: Component, name: app, replicas: [{in: north}]}
+---
+{kind: Component, name: pics, replicas: [{in: north}]}
+---
+{kind: Component, name: mail, replicas: [{in: south}]}
+---
+{kind: Service, name: talk, users: 9, needs: [app], parts: [{name: photos, share: 0.5, needs: [pics]}]}
+---
+{kind: Service, name: post, users: 9, needs: [mail], parts: [{name: photos, share: 0.5, needs: [mail]}]}`
+	o := audit.Options{Sites: true, Rules: []string{"unrecoverable"}}
+	judge := func(text string) *audit.Report {
+		r, err := audit.Check(parse(t, text), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	old := judge(text)
+	better := strings.Replace(text, "name: app, replicas: [", "name: app, replicas: [{in: south}, ", 1)
+	if now := judge(better); len(now.Findings) != 2 || now.Findings[1].ID != "unrecoverable/north/talk/photos" {
+		t.Fatalf("%+v", now.Findings)
+	}
+	if d := audit.Compare(old, judge(better)); len(d.Findings) != 0 || len(d.Fixed) != 1 || d.Fixed[0].ID != "unrecoverable/north/talk" {
+		t.Errorf("new %+v, fixed %+v", d.Findings, d.Fixed)
+	}
+	// The part of another service, or in another loss, is new.
+	worse := strings.Replace(better, "share: 0.5, needs: [mail]", "share: 0.5, needs: [pics]", 1)
+	if d := audit.Compare(old, judge(worse)); len(d.Findings) != 1 || d.Findings[0].ID != "unrecoverable/north/post/photos" {
+		t.Errorf("new %+v", d.Findings)
+	}
+	// A waiver of the whole that has gone leaves its parts to be told.
+	waived := strings.Replace(text, "needs: [app]", "needs: [app], waive: [{rule: unrecoverable, owner: kim, reason: it moves, until: 2099-01-01}]", 1)
+	if d := audit.Compare(judge(waived), judge(better)); len(d.Findings) != 1 {
+		t.Errorf("new after a waiver: %+v", d.Findings)
+	}
+}
+
 // TestCompareKnowsWhatWasJudged: a finding about a loss, a rule or a severity that
 // nobody asked for this time is not fixed.
 func TestCompareKnowsWhatWasJudged(t *testing.T) {

@@ -80,12 +80,16 @@ func TestRules(t *testing.T) {
 			text: `
 {kind: Component, name: db, replicas: [{in: north}], data: {copies: [{in: south, how: async}]}, actions: [{name: restore, does: restore, at: south, takes: 1m}]}
 ---
-{kind: Component, name: gone, replicas: [{in: north}], data: {copies: [{in: north, how: sync}]}}
+{kind: Component, name: gone, replicas: [{in: north}], data: {copies: [{in: north, how: sync}]}, actions: [{name: anew, does: rebuild, at: south, takes: 1m}]}
+---
+{kind: Component, name: dead, replicas: [{in: north}], data: {copies: [{in: north, how: sync}]}}
 ---
 {kind: Service, name: doubt, users: 9, needs: [db], objectives: {rpo: 1h}}
 ---
-{kind: Service, name: dead, users: 8, needs: [gone], objectives: {rto: 1m, rpo: 1h}}`,
-			want: []string{"warning outage/north/doubt", "error outage/north/dead"},
+{kind: Service, name: empty, users: 8, needs: [gone], objectives: {rto: 1m, rpo: 1h}}
+---
+{kind: Service, name: said-by-unrecoverable, users: 7, needs: [dead], objectives: {rto: 1m, rpo: 1h}}`,
+			want: []string{"warning outage/north/doubt", "error outage/north/empty"},
 		},
 		{
 			name: "nothing brings it back", rule: "unrecoverable",

@@ -34,7 +34,7 @@ less is lost, the more it says. --lose names a pair to see all that it does.
 
 Exit code 0: nothing at or above --min-severity; 3: something; 2: bad input.
 What is waived in the estate, by somebody and until a date, is listed and does
-not count; nor does what the baseline knows.
+not count; nor does what the baseline knows, of a part where it had the whole.
 
 With --format json: {version, estate, now, losses, swept, findings: [{id, rule,
 severity, loss, subject, sentence, proof, users, fix, file, line, waived}],
