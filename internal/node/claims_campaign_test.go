@@ -93,7 +93,7 @@ func (f flood) put(t *testing.T, reports []claim.Report) (took time.Duration, si
 		t.Cleanup(func() { _ = store.Close() })
 		stores = append(stores, store)
 	}
-	const writers = 6 // 16 were no faster
+	const writers = 6 // 12 were no faster
 	var wg sync.WaitGroup
 	began := time.Now()
 	for w := range writers {
@@ -154,7 +154,7 @@ func TestMeasureIntakeHTTP(t *testing.T) {
 	var rates, raws float64
 	var cpu, rawCPU time.Duration
 	for round := range 3 {
-		f := flood{Nodes: s.addresses(), Consent: consent, Reports: n, Connections: 128, Prefix: fmt.Sprintf("r%d-", round)}
+		f := flood{Nodes: s.addresses(), Consent: consent, Reports: n, Connections: 192, Prefix: fmt.Sprintf("r%d-", round)}
 		before := spent()
 		took, said := f.send(t.Context(), t)()
 		between := spent()
