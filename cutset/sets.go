@@ -454,25 +454,19 @@ func (l *lister) sort(s *smallSet, whole bool, out, rest *[]smallSet) {
 	}
 }
 
-func (l *lister) weigh(s *smallSet) int64 {
-	sum := int64(0)
-	for _, v := range s {
-		if v < 0 {
-			break
-		}
-		sum += l.weight[v]
-	}
-	return sum
-}
+func (l *lister) weigh(s *smallSet) int64 { return s.sum(l.weight) }
 
 // shares weighs a set with what one input stands for of each variable.
-func (l *lister) shares(s *smallSet) int64 {
+func (l *lister) shares(s *smallSet) int64 { return s.sum(l.share) }
+
+// sum adds up what the variables of a set have.
+func (s *smallSet) sum(of []int64) int64 {
 	sum := int64(0)
 	for _, v := range s {
 		if v < 0 {
 			break
 		}
-		sum += l.share[v]
+		sum += of[v]
 	}
 	return sum
 }
