@@ -42,12 +42,12 @@ func NewSay() (func(lang.Lang, string) string, error) {
 }
 
 // NewTell returns what tells a finding of the audit in a language, as its page does.
-func NewTell(l lang.Lang) (func(string) string, error) {
+func NewTell() (func(lang.Lang, string) string, error) {
 	messages, err := loadCatalogues()
 	if err != nil {
 		return nil, err
 	}
-	return (&Server{messages: messages, sentences: newSentences(messages)}).teller(l), nil
+	return (&Server{messages: messages, sentences: newSentences(messages)}).tell, nil
 }
 
 // TimelineParts returns what tests look at of a picture.

@@ -199,7 +199,7 @@ func (p *printers) funcs(l lang.Lang, where *time.Location) template.FuncMap {
 		"sevstate":   func(sev string) State { return severityState(audit.Severity(sev)) },
 		"rulename":   func(rule string) string { return s.wordOr(l, "audit.rule."+rule, rule) },
 		"cost":       lang.Short,
-		"tell":       s.teller(l),
+		"tell":       func(finding string) string { return s.tell(l, finding) },
 		"seq":        func(n int) []int { return slices.Collect(countTo(n)) },
 		"add":        func(a, b int) int { return a + b },
 	}

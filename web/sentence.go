@@ -15,6 +15,8 @@ import (
 // the reader's language is what is said. What fits no pattern stays as it is.
 type sentences struct {
 	patterns []pattern
+	findings []pattern      // of what the audit says
+	between  *regexp.Regexp // the names of one place of a finding
 }
 
 type pattern struct {
@@ -26,22 +28,31 @@ type pattern struct {
 const sayPrefix = "say."
 
 func newSentences(messages lang.Catalogues) sentences {
+	return sentences{
+		patterns: patternsOf(messages, "(.+?)", sayPrefix),
+		findings: patternsOf(messages, manyNames, "tell.", sayPrefix+"audit."),
+		between:  regexp.MustCompile(`, | and | or `),
+	}
+}
+
+// patternsOf are the messages whose keys begin so; place is what may stand in each of their places.
+func patternsOf(messages lang.Catalogues, place string, prefixes ...string) []pattern {
 	hole := regexp.MustCompile(`\\\{[0-9]\\\}`)
-	var s sentences
+	var all []pattern
 	size := make(map[string]int) // of what is fixed in a pattern
 	for key, text := range messages[lang.English] {
-		if !strings.HasPrefix(key, sayPrefix) {
+		if !slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(key, p) }) {
 			continue
 		}
 		quoted := regexp.QuoteMeta(text)
 		size[key] = len(hole.ReplaceAllString(quoted, ""))
-		s.patterns = append(s.patterns, pattern{key, regexp.MustCompile("^" + hole.ReplaceAllString(quoted, "(.+?)") + "$")})
+		all = append(all, pattern{key, regexp.MustCompile("^" + hole.ReplaceAllString(quoted, place) + "$")})
 	}
 	// Where two fit, the one with more words of its own is meant.
-	slices.SortFunc(s.patterns, func(a, b pattern) int {
+	slices.SortFunc(all, func(a, b pattern) int {
 		return cmp.Or(cmp.Compare(size[b.key], size[a.key]), cmp.Compare(a.key, b.key))
 	})
-	return s
+	return all
 }
 
 // mostSaid is how long a sentence may be that is looked at: what is longer was
