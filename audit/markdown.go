@@ -39,6 +39,13 @@ func (r *Report) Markdown(d *Difference) string {
 	if d == nil && len(r.Findings) == 0 {
 		b.WriteString("\nNothing was found.\n")
 	}
+	if len(r.WaivesNothing) > 0 {
+		b.WriteString("\n### Waivers that waive nothing\n\nThe rule finds nothing there: either the finding is gone, or it has another loss or another subject than was meant.\n\n")
+		for _, w := range r.WaivesNothing[:min(len(r.WaivesNothing), mostRows)] {
+			fmt.Fprintf(&b, "- %s:%d: %s\n", escaped(w.File), w.Line, escaped(w.words()))
+		}
+		more(&b, len(r.WaivesNothing)-mostRows)
+	}
 	return b.String()
 }
 
@@ -66,7 +73,12 @@ func markdownTable(b *strings.Builder, list []Finding) {
 		}
 		fmt.Fprintf(b, "| %s | %d | %s | %s |\n", severity, f.Users, text, fix)
 	}
-	if left := len(list) - mostRows; left > 0 {
+	more(b, len(list)-mostRows)
+}
+
+// more says how many were left out, if any were.
+func more(b *strings.Builder, left int) {
+	if left > 0 {
 		fmt.Fprintf(b, "\n… and %d more.\n", left)
 	}
 }

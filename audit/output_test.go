@@ -22,7 +22,7 @@ const small = sites + `
 ---
 {kind: Service, name: shop, title: "가게 <b>", users: 12000, needs: [app]}
 ---
-{kind: Service, name: news, users: 5, needs: [web], waive: [{rule: stale, owner: kim, reason: "a | b", until: 2027-01-01}]}`
+{kind: Service, name: news, users: 5, needs: [web], waive: [{rule: stale, owner: kim, reason: "a | b", until: 2027-01-01}, {rule: outage, loss: south, owner: "le|e", reason: it was late, until: 2027-01-01}]}`
 
 func check(t *testing.T, text string) *audit.Report {
 	t.Helper()
@@ -233,14 +233,30 @@ func TestSARIF(t *testing.T) {
 			ID string `json:"id"`
 		}
 		driver struct {
-			Rules []rule `json:"rules"`
+			Rules         []rule `json:"rules"`
+			Notifications []rule `json:"notifications"`
 		}
 		tool struct {
 			Driver driver `json:"driver"`
 		}
+		descriptor struct {
+			ID    string `json:"id"`
+			Index int    `json:"index"`
+		}
+		notification struct {
+			Descriptor descriptor `json:"descriptor"`
+			Level      string     `json:"level"`
+			Message    message    `json:"message"`
+			Locations  []location `json:"locations"`
+		}
+		invocation struct {
+			ExecutionSuccessful            bool           `json:"executionSuccessful"`
+			ToolConfigurationNotifications []notification `json:"toolConfigurationNotifications"`
+		}
 		run struct {
-			Tool    tool     `json:"tool"`
-			Results []result `json:"results"`
+			Tool        tool         `json:"tool"`
+			Invocations []invocation `json:"invocations"`
+			Results     []result     `json:"results"`
 		}
 	)
 	var log struct {
@@ -276,6 +292,22 @@ func TestSARIF(t *testing.T) {
 	if suppressed != waived {
 		t.Errorf("%d suppressed, %d waived", suppressed, waived)
 	}
+	if len(first.Invocations) != 1 || !first.Invocations[0].ExecutionSuccessful {
+		t.Fatalf("invocations: %+v", first.Invocations)
+	}
+	told := first.Invocations[0].ToolConfigurationNotifications
+	if len(told) != len(r.WaivesNothing) || len(told) != 2 {
+		t.Fatalf("%d notifications of %d waivers that waive nothing, want 2", len(told), len(r.WaivesNothing))
+	}
+	for i, n := range told {
+		w := r.WaivesNothing[i]
+		if d := n.Descriptor; d.ID != first.Tool.Driver.Notifications[d.Index].ID || n.Level != "warning" || !strings.Contains(n.Message.Text, w.Rule) {
+			t.Errorf("%+v of %+v", n, w)
+		}
+		if at := n.Locations[0].PhysicalLocation; at.ArtifactLocation.URI != w.File || at.Region.StartLine != w.Line || at.Region.StartColumn < 2 {
+			t.Errorf("%+v is at %+v", w, at)
+		}
+	}
 }
 
 func TestHTML(t *testing.T) {
@@ -310,6 +342,7 @@ func TestHTML(t *testing.T) {
 	for _, want := range []string{
 		"north lost", "12,000", "가게 &lt;b&gt;", `<td class="s unrecoverable">✖ unrecoverable</td>`, `<td class="s up">● up</td>`,
 		"with north lost, shop cannot come back.", "Because shop needs app; app ran only in north", "@media print", "unrecoverable/north/shop",
+		`<td>outage</td><td>south</td><td>le|e</td>`, `<td>stale</td><td>any</td><td>kim</td>`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
@@ -330,6 +363,9 @@ func TestMarkdown(t *testing.T) {
 				t.Errorf("%d bars in %s", n, line)
 			}
 		}
+	}
+	if !strings.Contains(text, ": the waiver of news from rule outage in the loss south, of le\\|e, waives nothing") {
+		t.Errorf("it does not tell of the waivers that waive nothing: %s", text)
 	}
 	if !strings.Contains(text, "| **error** | 12000 | with north lost, shop cannot come back<br>shop needs app; app ran only in north;") {
 		t.Errorf("%s", text)

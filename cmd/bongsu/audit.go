@@ -169,7 +169,7 @@ func (c *auditRun) once(cmd *cobra.Command, dir string) error {
 		diff = audit.Compare(c.old, r)
 		counted = diff.Report
 	}
-	c.idle(r)
+	c.idle(r.WaivesNothing)
 	if err := c.print(r, diff); err != nil {
 		return err
 	}
@@ -183,11 +183,11 @@ func (c *auditRun) once(cmd *cobra.Command, dir string) error {
 const mostIdle = 5
 
 // idle warns of waivers that waive nothing.
-func (c *auditRun) idle(r *audit.Report) {
-	for _, w := range r.WaivesNothing[:min(len(r.WaivesNothing), mostIdle)] {
+func (c *auditRun) idle(list []audit.IdleWaiver) {
+	for _, w := range list[:min(len(list), mostIdle)] {
 		c.warn(w.String())
 	}
-	if n := len(r.WaivesNothing) - mostIdle; n > 0 {
+	if n := len(list) - mostIdle; n > 0 {
 		c.warn(counted(n, "waiver more waives", "waivers more waive") + " nothing: --format json lists all")
 	}
 }
