@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bongsu/audit"
+	"bongsu/estate"
+	"bongsu/impact"
 )
 
 const small = sites + `
@@ -144,6 +148,137 @@ func TestCompareKnowsWhatThePartsWere(t *testing.T) {
 	if d := audit.Compare(judge(waived), judge(better)); len(d.Findings) != 1 {
 		t.Errorf("new after a waiver: %+v", d.Findings)
 	}
+}
+
+// TestCompareKnowsWhatIsUnrecoverable changes what services of random estates need, and
+// holds what is new and what is fixed against what the losses really do.
+func TestCompareKnowsWhatIsUnrecoverable(t *testing.T) {
+	t.Parallel()
+	implied, still := 0, 0
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 77))
+		rest, _, _ := strings.Cut(randomEstate(r, 12), "{kind: Service")
+		rest += "{kind: Component, name: c12, atLeast: 2, replicas: [{in: a-h1}]}\n---\n" // down as it stands
+		services := make([]string, 3)
+		change := func(i int) {
+			services[i] = fmt.Sprintf("{kind: Service, name: s%d, users: 9, needs: [c%02d], parts: [{name: p, share: 0.5, needs: [c%02d]}]}", i, r.IntN(13), r.IntN(13))
+		}
+		for i := range services {
+			change(i)
+		}
+		was := parse(t, rest+strings.Join(services, "\n---\n"))
+		change(r.IntN(3))
+		is := parse(t, rest+strings.Join(services, "\n---\n"))
+		o := audit.Options{Sites: true, Rules: []string{"unrecoverable"}, Implied: true}
+		report := func(s *estate.Snapshot) *audit.Report {
+			r, err := audit.Check(s, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		data, err := json.Marshal(report(was))
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, err := audit.ParseReport(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := report(is)
+		d := audit.Compare(old, now)
+		ids := func(list []audit.Finding) map[string]bool {
+			all := map[string]bool{}
+			for _, f := range list {
+				all[f.ID] = true
+			}
+			return all
+		}
+		fresh, fixed, knew, knows := ids(d.Findings), ids(d.Fixed), ids(old.Findings), ids(now.Findings)
+		for _, f := range now.Findings {
+			if fresh[f.ID] == cannotReturn(t, was, &f) {
+				t.Errorf("seed %d: %s is new: %v, though before it could not come back either: %v", seed, f.ID, fresh[f.ID], cannotReturn(t, was, &f))
+			} else if !fresh[f.ID] && !knew[f.ID] {
+				implied++
+			}
+		}
+		for _, f := range old.Findings {
+			if fixed[f.ID] == cannotReturn(t, is, &f) {
+				t.Errorf("seed %d: %s is fixed: %v, though now it cannot come back: %v", seed, f.ID, fixed[f.ID], cannotReturn(t, is, &f))
+			} else if !fixed[f.ID] && !knows[f.ID] {
+				still++
+			}
+		}
+		if len(now.Findings)+len(d.Fixed) < d.Same {
+			t.Errorf("seed %d: %d as before", seed, d.Same)
+		}
+	}
+	if implied == 0 || still == 0 {
+		t.Errorf("%d findings are not new, as they were said in another way, and %d not fixed", implied, still)
+	}
+}
+
+// TestWaivedServiceImpliesNothing: what only a service said that somebody waived is new
+// once it is told on its own.
+func TestWaivedServiceImpliesNothing(t *testing.T) {
+	text := sites + `
+{kind: Component, name: app, replicas: [{in: north}]}
+---
+{kind: Service, name: shop, users: 9, needs: [app], waive: [{rule: unrecoverable, owner: kim, reason: it moves, until: 2099-01-01}]}`
+	o := audit.Options{Sites: true, Rules: []string{"unrecoverable"}, Implied: true}
+	for _, c := range []struct {
+		text string
+		want int
+	}{{text, 1}, {strings.Replace(text, "rule: unrecoverable", "rule: outage", 1), 0}} {
+		old, err := audit.Check(parse(t, c.text), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := audit.Check(parse(t, strings.Replace(text, ", needs: [app]", "", 1)), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := audit.Compare(old, now); len(d.Findings) != c.want || len(now.Findings) != 1 || now.Findings[0].ID != "unrecoverable/north/app" {
+			t.Errorf("%+v are new, want %d, of %+v", d.Findings, c.want, now.Findings)
+		}
+	}
+}
+
+// cannotReturn reports whether the subject of a finding cannot come back in its loss.
+func cannotReturn(t *testing.T, s *estate.Snapshot, f *audit.Finding) bool {
+	t.Helper()
+	var lost []string
+	if f.Loss != audit.NoLoss {
+		lost = strings.Split(f.Loss, "+")
+	}
+	im, err := impact.Of(s, lost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(im)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type result struct {
+		Name, State string
+		Parts       []result
+	}
+	var v struct{ Components, Services []result }
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range slices.Concat(v.Components, v.Services) {
+		if x.Name == f.Subject {
+			return x.State == "unrecoverable"
+		}
+		for _, p := range x.Parts {
+			if x.Name+"/"+p.Name == f.Subject {
+				return p.State == "unrecoverable"
+			}
+		}
+	}
+	t.Fatalf("%s is about nothing", f.ID)
+	return false
 }
 
 // TestCompareKnowsWhatWasJudged: a finding about a loss, a rule or a severity that

@@ -34,13 +34,17 @@ less is lost, the more it says. --lose names a pair to see all that it does.
 
 Exit code 0: nothing at or above --min-severity; 3: something; 2: bad input.
 What is waived in the estate, by somebody and until a date, is listed and does
-not count; nor does what the baseline knows, of a part where it had the whole.
+not count; a waiver that waives nothing is told. Nor does count what the baseline
+knows, be it in another way: a part that cannot come back where it had the whole
+service, a component where it had a service that needs it.
 
 With --format json: {version, estate, now, losses, swept, findings: [{id, rule,
 severity, loss, subject, sentence, proof, users, fix, file, line, waived}],
-waivesNothing: [{subject, rule, loss, owner, file, line}]}, the last if there is
-any; with --baseline also {baseline, fixed, same, notJudged}, and the findings are
-the new ones: such an output is no baseline for another run.`,
+waivesNothing: [{subject, rule, loss, owner, file, line}], implied: [{loss,
+components}]}, the last two if there are any; implied is what cannot come back
+either and has no finding of its own. With --baseline also {baseline, fixed, same,
+notJudged}, and the findings are the new ones: such an output is no baseline for
+another run.`,
 		Example: `  bongsu audit examples/kakao-2022
   bongsu audit examples/kakao-2022 --lose pangyo --rule unrecoverable
   bongsu audit examples/kakao-2022 --format html > audit.html`,
@@ -118,6 +122,7 @@ func (c *auditRun) check() error {
 	c.opts = audit.Options{
 		Lose: c.lose, Sites: c.sites, Pairs: c.pairs.on, PairTypes: c.pairs.types, Every: c.every,
 		Now: time.Time(c.now), Rules: c.rules, MinSeverity: audit.Severity(c.least),
+		Implied: c.format == auditJSON || c.baseline != "" || c.watch,
 	}
 	if c.opts.Now.IsZero() {
 		c.opts.Now = time.Now()
