@@ -23,6 +23,10 @@ type History struct {
 	Brief    []Brief   `json:"brief"`    // of the last audit: those that are followed without their proofs
 	Fixed    []Held    `json:"fixed"`    // newest first, without their proofs
 
+	// The losses of the last audit without a column, by name; a history that an older program
+	// wrote only counts them.
+	OtherLosses []string `json:"otherLosses,omitempty"`
+
 	MoreLosses   int `json:"moreLosses"`   // that are not in Losses
 	MoreServices int `json:"moreServices"` // that are not in Services
 	MoreFindings int `json:"moreFindings"` // that are neither in Standing nor in Brief: nobody follows them
@@ -277,8 +281,12 @@ func (h *History) matrix(r *Report, b Bounds) {
 	}
 	columns := r.matrix[:min(len(r.matrix), b.Losses)]
 	h.MoreLosses = len(r.matrix) - len(columns)
-	for i := range columns {
-		h.Losses = append(h.Losses, columns[i].loss)
+	for i := range r.matrix {
+		if i < len(columns) {
+			h.Losses = append(h.Losses, r.matrix[i].loss)
+		} else {
+			h.OtherLosses = append(h.OtherLosses, r.matrix[i].loss)
+		}
 	}
 	rows := make([]Row, len(r.snap.Services))
 	bad := make(map[string][3]int, len(rows))

@@ -46,6 +46,7 @@ type storedHistory struct {
 	Standing     []storedFinding `json:"standing,omitempty"`
 	Brief        []storedBrief   `json:"brief,omitempty"`
 	Fixed        []storedFinding `json:"fixed,omitempty"`
+	OtherLosses  []string        `json:"otherLosses,omitempty"`
 	MoreLosses   int             `json:"moreLosses,omitempty"`
 	MoreServices int             `json:"moreServices,omitempty"`
 	MoreFindings int             `json:"moreFindings,omitempty"`
@@ -262,7 +263,7 @@ func encode(v any) []byte {
 
 func encodeHistory(h *History) []byte {
 	s := storedHistory{
-		V: storedVersion, Losses: h.Losses,
+		V: storedVersion, Losses: h.Losses, OtherLosses: h.OtherLosses,
 		MoreLosses: h.MoreLosses, MoreServices: h.MoreServices, MoreFindings: h.MoreFindings, MoreFixed: h.MoreFixed,
 	}
 	for _, m := range h.marks() {
@@ -295,7 +296,7 @@ func decodeHistory(data []byte) (*History, error) {
 		return nil, fmt.Errorf("the history of the audit has version %d, but this program knows version %d only; use the program that wrote it", s.V, storedVersion)
 	}
 	h := &History{
-		Losses:     s.Losses,
+		Losses: s.Losses, OtherLosses: s.OtherLosses,
 		MoreLosses: s.MoreLosses, MoreServices: s.MoreServices, MoreFindings: s.MoreFindings, MoreFixed: s.MoreFixed,
 	}
 	marks := map[int64]Mark{}

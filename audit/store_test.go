@@ -60,7 +60,7 @@ func example(t *testing.T) *audit.History {
 	}())
 	judged := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
 	b := audit.DefaultBounds()
-	b.Standing = len(r.Findings) - 3
+	b.Standing, b.Losses = len(r.Findings)-3, 3 // of the four sites
 	h := (&audit.History{}).Fold(mark(1), judged, r, b)
 	fewer := *r
 	fewer.Findings = r.Findings[:len(r.Findings)-2]

@@ -24,8 +24,9 @@ beyond that is counted. Of those that were fixed, the last ones are kept.
 With --format json: {audits: [{number, rev, who, at, judged, errors, warnings,
 infos, waived, opened, fixed}], losses, services: [{name, title, users, states}],
 standing: [{id, rule, severity, loss, subject, sentence, proof, users, fix, opened,
-graph}], brief: [{id, severity, opened}], fixed, moreLosses, moreServices,
-moreFindings, moreFixed}, as the API's /api/v1/audit.`,
+graph}], brief: [{id, severity, opened}], fixed, otherLosses, moreLosses,
+moreServices, moreFindings, moreFixed}, as the API's /api/v1/audit. losses have a
+column in states, otherLosses were judged too.`,
 		Example: `  bongsu audit history --config sites/anyang/bongsu.yaml
   bongsu audit history --severity error --rule unrecoverable --format json`,
 		Args: exactly(),
