@@ -114,7 +114,7 @@ func (r *Report) SARIF() *SARIFLog {
 	for _, w := range r.WaivesNothing {
 		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications, sarifNotification{
 			Descriptor: sarifDescriptor{ID: idleWaiver}, Level: level(Warning), Message: sarifText{Text: w.words()},
-			Locations: []sarifLocation{at(estate.Pos{File: w.File, Line: w.Line, Col: w.col})},
+			Locations: []sarifLocation{at(estate.Pos{File: w.File, Line: w.Line, Col: w.Column})},
 		})
 	}
 	index := map[string]int{}

@@ -60,8 +60,7 @@ type IdleWaiver struct {
 	Owner   string `json:"owner"`
 	File    string `json:"file"`
 	Line    int    `json:"line"`
-
-	col int
+	Column  int    `json:"-"`
 }
 
 func (w *IdleWaiver) String() string { return fmt.Sprintf("%s:%d: %s", w.File, w.Line, w.words()) }

@@ -420,14 +420,7 @@ func (c *cutsetsRun) print(t *cutset.Tree, r *cutset.Result) {
 		for _, n := range set {
 			words = append(words, c.titled(n))
 		}
-		for i, line := range wrap(strings.Join(words, " + "), width-2) {
-			if i == 0 {
-				line = "- " + line
-			} else {
-				line = "  " + line
-			}
-			fmt.Fprintln(c.out, line)
-		}
+		c.item(strings.Join(words, " + "))
 	}
 	if left := len(sets) - most; left > 0 {
 		fmt.Fprintf(c.out, "... and %s more: --all prints them.\n", lang.Number(int64(left)))
