@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"bongsu/audit"
 	"bongsu/estate"
 	"bongsu/impact"
+	"bongsu/internal/lang"
 )
 
 const small = sites + `
@@ -100,8 +102,9 @@ func TestCompare(t *testing.T) {
 	if d.Count(audit.Error) != 1 {
 		t.Errorf("%d count", d.Count(audit.Error))
 	}
-	if text := d.Markdown(d); !strings.Contains(text, "**1 new, 1 fixed**") || !strings.Contains(text, "### Fixed") {
-		t.Errorf("%s", text)
+	text, err := d.Markdown(d, audit.Reader{})
+	if err != nil || !strings.Contains(text, fmt.Sprintf("**1 new, 1 fixed, %d as before**", d.Same)) || !strings.Contains(text, "### Fixed") {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 
@@ -448,7 +451,7 @@ func TestSARIF(t *testing.T) {
 func TestHTML(t *testing.T) {
 	r := check(t, small)
 	var b bytes.Buffer
-	if err := r.HTML(&b, nil); err != nil {
+	if err := r.HTML(&b, nil, audit.Reader{}); err != nil {
 		t.Fatal(err)
 	}
 	text := b.String()
@@ -490,19 +493,85 @@ func TestHTML(t *testing.T) {
 	}
 }
 
-func TestMarkdown(t *testing.T) {
-	text := check(t, small).Markdown(nil)
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "|") {
-			if n := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|"); n != 5 {
-				t.Errorf("%d bars in %s", n, line)
+// TestPagesInBothLanguages writes pages with everything that they can have, and looks for
+// words of the other language and for places that nothing was put into.
+func TestPagesInBothLanguages(t *testing.T) {
+	s := parse(t, small+`
+---
+{kind: Component, name: tape, replicas: [{in: south}], data: {copies: [{in: south, how: async}]}, waive: [{rule: data-single-copy, owner: lee, reason: 나중에, until: 2027-01-01}]}
+---
+{kind: Service, name: bank, users: 7, needs: [tape], objectives: {rto: 1s}}`)
+	now, err := audit.Check(s, audit.Options{Now: day("2026-11-23"), Sites: true, Every: true, Pairs: true, PairTypes: []string{"site"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := audit.Check(s, audit.Options{Now: day("2026-11-23"), Lose: [][]string{{"north", "south"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.Findings = append(old.Findings, audit.Finding{ID: "quorum/-/gone", Rule: "quorum", Severity: audit.Error, Loss: audit.NoLoss, Subject: "gone", Sentence: "it was there"})
+	fix, err := audit.Fix(s, []string{"south"}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lang.All() {
+		reader := audit.Reader{Lang: l, Tell: func(string) string { return "☎" }}
+		for _, d := range []*audit.Difference{nil, audit.Compare(old, now)} {
+			r := now
+			if d != nil {
+				r = d.Report
+			}
+			var b strings.Builder
+			if err := r.HTML(&b, d, reader, fix); err != nil {
+				t.Fatal(err)
+			}
+			page, err := r.Markdown(d, reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, body, _ := strings.Cut(b.String(), "<body>")
+			for _, text := range []string{body, page} {
+				if place := regexp.MustCompile(`\{[0-9][^}]*\}`).FindString(text); place != "" {
+					t.Errorf("%s: %q is not filled in", l, place)
+				}
+				if !strings.Contains(text, "☎") {
+					t.Errorf("%s: what findings say is not told in its language", l)
+				}
+				korean := regexp.MustCompile(`[가-힣]+`).FindAllString(strings.NewReplacer("가게", "", "나중에", "").Replace(text), -1)
+				english := regexp.MustCompile(`\b(lost|error|warning|users?|until|by|losses|Fix|Because|cost|New|Fixed|before|any|service)\b`).FindAllString(regexp.MustCompile("<[^>]*>|`[^`]*`|[-a-z]+/[-+/a-z]*").ReplaceAllString(text, " "), -1)
+				if l == lang.English && len(korean) > 0 || l == lang.Korean && (len(english) > 0 || len(korean) < 40) {
+					t.Errorf("%s: %d words of Korean, and English %q", l, len(korean), english)
+				}
 			}
 		}
 	}
-	if !strings.Contains(text, ": the waiver of news from rule outage in the loss south, of le\\|e, waives nothing") {
+}
+
+func TestMarkdown(t *testing.T) {
+	text, err := check(t, small).Markdown(nil, audit.Reader{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, tables := 0, 0 // bars of the head of each table
+	for line := range strings.Lines(text) {
+		n := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|")
+		switch {
+		case !strings.HasPrefix(line, "|"):
+			want = 0
+		case want == 0:
+			want = n
+			tables++
+		case n != want:
+			t.Errorf("%d bars, want %d in %s", n, want, line)
+		}
+	}
+	if tables != 2 {
+		t.Errorf("%d tables, want findings and waivers:\n%s", tables, text)
+	}
+	if !strings.Contains(text, "| news | outage | south | le\\|e | estate.yaml:") {
 		t.Errorf("it does not tell of the waivers that waive nothing: %s", text)
 	}
-	if !strings.Contains(text, "| **error** | 12000 | with north lost, shop cannot come back<br>shop needs app; app ran only in north;") {
+	if !strings.Contains(text, "| **error** | 12,000 | with north lost, shop cannot come back<br>shop needs app; app ran only in north;") {
 		t.Errorf("%s", text)
 	}
 }

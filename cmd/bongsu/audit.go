@@ -13,6 +13,7 @@ import (
 	"bongsu/audit"
 	"bongsu/estate"
 	"bongsu/internal/lang"
+	"bongsu/web"
 )
 
 func auditCommand(a *app) *cobra.Command {
@@ -47,7 +48,7 @@ notJudged}, and the findings are the new ones: such an output is no baseline for
 another run.`,
 		Example: `  bongsu audit examples/kakao-2022
   bongsu audit examples/kakao-2022 --lose pangyo --rule unrecoverable
-  bongsu audit examples/kakao-2022 --format html > audit.html`,
+  bongsu audit examples/kakao-2022 --format html --lang ko > audit.html`,
 		Args:              exactly("DIR"),
 		ValidArgsFunction: folders,
 	}
@@ -77,6 +78,7 @@ type auditRun struct {
 	baseline     string
 	certificate  string
 	format       auditFormat
+	lang         choice
 	all, watch   bool
 
 	opts audit.Options
@@ -97,6 +99,8 @@ func (c *auditRun) flags(cmd *cobra.Command) {
 	f.StringVar(&c.baseline, "baseline", "", "a `file` with an earlier output (--format json): show only what is new or fixed")
 	f.StringVar(&c.certificate, "certificate", "", "also write a `file` that bongsu verify checks: the findings of unrecoverable, deadlock and outage, with the impact of each loss")
 	f.Var(&c.format, "format", "how to print the result: text, json, sarif (for code scanning), markdown (for pull requests) or html (for reading and printing)")
+	c.lang = choice{value: string(lang.English), all: []string{string(lang.Korean), string(lang.English)}}
+	c.lang.flag(cmd, "lang", "the language of html and markdown")
 	f.BoolVar(&c.all, "all", false, "print long lists in full")
 	f.BoolVar(&c.watch, "watch", false, "judge again whenever a file changes, and print what changed, until interrupted")
 	complete(cmd, "format", auditFormats()...)
@@ -132,6 +136,9 @@ func (c *auditRun) check() error {
 	}
 	if c.watch && (c.baseline != "" || c.certificate != "" || c.format != auditText) {
 		return usagef("", "--watch prints changes as text; it goes with neither --baseline nor --format nor --certificate")
+	}
+	if c.lang.value != string(lang.English) && c.format != auditHTML && c.format != auditMarkdown {
+		return usagef("give --format html or markdown, too", "--lang is for pages that people read: html and markdown")
 	}
 	if c.baseline == "" {
 		return nil
@@ -210,14 +217,26 @@ func (c *auditRun) print(r *audit.Report, diff *audit.Difference) error {
 	case auditSARIF:
 		return c.printJSON(r.SARIF())
 	case auditMarkdown:
-		_, err := fmt.Fprint(c.out, r.Markdown(diff))
+		reader, err := c.reader()
+		if err != nil {
+			return err
+		}
+		text, err := r.Markdown(diff, reader)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprint(c.out, text)
 		return err
 	case auditHTML:
 		fixes, err := c.fixes(r)
 		if err != nil {
 			return err
 		}
-		return r.HTML(c.out, diff, fixes...)
+		reader, err := c.reader()
+		if err != nil {
+			return err
+		}
+		return r.HTML(c.out, diff, reader, fixes...)
 	case auditText:
 	}
 	t := auditPrinter{app: c.app, p: c.palette(), most: 20}
@@ -226,6 +245,16 @@ func (c *auditRun) print(r *audit.Report, diff *audit.Difference) error {
 	}
 	t.print(r, diff)
 	return nil
+}
+
+// reader is whom a page is for: what findings say is told as the console tells it.
+func (c *auditRun) reader() (audit.Reader, error) {
+	tell, err := web.NewTell()
+	if err != nil {
+		return audit.Reader{}, err
+	}
+	l := lang.Lang(c.lang.value)
+	return audit.Reader{Lang: l, Tell: func(s string) string { return tell(l, s) }}, nil
 }
 
 // mostFixed is how many components an estate may have for its page to show the
