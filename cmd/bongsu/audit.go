@@ -487,7 +487,11 @@ func (t *auditPrinter) findings(list []audit.Finding) {
 		if f.Waived != nil {
 			lines = append(lines, fmt.Sprintf("waived until %s by %s: %s", f.Waived.Until, f.Waived.Owner, f.Waived.Reason))
 		}
-		lines = append(lines, f.ID)
+		id := f.ID
+		if f.File != "" {
+			id += fmt.Sprintf(" (%s:%d)", f.File, f.Line)
+		}
+		lines = append(lines, id)
 		paint := map[audit.Severity]func(string) string{audit.Error: t.p.bad, audit.Warning: t.p.warn}[f.Severity]
 		out.add(strings.Join(lines, "\n"), cell{text: lang.Number(f.Users)}, cell{string(f.Severity), paint})
 	}
