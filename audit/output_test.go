@@ -263,10 +263,14 @@ func cannotReturn(t *testing.T, s *estate.Snapshot, f *audit.Finding) bool {
 		t.Fatal(err)
 	}
 	type result struct {
-		Name, State string
-		Parts       []result
+		Name  string   `json:"name"`
+		State string   `json:"state"`
+		Parts []result `json:"parts"`
 	}
-	var v struct{ Components, Services []result }
+	var v struct {
+		Components []result `json:"components"`
+		Services   []result `json:"services"`
+	}
 	if err := json.Unmarshal(data, &v); err != nil {
 		t.Fatal(err)
 	}

@@ -293,7 +293,7 @@ func TestRealModelsInSeveralFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer f.Close()
+			defer func() { _ = f.Close() }()
 			files = append(files, f)
 		}
 		tree, err := cutset.ReadOpenPSATop("", files...)

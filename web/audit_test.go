@@ -175,7 +175,9 @@ func TestAuditAPI(t *testing.T) {
 		}
 		w := ask(t, narrow, http.MethodGet, "/api/v1/audit?loss="+url.QueryEscape(x.loss), "viewer")
 		narrow.Close()
-		var problem struct{ Error struct{ Message string } }
+		var problem struct {
+			Error web.Error `json:"error"`
+		}
 		if err := json.Unmarshal(w.Body.Bytes(), &problem); err != nil {
 			t.Fatal(err)
 		}
