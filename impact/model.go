@@ -41,6 +41,7 @@ type model struct {
 	firstAct []int32 // of each component; the last entry ends the last
 
 	scc      []int32            // of each node: the run-time cycle it is in, or -1
+	inner    []int32            // of each node: how many of outs are in the same cycle; they come first
 	sccNodes [][]node           // of each run-time cycle
 	upward   func() [][]node    // all nodes in groups, each group after those it needs
 	hosts    [][]int32          // of each domain: the components with a replica in it, once each
@@ -338,7 +339,7 @@ func (m *model) link(in [][]node) {
 // than one node, or of one that needs itself. Only inside them is the greatest
 // fixpoint more than the least.
 func (m *model) findCycles() {
-	m.scc = make([]int32, m.nodes)
+	m.scc, m.inner = make([]int32, m.nodes), make([]int32, m.nodes)
 	for i := range m.scc {
 		m.scc[i] = -1
 	}
@@ -353,8 +354,21 @@ func (m *model) findCycles() {
 			m.scc[n] = int32(len(m.sccNodes))
 		}
 		m.sccNodes = append(m.sccNodes, comp)
+		for _, n := range comp {
+			outs := m.out(n)
+			for i, up := range outs {
+				if first := m.inner[n]; m.scc[up] == m.scc[n] {
+					outs[i], outs[first] = outs[first], up
+					m.inner[n]++
+				}
+			}
+		}
 	}
 }
+
+// within returns the nodes of its own run-time cycle that a node is an input of: few,
+// where all that runs on it may be many.
+func (m *model) within(n node) []node { return m.out(n)[:m.inner[n]] }
 
 // place notes which components stand in which domain.
 func (m *model) place() {

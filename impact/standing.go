@@ -399,7 +399,7 @@ func (m *model) grow(nodes int) {
 	for m.nodes < nodes {
 		m.need = append(m.need, 0)
 		m.ins, m.outs = append(m.ins, span{}), append(m.outs, span{})
-		m.wanted, m.scc = append(m.wanted, nil), append(m.scc, -1)
+		m.wanted, m.scc, m.inner = append(m.wanted, nil), append(m.scc, -1), append(m.inner, 0)
 		m.nodes++
 	}
 }

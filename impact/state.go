@@ -347,7 +347,7 @@ func (s *state) tryCycle(k int32) {
 	}
 	for _, n := range members {
 		if s.hyp[n] >= 0 {
-			for _, p := range s.m.out(n) {
+			for _, p := range s.m.within(n) {
 				if s.hyp[p] >= 0 {
 					s.hyp[p]++
 				}
@@ -367,7 +367,7 @@ func (s *state) tryCycle(k int32) {
 			continue
 		}
 		s.hyp[n] = -1
-		for _, p := range s.m.out(n) {
+		for _, p := range s.m.within(n) {
 			if s.hyp[p] >= 0 {
 				if s.hyp[p]--; s.hyp[p] < s.m.need[p] {
 					gone = append(gone, p)
