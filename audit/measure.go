@@ -23,7 +23,7 @@ func (a *auditor) measures(t *trial, things []estate.Ref) []MeasureItem {
 		open[i], late[i] = i, !t.Back(r)
 	}
 	if len(things) > 1 {
-		t.Assume(func(free func(estate.Ref)) {
+		t.Assume(things, func(free func(estate.Ref)) {
 			for _, r := range things {
 				free(r)
 			}
@@ -32,7 +32,7 @@ func (a *auditor) measures(t *trial, things []estate.Ref) []MeasureItem {
 			}
 		})
 	}
-	t.Assume(func(free func(estate.Ref)) {
+	t.Assume(things, func(free func(estate.Ref)) {
 		for len(open) > 0 {
 			next, least := 0, 0
 			for i, x := range open {

@@ -155,8 +155,8 @@ func (s *state) out(n node) []node {
 	return c.ups[at.from:at.to]
 }
 
-// look makes the cone that of n, and returns which places wait for which.
-func (c *cone) look(s *state, n node) (waits [][]node) {
+// look makes the cone that of some nodes, and returns which places wait for which.
+func (c *cone) look(s *state, of ...node) (waits [][]node) {
 	c.begin(s.m.nodes)
 	c.place = resized(c.place, s.m.nodes, 0)
 	add := func(n node) {
@@ -165,7 +165,9 @@ func (c *cone) look(s *state, n node) (waits [][]node) {
 			c.add(n)
 		}
 	}
-	add(n)
+	for _, n := range of {
+		add(n)
+	}
 	c.outs, c.ups = c.outs[:0], c.ups[:0]
 	for i := 0; i < len(c.nodes); i++ {
 		list := s.blockers(c.nodes[i])

@@ -274,17 +274,24 @@ func (v *View) Suppose(free, subjects []estate.Ref) (back []bool, blocked []esta
 	return back, blocked
 }
 
-// Assume calls f with a function that takes a thing as up whatever it needs, and
-// takes all of that back once f returns. Until then Back, Holds, Ran and Met in the end
-// tell what is true with it.
-func (v *View) Assume(f func(free func(estate.Ref))) {
+// Assume calls f with a function that takes one of some things as up whatever it
+// needs, and takes all of that back once f returns. Until then Back, Holds, Ran and Met
+// in the end tell what is true with it, of the things and of all that they wait for.
+func (v *View) Assume(things []estate.Ref, f func(free func(estate.Ref))) {
 	s := v.w.s
+	nodes := make([]node, len(things))
+	for i, r := range things {
+		nodes[i] = v.w.m.nodeOf(r)
+	}
+	s.cone.look(s, nodes...)
+	s.cone.in = true
 	s.begin()
 	f(func(r estate.Ref) {
 		s.force(v.w.m.nodeOf(r))
 		s.drain()
 	})
 	s.undo()
+	s.cone.in = false
 }
 
 // waitedFor returns the components and crews that are down and that the nodes,
