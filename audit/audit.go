@@ -494,6 +494,9 @@ type trial struct {
 	loss  loss
 	named bool  // asked for by name: it has a column in the matrix
 	half  *half // of a further loss: what the first one does; the view lists only what differs
+
+	stops  map[place]*stop // of proofs about it
+	search int             // how often a way was looked for
 }
 
 // judgeNamed judges each named loss, on as many processors as there are.

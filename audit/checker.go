@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -131,7 +132,7 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	a.behind = slices.Concat(v.now(last.behind), k.changed)
 	a.recounted = slices.Concat(v.now(last.recounted), k.recounted)
 	a.base, a.list, a.swept, a.idle, a.skip, a.sweep = found{}, nil, nil, 0, nil, nil
-	a.known, a.touches = k, map[int]reach{}
+	a.known = k
 	var ties []tie // that documents made before
 	if k.sways&swaysGraph != 0 {
 		var sways []estate.Ref
@@ -197,6 +198,10 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	}
 	a.engine = a.standing.Engine()
 	k.reach(a.graph, ties)
+	if v.any() {
+		a.touches = map[int]reach{}
+	}
+	maps.DeleteFunc(a.touches, func(c int, _ reach) bool { return k.below[c] })
 	k.lossAt = map[string]int{NoLoss: 0}
 	for i, l := range a.named {
 		k.lossAt[l.name] = 1 + i

@@ -261,11 +261,13 @@ type reach struct {
 	services []int // by users, then by name
 }
 
-// names returns the names of the first most services.
+// mostNames is how many services are told by name.
+const mostNames = 10
+
+// names returns the names of the first services.
 func (r reach) names(s *estate.Snapshot) []string {
-	const most = 10
 	var names []string
-	for _, i := range r.services[:min(most, len(r.services))] {
+	for _, i := range r.services[:min(mostNames, len(r.services))] {
 		names = append(names, s.Services[i].Name)
 	}
 	return names
@@ -339,12 +341,14 @@ func (g *graph) touched(repair bool, refs ...estate.Ref) reach {
 	return out
 }
 
-// touchedBy is what the graph says of a component; of a tool, with what only comes
-// back with its help. Rules that judge components one by one ask it again and again.
+// touchedBy is what the graph says of a component, with the services that are told by
+// name; of a tool, with what only comes back with its help. Rules that judge components
+// one by one ask it again and again.
 func (a *auditor) touchedBy(component int) reach {
 	r, known := a.touches[component]
 	if !known {
 		r = a.graph.touched(a.s.Components[component].Tool, a.component(component))
+		r.services = slices.Clone(r.services[:min(mostNames, len(r.services))])
 		a.touches[component] = r
 	}
 	return r

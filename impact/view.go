@@ -277,7 +277,8 @@ func (v *View) Suppose(free, subjects []estate.Ref) (back []bool, blocked []esta
 // Assume calls f with a function that takes one of some things as up whatever it
 // needs, and takes all of that back once f returns. Until then Back, Holds, Ran and Met
 // in the end tell what is true with it, of the things and of all that they wait for.
-func (v *View) Assume(things []estate.Ref, f func(free func(estate.Ref))) {
+// The function reports whether any of that waits for the thing: else it changes no other.
+func (v *View) Assume(things []estate.Ref, f func(free func(estate.Ref) bool)) {
 	s := v.w.s
 	nodes := make([]node, len(things))
 	for i, r := range things {
@@ -286,9 +287,11 @@ func (v *View) Assume(things []estate.Ref, f func(free func(estate.Ref))) {
 	s.cone.look(s, nodes...)
 	s.cone.in = true
 	s.begin()
-	f(func(r estate.Ref) {
-		s.force(v.w.m.nodeOf(r))
+	f(func(r estate.Ref) bool {
+		n := v.w.m.nodeOf(r)
+		s.force(n)
 		s.drain()
+		return len(s.out(n)) > 0
 	})
 	s.undo()
 	s.cone.in = false
