@@ -33,7 +33,7 @@ func (s *state) deadlocksAmong(down []node, all func() []node) []Deadlock {
 	}
 	edges := make([][]node, len(down))
 	for i, n := range down {
-		for _, b := range s.blockers(n) {
+		for _, b := range s.blockers(nil, n) {
 			if j, ok := local[b]; ok {
 				edges[i] = append(edges[i], j)
 			}

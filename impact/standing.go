@@ -101,6 +101,7 @@ func (st *Standing) Visit(i int, f func(*View)) {
 		k.begin(st.m)
 	}
 	k.s.clock = 0
+	k.s.forget()
 	f(k.v)
 }
 

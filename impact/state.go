@@ -34,6 +34,7 @@ type state struct {
 	log   *trail   // what a question of the kind "what if" changed; nil: not asked
 	spare []*trail // done with
 	round []int32  // scratch of drain
+	web   web      // what because found out about this state
 	cone  cone     // scratch of because
 }
 
@@ -105,7 +106,7 @@ func (s *state) clone() *state {
 	c.living, c.direct, c.held = slices.Clone(s.living), slices.Clone(s.direct), slices.Clone(s.held)
 	c.ran, c.order, c.stale = slices.Clone(s.ran), slices.Clone(s.order), slices.Clone(s.stale)
 	c.queue, c.ready, c.dirty, c.log = nil, slices.Clone(s.ready), nil, nil
-	c.spare, c.round, c.cone = nil, nil, cone{}
+	c.spare, c.round, c.web, c.cone = nil, nil, web{}, cone{}
 	return &c
 }
 

@@ -45,6 +45,7 @@ func (w *Sweep) Visit(domains []int, f func(*View)) {
 	v.im = &Impact{Snapshot: m.snap, Lost: domains, LostDomains: v.LostDomains, fallen: s, back: s}
 	log := s.log
 	s.log = nil
+	s.forget()
 	f(v)
 	s.log = log
 	s.undo()
@@ -284,7 +285,7 @@ func (v *View) Assume(things []estate.Ref, f func(free func(estate.Ref) bool)) {
 	for i, r := range things {
 		nodes[i] = v.w.m.nodeOf(r)
 	}
-	s.cone.look(s, nodes...)
+	s.look(nodes...)
 	s.cone.in = true
 	s.begin()
 	f(func(r estate.Ref) bool {
@@ -318,7 +319,7 @@ func (s *state) waitedFor(from []node) []estate.Ref {
 		if s.m.isComp(n) || s.m.isCrew(n) {
 			found = append(found, n)
 		}
-		for _, b := range s.blockers(n) {
+		for _, b := range s.blockers(nil, n) {
 			push(b)
 		}
 	}
