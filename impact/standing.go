@@ -713,9 +713,13 @@ func (k *stood) now(n node) moment {
 	return t
 }
 
-// mostRounds is how often an area grows by what came out otherwise, before it
-// grows by all that needs this.
-const mostRounds = 3
+// An area grows by what needs something that came out otherwise: so often, or while all
+// that needs this in its turn would make it more than so many times as large. Each time
+// the whole of it is judged again.
+const (
+	mostRounds = 3
+	mostTimes  = 3
+)
 
 // again brings one loss up to date: the seeds are judged, then what needs one that
 // came out otherwise together with them, until nothing outside does.
@@ -726,7 +730,7 @@ func (st *Standing) again(k *stood) {
 	for _, n := range st.seeds {
 		a.add(n)
 	}
-	st.close(k, 0, false)
+	st.close(k, 0, 0)
 	s.area, s.clock = a, 0
 	for round, from := 1, 0; from < len(a.nodes); round++ {
 		k.fallAgain()
@@ -746,7 +750,11 @@ func (st *Standing) again(k *stood) {
 				m.placedIn(func(d node) bool { return d == n }, func(c node) { a.add(c) })
 			}
 		}
-		st.close(k, size, round >= mostRounds)
+		most := mostTimes * len(a.nodes)
+		if round >= mostRounds {
+			most = m.nodes
+		}
+		st.close(k, size, most)
 		if from = size; from == len(a.nodes) {
 			break
 		}
@@ -757,14 +765,31 @@ func (st *Standing) again(k *stood) {
 	}
 }
 
-// close adds to an area what is judged together with what it has: the component
-// of each action, with its other actions, and what ties hold; up: and all that needs
-// any of it. It notes what all of it was.
-func (st *Standing) close(k *stood, from int, up bool) {
-	m, a := st.m, &k.area
+// close adds to an area what is judged together with what it has from a place on, and
+// all that needs any of that where the area is no more than most then. It notes what
+// all of it was.
+func (st *Standing) close(k *stood, from, most int) {
+	a := &k.area
+	if now := len(a.nodes); !st.enclose(a, from, most) {
+		for _, n := range a.nodes[now:] {
+			a.mark[n] = 0
+		}
+		a.nodes = a.nodes[:now]
+		st.enclose(a, from, 0)
+	}
+	for i := len(a.was); i < len(a.nodes); i++ {
+		a.was = append(a.was, k.now(a.nodes[i]))
+	}
+}
+
+// enclose adds to an area, from a place on, the component of each action, with its
+// other actions, and what ties hold; with most set, also all that needs any of it. It
+// gives up, and ok is false, where that makes the area more than most.
+func (st *Standing) enclose(a *area, from, most int) (ok bool) {
+	m := st.m
 	for i := from; i < len(a.nodes); i++ {
 		n := a.nodes[i]
-		if up {
+		if most > 0 {
 			for _, x := range m.out(n) {
 				a.add(x)
 			}
@@ -784,10 +809,11 @@ func (st *Standing) close(k *stood, from int, up bool) {
 				a.add(x)
 			}
 		}
+		if most > 0 && len(a.nodes) > most {
+			return false
+		}
 	}
-	for i := len(a.was); i < len(a.nodes); i++ {
-		a.was = append(a.was, k.now(a.nodes[i]))
-	}
+	return true
 }
 
 // tell makes a view of what the area is now, and says what became of it.
