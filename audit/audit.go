@@ -495,6 +495,7 @@ type trial struct {
 	named bool  // asked for by name: it has a column in the matrix
 	half  *half // of a further loss: what the first one does; the view lists only what differs
 
+	down   []estate.Ref    // scratch of waits
 	stops  map[place]*stop // of proofs about it
 	search int             // how often a way was looked for
 }

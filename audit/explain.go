@@ -116,7 +116,8 @@ func (a *auditor) legs(t *trial, x *stop) []leg {
 func (a *auditor) waits(t *trial, p place) []edge {
 	var edges []edge
 	need := func(n estate.Need, action int, start bool) {
-		for _, r := range a.unmet(t, n) {
+		t.down = t.unmet(t.down[:0], n, true)
+		for _, r := range t.down {
 			edges = append(edges, edge{p, whole(r), action, start})
 		}
 	}
@@ -155,17 +156,17 @@ func (a *auditor) waits(t *trial, p place) []edge {
 	return edges
 }
 
-// unmet lists what of a need stays down, where the need is not met.
-func (a *auditor) unmet(t *trial, n estate.Need) []estate.Ref {
-	if t.Met(n, true) {
-		return nil
-	}
-	if n.Ref != nil {
-		return []estate.Ref{*n.Ref}
-	}
-	var refs []estate.Ref
-	for _, o := range n.Of {
-		refs = append(refs, a.unmet(t, o)...)
+// unmet adds to a list what of a need is down, right after the loss or, with late
+// set, in the end, where the need is not met.
+func (t *trial) unmet(refs []estate.Ref, n estate.Need, late bool) []estate.Ref {
+	switch {
+	case t.Met(n, late):
+	case n.Ref != nil:
+		refs = append(refs, *n.Ref)
+	default:
+		for _, o := range n.Of {
+			refs = t.unmet(refs, o, late)
+		}
 	}
 	return refs
 }

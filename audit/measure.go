@@ -190,10 +190,7 @@ func (a *auditor) lacking(t *trial, c *estate.Component, action int) []string {
 // lost names what of a need that is not met is down: right after the loss or, when
 // late is set, in the end.
 func (a *auditor) lost(t *trial, n estate.Need, late bool) []string {
-	if late {
-		return distinct(a.names(a.unmet(t, n)))
-	}
-	return distinct(a.names(a.missing(t, n)))
+	return distinct(a.names(t.unmet(nil, n, late)))
 }
 
 func distinct(names []string) []string {
