@@ -31,9 +31,9 @@ type edge struct {
 func (a *auditor) explain(t *trial, subject place, blocking []estate.Ref) []string {
 	t.search++
 	for _, r := range blocking {
-		t.stop(whole(r)).target = t.search
+		a.stop(t, whole(r)).target = t.search
 	}
-	first := t.stop(subject)
+	first := a.stop(t, subject)
 	first.seen = t.search
 	end := first
 	for queue := []*stop{first}; len(queue) > 0; queue = queue[1:] {
@@ -88,14 +88,15 @@ type leg struct {
 }
 
 // stop returns the one stop of a place.
-func (t *trial) stop(p place) *stop {
-	x := t.stops[p]
+func (a *auditor) stop(t *trial, p place) *stop {
+	id := a.graph.placeID(p)
+	x := t.stops[id]
 	if x == nil {
 		if t.stops == nil {
-			t.stops = map[place]*stop{}
+			t.stops = map[int]*stop{}
 		}
 		x = &stop{place: p}
-		t.stops[p] = x
+		t.stops[id] = x
 	}
 	return x
 }
@@ -106,7 +107,7 @@ func (a *auditor) legs(t *trial, x *stop) []leg {
 		edges := a.waits(t, x.place)
 		x.legs = make([]leg, len(edges))
 		for i, e := range edges {
-			x.legs[i] = leg{e, x, t.stop(e.to)}
+			x.legs[i] = leg{e, x, a.stop(t, e.to)}
 		}
 	}
 	return x.legs

@@ -257,6 +257,17 @@ func (g *graph) id(r estate.Ref) int {
 	}
 }
 
+// placeID is the number of a place, which may be a domain.
+func (g *graph) placeID(p place) int {
+	switch {
+	case p.part >= 0:
+		return g.first[3] + g.firstPart[p.index] + p.part
+	case p.kind == estate.KindDomain:
+		return g.first[4] + p.index
+	}
+	return g.id(estate.Ref{Kind: p.kind, Index: p.index})
+}
+
 // A reach is the services that something touches.
 type reach struct {
 	users    int64

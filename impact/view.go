@@ -51,6 +51,17 @@ func (w *Sweep) Visit(domains []int, f func(*View)) {
 	s.undo()
 }
 
+// Twin returns a view of the same loss that may be asked at the same time as this one.
+// It is made while nothing is asked, and is not to be asked of further losses.
+func (v *View) Twin() *View {
+	twin := *v
+	twin.w = &Sweep{m: v.w.m, s: v.w.s.clone(), when: v.w.when, began: v.w.began}
+	im := *v.im
+	im.fallen, im.back = twin.w.s, twin.w.s
+	twin.im = &im
+	return &twin
+}
+
 // A finish is the moment at which an action has run.
 type finish struct {
 	at     time.Duration
