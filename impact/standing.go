@@ -203,7 +203,7 @@ func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted [
 			st.moved = st.moved || !m.shaped(s, r, was)
 		}
 	}
-	keep := !slices.ContainsFunc(old, m.cyclic)
+	broken := m.cyclesOf(old)
 	loose := st.unwire(old)
 	m.snap = s
 	if st.moved {
@@ -217,12 +217,8 @@ func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted [
 	}
 	st.sow(slices.Concat(changed, recounted))
 	st.sowUnder(changed)
-	if !keep || !st.keepCycles(changed) {
-		m.sccNodes = nil
-		m.findCycles()
-	} else {
-		m.upward = sync.OnceValue(func() [][]node { return components(m.nodes, m.in) })
-	}
+	st.recycle(broken, changed)
+	m.upward = sync.OnceValue(func() [][]node { return components(m.nodes, m.in) })
 	st.ties = m.tied()
 	st.again(st.base)
 	for i, n := range st.base.area.nodes { // a delta leaves out what is missed with nothing lost
@@ -545,48 +541,39 @@ func (m *model) placedIn(some func(node) bool, f func(c node)) {
 	}
 }
 
-// cyclic reports whether a document is in a run-time cycle.
-func (m *model) cyclic(r estate.Ref) bool {
-	switch r.Kind {
-	case estate.KindComponent, estate.KindService, estate.KindCrew:
-		return m.scc[m.nodeOf(r)] >= 0
-	case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
+// cyclesOf lists the run-time cycles that some documents are in.
+func (m *model) cyclesOf(list []estate.Ref) []int32 {
+	var out []int32
+	for _, r := range list {
+		switch r.Kind {
+		case estate.KindComponent, estate.KindService, estate.KindCrew:
+			if k := m.scc[m.nodeOf(r)]; k >= 0 {
+				out = append(out, k)
+			}
+		case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption: // are in none
+		}
 	}
-	return false // domains are in none
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
-// keepCycles reports whether none of the changed documents is in a run-time cycle
-// now. Where none was before either, the cycles are what they were: whatever else
-// runs in one has the inputs that it had.
-func (st *Standing) keepCycles(changed []estate.Ref) bool {
+// recycle brings the run-time cycles up to date: what is left of those that a changed
+// document was in may be in others, or in none, and a new one has such a document in
+// it. Whatever else runs in one has the inputs that it had.
+func (st *Standing) recycle(broken []int32, changed []estate.Ref) {
 	m := st.m
-	seen := map[node]bool{}
+	var nodes []node
+	for _, k := range broken {
+		nodes = append(nodes, m.unmark(k)...)
+	}
 	for _, r := range changed {
 		switch r.Kind {
 		case estate.KindComponent, estate.KindService, estate.KindCrew:
+			nodes = append(nodes, m.nodeOf(r))
 		case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
-			continue // domains are in none
-		}
-		n := m.nodeOf(r)
-		if m.scc[n] >= 0 {
-			return false
-		}
-		clear(seen)
-		for stack := []node{n}; len(stack) > 0; {
-			v := stack[len(stack)-1]
-			stack = stack[:len(stack)-1]
-			for _, i := range m.in(v) {
-				if i == n {
-					return false
-				}
-				if i >= m.compBase && !seen[i] {
-					seen[i] = true
-					stack = append(stack, i)
-				}
-			}
 		}
 	}
-	return true
+	m.findCyclesOf(nodes)
 }
 
 // ties are the groups of nodes that may hold each other up in no time: run-time
@@ -835,19 +822,10 @@ func (st *Standing) tell(k *stood) {
 	k.v.im.Snapshot = m.snap
 	if other {
 		fell := make([]node, 0, len(k.v.fell)+len(a.nodes)/4)
-		for _, n := range k.v.fell {
-			if !a.has(n) {
-				fell = append(fell, n)
+		for n, up := range s.val {
+			if !up || s.rank[n] != 0 {
+				fell = append(fell, node(n))
 			}
-		}
-		rest := len(fell)
-		for _, n := range a.nodes {
-			if !s.val[n] || s.rank[n] != 0 {
-				fell = append(fell, n)
-			}
-		}
-		if len(fell) > rest {
-			slices.Sort(fell)
 		}
 		k.see(fell)
 	}

@@ -28,7 +28,7 @@ type state struct {
 	ready []int32 // actions whose conditions are met and that have not run
 	dirty []int32 // run-time cycles to try again
 	stale []bool  // of each run-time cycle: it is in dirty
-	hyp   []int32 // scratch of tryCycle: inputs true if the cycle were up; -1 outside
+	hyp   []int32 // scratch, -1 outside: in tryCycle, inputs true if the cycle were up
 
 	area  *area    // where alone anything may change; nil: anywhere
 	log   *trail   // what a question of the kind "what if" changed; nil: not asked
