@@ -415,10 +415,13 @@ func follows(list, changed []estate.Ref, has func(estate.Ref) bool) []estate.Ref
 	return out
 }
 
-// docs yields every document.
-func docs(s *estate.Snapshot) iter.Seq[estate.Ref] {
+// docs yields every document, or those of some kinds.
+func docs(s *estate.Snapshot, kinds ...estate.Kind) iter.Seq[estate.Ref] {
+	if kinds == nil {
+		kinds = estate.Kinds()
+	}
 	return func(yield func(estate.Ref) bool) {
-		for _, k := range estate.Kinds() {
+		for _, k := range kinds {
 			for i := range s.Count(k) {
 				r := estate.Ref{Kind: k, Index: i}
 				r.Name = s.Doc(r).Name

@@ -246,6 +246,19 @@ func eachRef(n estate.Need, f func(estate.Ref)) {
 	}
 }
 
+// anyRef reports whether a need names a document of which is holds, by its index.
+func anyRef(n *estate.Need, is func(int) bool) bool {
+	if n.Ref != nil && is(n.Ref.Index) {
+		return true
+	}
+	for i := range n.Of {
+		if anyRef(&n.Of[i], is) {
+			return true
+		}
+	}
+	return false
+}
+
 func (g *graph) id(r estate.Ref) int {
 	switch r.Kind {
 	case estate.KindService:
