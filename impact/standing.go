@@ -58,6 +58,9 @@ type moment struct {
 	when                time.Duration
 }
 
+// endsAs reports whether two moments differ in nothing but when things were up.
+func (t moment) endsAs(o moment) bool { return t.val == o.val && t.flag == o.flag && t.held == o.held }
+
 func (a *area) has(n node) bool { return a.mark[n] == a.epoch }
 
 func (a *area) add(n node) {
@@ -814,7 +817,9 @@ func (st *Standing) tell(k *stood) {
 	var turned []node
 	for i, n := range a.nodes {
 		if was, now := a.was[i], k.now(n); was != now {
-			turned = append(turned, n)
+			if !was.endsAs(now) {
+				turned = append(turned, n)
+			}
 			other, k.moved = true, true
 			k.turned = k.turned || tells(n) && was.val != now.val || m.isComp(n) && was.flag != now.flag
 		}
@@ -836,7 +841,8 @@ func (st *Standing) tell(k *stood) {
 }
 
 // stir finds what is down and waits for something that was asked of otherwise before,
-// or turned, directly or not. What is up and was holds nothing up that is down.
+// or turned, directly or not. What is up and was holds nothing up that is down, whenever
+// it came up.
 func (st *Standing) stir(k *stood, asked, turned []node) {
 	s, m, c := k.s, st.m, &k.cone
 	c.begin(m.nodes)
