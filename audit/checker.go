@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -98,16 +99,14 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 			k.note(r, nil)
 		}
 	}
-	among := k.documents
-	if slices.ContainsFunc(k.gone, func(r estate.Ref) bool { return r.Kind == estate.KindDomain }) {
-		among = slices.Collect(docs(s)) // any of them may name it
-	}
-	if err := checkWaivers(s, ruleNames(), among); err != nil {
-		return nil, err
-	}
 	v := moves{}
 	if k.comes || len(k.gone) > 0 {
 		v.Moves = impact.MovesOf(last.s, s)
+	}
+	waiving := slices.Concat(k.documents, v.now(last.waivers)) // any of them may name a domain that is gone
+	slices.SortFunc(waiving, func(x, y estate.Ref) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Index, y.Index)) })
+	if err := checkWaivers(s, ruleNames(), waiving); err != nil {
+		return nil, err
 	}
 	old := v.before(k.changed, k.gone)
 	for _, l := range last.named {
@@ -131,7 +130,7 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	a.behind = slices.Concat(v.now(last.behind), k.changed)
 	a.recounted = slices.Concat(v.now(last.recounted), k.recounted)
 	a.base, a.list, a.swept, a.idle, a.skip, a.sweep = found{}, nil, nil, 0, nil, nil
-	a.known, a.touches = k, map[int]reach{}
+	a.known = k
 	var ties []tie // that documents made before
 	if k.sways&swaysGraph != 0 {
 		var sways []estate.Ref
@@ -197,6 +196,10 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	}
 	a.engine = a.standing.Engine()
 	k.reach(a.graph, ties)
+	if v.any() {
+		a.touches = map[int]reach{}
+	}
+	maps.DeleteFunc(a.touches, func(c int, _ reach) bool { return k.below[c] })
 	k.lossAt = map[string]int{NoLoss: 0}
 	for i, l := range a.named {
 		k.lossAt[l.name] = 1 + i
@@ -374,11 +377,9 @@ func (k *known) spread(s *estate.Snapshot) bool {
 	hangs = func(d int) bool {
 		if state[d] == unknown {
 			state[d] = no // domains need each other in no circle
-			eachRef(s.Domains[d].Needs, func(r estate.Ref) {
-				if hangs(r.Index) {
-					state[d] = yes
-				}
-			})
+			if anyRef(&s.Domains[d].Needs, hangs) {
+				state[d] = yes
+			}
 		}
 		return state[d] == yes
 	}
@@ -388,7 +389,7 @@ func (k *known) spread(s *estate.Snapshot) bool {
 			return false
 		}
 	}
-	for r := range docs(s) {
+	for r := range docs(s, estate.KindComponent, estate.KindService, estate.KindCrew) {
 		hit := false
 		note := func(d int) { hit = hit || k.under[d] }
 		eachDomain(s, r, note)
