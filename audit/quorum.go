@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -264,25 +265,55 @@ func (c *cutter) plan(component int) *QuorumPlan {
 		return n
 	}
 	p := &QuorumPlan{Voters: total, Majority: total/2 + 1, Breaking: []string{}}
-	type event struct{ x, y, lost int } // y is -1 for a single loss
-	var events []event
-	masks := make([]mask, len(universe))
-	breaks := make([]bool, len(universe))
+	// Where just half of the votes are lost, rounded down, one more voter matters: of an
+	// even number it makes the majority if it lives, and of an odd one it takes it away
+	// if it does not.
+	var (
+		n      = len(universe)
+		even   = total%2 == 0
+		half   = func(lost int) bool { return lost == total/2 }
+		masks  = make([]mask, n)
+		alone  = make([]int, n)    // votes that each takes
+		pairs  = make([]bool, n*n) // of two, the later one first: they take half
+		many   = make([]int, n)    // of each: how many such pairs it is in
+		breaks = make([]bool, n)
+		more   MoreVoters // with a voter that nothing takes
+	)
 	for i, d := range universe {
 		masks[i] = single[d]
-		lost := lostVotes(masks[i])
-		events = append(events, event{d, -1, lost})
+		alone[i] = lostVotes(masks[i])
+		if half(alone[i]) && even {
+			more.Singles++
+		}
 		p.Singles++
-		if 2*(total-lost) <= total {
+		if 2*(total-alone[i]) <= total {
 			breaks[i] = true
 			p.Breaking = append(p.Breaking, s.Domains[d].Name)
 		}
 	}
+	jointly := slices.SortedFunc(maps.Keys(joint), func(a, b [2]int) int {
+		return cmp.Or(cmp.Compare(a[1], b[1]), cmp.Compare(a[0], b[0])) // in the order of the pairs
+	})
 	for i, x := range universe {
 		for j := range i {
 			y := universe[j] // smaller than x
-			lost := lostVotes(masks[i].or(masks[j]).or(joint[[2]int{y, x}]))
-			events = append(events, event{y, x, lost})
+			lost := alone[i] + alone[j]
+			switch both := [2]int{y, x}; {
+			case len(jointly) > 0 && jointly[0] == both:
+				lost, jointly = lostVotes(masks[i].or(masks[j]).or(joint[both])), jointly[1:]
+			case masks[i] == masks[j]:
+				lost = alone[i]
+			case alone[i] > 0 && alone[j] > 0:
+				lost = lostVotes(masks[i].or(masks[j]))
+			}
+			if half(lost) {
+				pairs[i*n+j] = true
+				many[i]++
+				many[j]++
+				if even {
+					more.Pairs++
+				}
+			}
 			p.Pairs++
 			if 2*(total-lost) > total {
 				p.Survived++
@@ -291,33 +322,32 @@ func (c *cutter) plan(component int) *QuorumPlan {
 			}
 		}
 	}
+	at := func(d int) int {
+		i, _ := slices.BinarySearch(universe, d)
+		return i
+	}
 	for _, d := range places {
 		k := c.of(d)
-		m := &MoreVoters{In: s.Domains[d].Name}
-		for _, e := range events {
-			gone := 0
-			if e.y < 0 {
-				if _, ok := slices.BinarySearch(k.one, e.x); ok {
-					gone = 1
+		m := more
+		m.In = s.Domains[d].Name
+		for i, x := range k.one {
+			if half(alone[at(x)]) {
+				m.Singles--
+			}
+			m.Pairs -= many[at(x)]
+			for _, y := range k.one[:i] {
+				if pairs[at(x)*n+at(y)] {
+					m.Pairs++ // it is taken off twice
 				}
-			} else if k.by(e.x, e.y) {
-				gone = 1
 			}
-			now, then := 2*(total-e.lost) > total, 2*(total+1-e.lost-gone) > total+1
-			gain := 0
-			if then && !now {
-				gain = 1
-			} else if now && !then {
-				gain = -1
-			}
-			if e.y < 0 {
-				m.Singles += gain
-			} else {
-				m.Pairs += gain
+		}
+		for _, q := range k.two { // neither of them takes it alone
+			if pairs[at(q[1])*n+at(q[0])] {
+				m.Pairs--
 			}
 		}
 		if p.More == nil || cmp.Or(cmp.Compare(m.Singles, p.More.Singles), cmp.Compare(m.Pairs, p.More.Pairs)) > 0 {
-			p.More = m // places are in the order of names
+			p.More = &m // places are in the order of names
 		}
 	}
 	if p.More != nil && cmp.Or(cmp.Compare(p.More.Singles, 0), cmp.Compare(p.More.Pairs, 0)) <= 0 {
