@@ -70,24 +70,43 @@ type cutter struct {
 }
 
 func newCutter(s *estate.Snapshot) *cutter {
-	c := &cutter{s: s, done: make([]*cuts, len(s.Domains)), plans: map[int]*QuorumPlan{}}
-	for d := range s.Domains {
-		if s.Domains[d].Type == estate.TypeSite && len(c.sites) < mostSites {
-			c.sites = append(c.sites, d)
-		}
-	}
-	return c
+	return &cutter{s: s, done: make([]*cuts, len(s.Domains)), sites: firstSites(s), plans: map[int]*QuorumPlan{}}
 }
 
-// follow returns a cutter for a snapshot with the same sites, of which only some
-// documents changed.
-func (c *cutter) follow(s *estate.Snapshot, v moves, changed []estate.Ref) *cutter {
-	n := *c
-	if v.Has(estate.KindDomain) {
-		renumber(v, estate.KindDomain, n.sites)
-		n.done = make([]*cuts, len(s.Domains))
+func firstSites(s *estate.Snapshot) []int {
+	var sites []int
+	for d := range s.Domains {
+		if s.Domains[d].Type == estate.TypeSite && len(sites) < mostSites {
+			sites = append(sites, d)
+		}
 	}
-	n.s, n.plans = s, make(map[int]*QuorumPlan, len(c.plans))
+	return sites
+}
+
+// follow returns a cutter for a snapshot of which only some documents changed, and
+// whether voters could stand in other sites than before, or in such as are under what
+// changed.
+func (c *cutter) follow(s *estate.Snapshot, v moves, under []bool, changed []estate.Ref) (*cutter, bool) {
+	n := *c
+	n.done = shifted(v, estate.KindDomain, c.done, nil)
+	for _, k := range n.done {
+		if k != nil && v.Has(estate.KindDomain) {
+			renumber(v, estate.KindDomain, k.one)
+			for i := range k.two {
+				renumber(v, estate.KindDomain, k.two[i][:])
+			}
+		}
+	}
+	for d, is := range under {
+		if is {
+			n.done[d] = nil
+		}
+	}
+	renumber(v, estate.KindDomain, c.sites)
+	n.s, n.sites, n.plans = s, firstSites(s), map[int]*QuorumPlan{}
+	if !slices.Equal(n.sites, c.sites) || under != nil && slices.ContainsFunc(n.sites, func(d int) bool { return under[d] }) {
+		return &n, true
+	}
 	for i, p := range c.plans {
 		if i = v.Now(estate.KindComponent, i); i >= 0 {
 			n.plans[i] = p
@@ -98,7 +117,7 @@ func (c *cutter) follow(s *estate.Snapshot, v moves, changed []estate.Ref) *cutt
 			delete(n.plans, r.Index)
 		}
 	}
-	return &n
+	return &n, false
 }
 
 // planned is plan, once for each component.
