@@ -27,6 +27,7 @@ type Judged struct {
 	Whole     bool // everything: the first time, and where a change reaches too far
 	Documents int  // that changed, came or went
 	Reached   int  // documents that the change reaches, themselves among them
+	Losses    int  // that were not judged before
 }
 
 // NewChecker returns a checker with the options, whose Now is not looked at.
@@ -202,8 +203,11 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	k.lossAt, k.lossCame = map[string]int{NoLoss: 0}, map[string]bool{}
 	for i, l := range a.named {
 		k.lossAt[l.name] = 1 + i
-		k.lossCame[l.name] = !slices.ContainsFunc(last.named, func(was loss) bool { return was.name == l.name })
+		if !slices.ContainsFunc(last.named, func(was loss) bool { return was.name == l.name }) {
+			k.lossCame[l.name] = true
+		}
 	}
+	c.judged.Losses = len(k.lossCame)
 	for i := range s.Services {
 		o := &s.Services[i].Objectives
 		k.promised = k.promised || k.reached[estate.KindService][i] && (o.RTO != nil || o.RPO != nil)
