@@ -318,7 +318,7 @@ func capacity(a *auditor, t *trial) {
 // changed that could make it less.
 func (a *auditor) roomAsBefore(t *trial) bool {
 	k := a.known
-	return !a.anew(t.loss.name) && !k.room && !k.musts && !k.flips && !k.had[[2]string{a.rule.name, t.loss.name}] &&
+	return k != nil && !k.room && !k.musts && !k.flips && !k.had[[2]string{a.rule.name, t.loss.name}] &&
 		!a.standing.Moved(k.lossAt[t.loss.name]) &&
 		!slices.ContainsFunc(k.changed, func(r estate.Ref) bool {
 			return r.Kind == estate.KindComponent && a.must[r.Index] && !t.Held(r.Index) && !t.Up(r) && t.Back(r)

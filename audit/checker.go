@@ -200,14 +200,13 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	}
 	a.engine = a.standing.Engine()
 	k.reach(a.graph, ties)
-	k.lossAt, k.lossCame = map[string]int{NoLoss: 0}, map[string]bool{}
+	k.lossAt = map[string]int{NoLoss: 0}
 	for i, l := range a.named {
 		k.lossAt[l.name] = 1 + i
 		if !slices.ContainsFunc(last.named, func(was loss) bool { return was.name == l.name }) {
-			k.lossCame[l.name] = true
+			c.judged.Losses++
 		}
 	}
-	c.judged.Losses = len(k.lossCame)
 	for i := range s.Services {
 		o := &s.Services[i].Objectives
 		k.promised = k.promised || k.reached[estate.KindService][i] && (o.RTO != nil || o.RPO != nil)
@@ -265,7 +264,6 @@ type known struct {
 	findings map[string]*Finding // by ID: what else was found
 	had      map[[2]string]bool  // what else was found, by rule and loss
 	lossAt   map[string]int      // of each loss: its place in what is standing
-	lossCame map[string]bool     // it was not judged before
 	below    []bool              // of each component: something that changed needs it, directly or not
 	promised bool                // a service with an objective is reached
 	reached  [4][]bool           // of each component, service and crew, by kind
@@ -667,20 +665,18 @@ func (k *known) judges(rule string, kind estate.Kind, i int) bool {
 	return k.local[kind][i] || k.sites && rule == "quorum"
 }
 
-// anew reports whether nothing is known of a loss.
-func (a *auditor) anew(loss string) bool { return a.known == nil || a.known.lossCame[loss] }
-
 // judges reports whether a rule that looks at a thing by itself in each loss has
-// to judge it.
-func (a *auditor) judges(loss string, r estate.Ref) bool { return a.anew(loss) || a.known.reaches(r) }
+// to judge it. What is lost with a site that came is reached: it came or changed too.
+func (a *auditor) judges(r estate.Ref) bool { return a.known == nil || a.known.reaches(r) }
 
 // stirred reports whether it may be news that a thing, or a part of it, is
 // unrecoverable in a loss, news no more, or other news.
 func (a *auditor) stirred(loss string, r estate.Ref, part int) bool {
-	if a.anew(loss) {
+	k := a.known
+	if k == nil {
 		return true
 	}
-	k, st, i := a.known, a.standing, a.known.lossAt[loss]
+	st, i := a.standing, k.lossAt[loss]
 	switch {
 	case part >= 0:
 		return st.PartStirred(i, r.Index, part) || st.PartStirred(0, r.Index, part)

@@ -539,3 +539,48 @@ func TestCheckerEmptiesADomain(t *testing.T) {
 		t.Error("everything was judged anew: nothing was tried")
 	}
 }
+
+// TestCheckerFollowsSites takes all sites away, changes the numbers of everything
+// meanwhile, and brings them back.
+func TestCheckerFollowsSites(t *testing.T) {
+	t.Parallel()
+	text := func(kind, more string) string {
+		return `{kind: Domain, name: m, type: ` + kind + `}
+---
+{kind: Domain, name: n, type: ` + kind + `, needs: [domain/grid]}
+---
+{kind: Domain, name: grid}
+---
+{kind: Component, name: x, replicas: [{in: m}], wants: [y], actions: [{name: start, does: start, at: n, takes: 1m}]}
+---
+{kind: Component, name: y, replicas: [{in: m}], wants: [x], actions: [{name: start, does: start, at: n, takes: 1m}]}
+---
+{kind: Service, name: s, users: 5, needs: [x], wants: [y]}
+` + more
+	}
+	c := audit.NewChecker(audit.Options{})
+	for i, x := range []struct {
+		kind, more string
+		losses     int
+	}{
+		{"site", "", 2},
+		{"region", "", 0},
+		{"region", "---\n{kind: Component, name: grid, replicas: [{in: m}]}\n", 0},
+		{"site", "---\n{kind: Component, name: a, replicas: [{in: n}], needs: [x]}\n---\n{kind: Domain, name: a, type: site}\n", 3},
+		{"site", "---\n{kind: Domain, name: z, type: site, needs: [m]}\n", 3},
+	} {
+		s := parse(t, text(x.kind, x.more))
+		want, err := audit.Check(s, audit.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Check(s, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(want.Losses) != x.losses || c.Judged().Whole != (i == 0) {
+			t.Errorf("step %d: %d losses, want %d; %+v", i, len(want.Losses), x.losses, c.Judged())
+		}
+		compareReports(t, 0, i, want, got)
+	}
+}

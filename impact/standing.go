@@ -124,7 +124,7 @@ func (st *Standing) Turned(i int) bool { return st.held[i].turned }
 
 // Moved reports whether the last change that was followed moved anything in a loss:
 // whether it goes down, comes back, when, and with which of its own actions.
-func (st *Standing) Moved(i int) bool { return st.held[i].moved || st.held[i].w == nil }
+func (st *Standing) Moved(i int) bool { return st.held[i].moved || st.held[i].news() }
 
 // Stirred reports whether the last change that was followed made a thing another in
 // a loss, or what it would have to wait for to come back.
@@ -135,7 +135,10 @@ func (st *Standing) PartStirred(i, service, part int) bool {
 	return st.held[i].stirred(st.m.partNode(service, part))
 }
 
-func (k *stood) stirred(n node) bool { return k.w == nil || k.cone.has(n) }
+func (k *stood) stirred(n node) bool { return k.news() || k.cone.has(n) }
+
+// news reports whether a loss has followed no change yet: all of it is another.
+func (k *stood) news() bool { return k.cone.mark == nil }
 
 // begin loses the domains for the first time.
 func (k *stood) begin(m *model) {
