@@ -200,13 +200,14 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	}
 	a.engine = a.standing.Engine()
 	k.reach(a.graph, ties)
-	k.lossAt = map[string]int{NoLoss: 0}
+	k.lossAt, k.first = map[string]int{NoLoss: 0}, map[string]bool{}
 	for i, l := range a.named {
 		k.lossAt[l.name] = 1 + i
 		if !slices.ContainsFunc(last.named, func(was loss) bool { return was.name == l.name }) {
-			c.judged.Losses++
+			k.first[l.name] = true
 		}
 	}
+	c.judged.Losses = len(k.first)
 	for i := range s.Services {
 		o := &s.Services[i].Objectives
 		k.promised = k.promised || k.reached[estate.KindService][i] && (o.RTO != nil || o.RPO != nil)
@@ -264,6 +265,7 @@ type known struct {
 	findings map[string]*Finding // by ID: what else was found
 	had      map[[2]string]bool  // what else was found, by rule and loss
 	lossAt   map[string]int      // of each loss: its place in what is standing
+	first    map[string]bool     // the losses that were not judged before
 	below    []bool              // of each component: something that changed needs it, directly or not
 	promised bool                // a service with an objective is reached
 	reached  [4][]bool           // of each component, service and crew, by kind
@@ -666,8 +668,11 @@ func (k *known) judges(rule string, kind estate.Kind, i int) bool {
 }
 
 // judges reports whether a rule that looks at a thing by itself in each loss has
-// to judge it. What is lost with a site that came is reached: it came or changed too.
-func (a *auditor) judges(r estate.Ref) bool { return a.known == nil || a.known.reaches(r) }
+// to judge it. What is down anyway is lost with a site that came, too, though
+// nothing reaches it.
+func (a *auditor) judges(loss string, r estate.Ref) bool {
+	return a.known == nil || a.known.first[loss] || a.known.reaches(r)
+}
 
 // stirred reports whether it may be news that a thing, or a part of it, is
 // unrecoverable in a loss, news no more, or other news.

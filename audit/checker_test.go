@@ -584,3 +584,57 @@ func TestCheckerFollowsSites(t *testing.T) {
 		compareReports(t, 0, i, want, got)
 	}
 }
+
+// TestCheckerFindsWhatNothingReaches changes something that no need leads from to
+// what is found: what is down anyway loses data with a site that came, too, and what
+// waits for each other waits for what one of them only wants.
+func TestCheckerFindsWhatNothingReaches(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct{ text, from, to, want string }{
+		{`{kind: Domain, name: a, type: site}
+---
+{kind: Domain, name: b, type: site}
+---
+{kind: Domain, name: feed, type: feed}
+---
+{kind: Component, name: db, atLeast: 2, replicas: [{in: a}], data: {copies: [{in: b, how: async}]}, actions: [{name: up, does: promote, at: b, takes: 1m}]}
+---
+{kind: Component, name: other, replicas: [{in: b}]}
+---
+{kind: Service, name: s, users: 5, needs: [{anyOf: [db, other]}], objectives: {rpo: 5s}}
+`, "type: feed", "type: site", `"outage/feed/s"`},
+		{`{kind: Domain, name: a, type: site}
+---
+{kind: Domain, name: b, type: site}
+---
+{kind: Component, name: x, replicas: [{in: a}], wants: [y, z], actions: [{name: start, does: start, at: b, takes: 1m}]}
+---
+{kind: Component, name: y, cost: 5, replicas: [{in: a}], actions: [{name: start, does: start, at: b, takes: 1m, needs: [x]}]}
+---
+{kind: Component, name: z, replicas: [{in: b}], needs: [w]}
+---
+{kind: Component, name: w, replicas: [{in: b}]}
+`, "name: w, replicas: [{in: b}]", "name: w, replicas: [{in: a}]", `"a way to run x without y, z"`},
+	} {
+		c := audit.NewChecker(audit.Options{})
+		for i, text := range []string{x.text, strings.Replace(x.text, x.from, x.to, 1)} {
+			s := parse(t, text)
+			want, err := audit.Check(s, audit.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.Check(s, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := json.Marshal(want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(data, []byte(x.want)) != (i == 1) || c.Judged().Whole != (i == 0) {
+				t.Errorf("step %d does not try what it should: %s: %+v", i, data, c.Judged())
+			}
+			compareReports(t, 0, i, want, got)
+		}
+	}
+}

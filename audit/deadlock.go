@@ -153,7 +153,9 @@ func (a *auditor) wantsAsNeeds() {
 					continue
 				}
 				a.wanted[i] = append(a.wanted[i], d)
-				if b.kept(t, strings.Join(b.names(d.Cycle), ">")+">wants", d.Cycle...) {
+				// What it waits for may be another because of what that only wants.
+				stirred := b.known == nil || slices.ContainsFunc(d.Cycle, func(r estate.Ref) bool { return b.standing.Stirred(1+i, r) })
+				if !stirred && b.kept(t, strings.Join(b.names(d.Cycle), ">")+">wants", d.Cycle...) {
 					continue
 				}
 				b.addCycle(t, d.Cycle, Warning, func(f Finding, t *trial, cycle []estate.Ref, subject string) {
