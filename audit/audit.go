@@ -46,6 +46,7 @@ type Options struct {
 	MinSeverity Severity      // only findings at least as grave; empty is all
 	MaxAge      time.Duration // of a fact, before it is stale; 0 is 365 days
 	MaxUntested time.Duration // of a proven restore; 0 is 365 days
+	Implied     bool          // list what is [Report.Implied], so that [Compare] knows of it
 
 	brute bool // try every pair: for tests of what is left out
 }
@@ -71,9 +72,20 @@ type Report struct {
 	// and loss were judged.
 	WaivesNothing []IdleWaiver `json:"waivesNothing,omitempty"`
 
+	// Implied are the components that cannot come back and have no finding of their own, as
+	// one of a service that needs them says it, and nobody waived that: with nothing lost, and
+	// in each of Losses. Only where it was asked for.
+	Implied []Implied `json:"implied,omitempty"`
+
 	snap   *estate.Snapshot
 	matrix []column
 	asked  *Options // nil of a report that was read back
+}
+
+// Implied says which components cannot come back in a loss, without a finding each.
+type Implied struct {
+	Loss       string   `json:"loss"`
+	Components []string `json:"components"`
 }
 
 // Swept counts the losses of one sort that were tried beyond the named ones.
@@ -183,6 +195,7 @@ func Check(s *estate.Snapshot, o Options) (*Report, error) {
 }
 
 func (a *auditor) run() {
+	a.silent = make([][]string, 1+len(a.named))
 	join := a.prepareStrictly()
 	for _, r := range a.rules {
 		if r.estate != nil {
@@ -235,6 +248,7 @@ type auditor struct {
 	column int // of the named loss that is being judged
 	list   []Finding
 	matrix []column
+	silent [][]string          // what is implied with nothing lost, then in each named loss
 	cycles [][]impact.Deadlock // of each named loss
 	wanted [][]impact.Deadlock // of each named loss: those that appear only with wants as needs
 	cutter *cutter             // once asked for
@@ -579,6 +593,9 @@ func (a *auditor) judge(l loss, named bool) {
 // downCount is how much is down or degraded with nothing lost.
 type downCount struct{ components, services, crews int }
 
+// once reports whether a rule says what is so with nothing lost once, and not for each loss.
+func once(rule string) bool { return rule == "unrecoverable" || rule == "deadlock" }
+
 // asItStands holds the rules about what cannot come back against the estate with
 // nothing lost, so that what is down anyway is said once and not for each loss.
 func (a *auditor) asItStands() {
@@ -587,7 +604,7 @@ func (a *auditor) asItStands() {
 		before := len(a.list)
 		a.down = downCount{len(v.Components), len(v.Services), len(v.Crews)}
 		for _, r := range a.rules {
-			if r.name == "unrecoverable" || r.name == "deadlock" {
+			if once(r.name) {
 				a.rule = r
 				r.loss(a, t)
 			}
@@ -715,6 +732,11 @@ func (a *auditor) report() *Report {
 		r.Losses = append(r.Losses, l.name)
 	}
 	r.WaivesNothing = a.idleWaivers(r)
+	for i, loss := range append([]string{NoLoss}, r.Losses...) {
+		if len(a.silent[i]) > 0 {
+			r.Implied = append(r.Implied, Implied{loss, a.silent[i]})
+		}
+	}
 	return r
 }
 

@@ -40,14 +40,15 @@ func ParseReport(data []byte) (*Report, error) {
 	return r, nil
 }
 
-// A Difference is a report with only what is new in it, and what is fixed. A
-// finding that was waived and is not any more is new; one of a part of a service is not
-// where the former report had the same of the whole, which said it for its parts.
+// A Difference is a report with only what is new in it, and what is fixed. What the former
+// report said in another way is not new, and what this one says in another way is not fixed:
+// of the whole service for a part of it, with nothing lost for a loss, or what is implied.
+// What was waived and is not any more is new.
 type Difference struct {
 	*Report
 	Baseline string    `json:"baseline"` // revision of the estate of the former report
 	Fixed    []Finding `json:"fixed"`
-	Same     int       `json:"same"` // how many findings both have
+	Same     int       `json:"same"` // how many findings are as before
 
 	// NotJudged is how many findings of the former report are about a loss, a rule
 	// or a severity that this one was not asked for: nobody knows whether they are fixed.
@@ -57,28 +58,27 @@ type Difference struct {
 // Compare sets a report against a former one, by the IDs of the findings.
 func Compare(old, now *Report) *Difference {
 	only := *now
-	only.Findings = []Finding{}
+	only.Findings, only.Implied = []Finding{}, nil
 	d := &Difference{Report: &only, Baseline: old.Estate, Fixed: []Finding{}}
-	before := make(map[string]*Finding, len(old.Findings))
-	for i := range old.Findings {
-		before[old.Findings[i].ID] = &old.Findings[i]
-	}
-	is := make(map[string]bool, len(now.Findings))
+	before, after := said(old), said(now)
 	for _, f := range now.Findings {
-		is[f.ID] = true
-		b := before[f.ID]
-		if b == nil {
-			b = before[now.wholeOf(&f)]
-		}
-		if b == nil || b.Waived != nil && f.Waived == nil || b.Severity.Rank() < f.Severity.Rank() {
-			only.Findings = append(only.Findings, f)
-		} else {
+		if slices.ContainsFunc(now.ways(&f), func(id string) bool {
+			b, ok := before[id]
+			return ok && (b.Waived == nil || f.Waived != nil) && b.Severity.Rank() >= f.Severity.Rank()
+		}) {
 			d.Same++
+		} else {
+			only.Findings = append(only.Findings, f)
 		}
 	}
 	for i := range old.Findings {
-		switch f := &old.Findings[i]; {
-		case is[f.ID]:
+		f := &old.Findings[i]
+		if _, ok := after[f.ID]; ok {
+			continue
+		}
+		switch {
+		case slices.ContainsFunc(now.ways(f), func(id string) bool { _, ok := after[id]; return ok }):
+			d.Same++
 		case now.judged(f):
 			d.Fixed = append(d.Fixed, *f)
 		default:
@@ -88,18 +88,39 @@ func Compare(old, now *Report) *Difference {
 	return d
 }
 
-// wholeOf is the ID that a finding of a part of a service would have as one of the
-// service; "" for others.
-func (r *Report) wholeOf(f *Finding) string {
-	service, part, ok := strings.Cut(f.Subject, "/")
-	if !ok || r.snap == nil {
-		return ""
+// said are the findings of a report by ID, with one for each thing that is implied.
+func said(r *Report) map[string]*Finding {
+	all := make(map[string]*Finding, len(r.Findings))
+	implied := &Finding{Severity: Warning}
+	for _, x := range r.Implied {
+		for _, name := range x.Components {
+			all["unrecoverable/"+x.Loss+"/"+name] = implied
+		}
 	}
-	at, ok := r.snap.Lookup(estate.KindService, service)
-	if !ok || !slices.ContainsFunc(r.snap.Services[at.Index].Parts, func(p estate.Part) bool { return p.Name == part }) {
-		return ""
+	for i := range r.Findings {
+		all[r.Findings[i].ID] = &r.Findings[i]
 	}
-	return f.Rule + "/" + f.Loss + "/" + service
+	return all
+}
+
+// ways are the IDs of findings that say what a finding says: its own, that of the service
+// where it is of a part, and those with nothing lost where the rule says it once for all losses.
+func (r *Report) ways(f *Finding) []string {
+	subjects := []string{f.Subject}
+	if service, part, ok := strings.Cut(f.Subject, "/"); ok && r.snap != nil {
+		at, ok := r.snap.Lookup(estate.KindService, service)
+		if ok && slices.ContainsFunc(r.snap.Services[at.Index].Parts, func(p estate.Part) bool { return p.Name == part }) {
+			subjects = append(subjects, service)
+		}
+	}
+	var ids []string
+	for _, s := range subjects {
+		ids = append(ids, f.Rule+"/"+f.Loss+"/"+s)
+		if once(f.Rule) {
+			ids = append(ids, f.Rule+"/"+NoLoss+"/"+s)
+		}
+	}
+	return ids
 }
 
 // judged reports whether a finding would be in the report if it were true: its

@@ -31,7 +31,7 @@ func checkerIsCheck(t *testing.T, seeds, steps int) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		docs := variant(r, components)
 		now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
-		o := audit.Options{}
+		o := audit.Options{Implied: true}
 		switch seed % 8 {
 		case 1:
 			o.Lose = [][]string{{"a", "b"}, {"c-h1"}}

@@ -108,8 +108,9 @@ func (a *auditor) servicesDown(t *trial) reach {
 }
 
 // said returns the components that nothing need be said about, since a service
-// or part that cannot come back needs them, or waits for them.
-func (a *auditor) said(t *trial, left []estate.Ref) map[int]bool {
+// or part that cannot come back needs them, or waits for them; unwaived: one of which nobody
+// waived that.
+func (a *auditor) said(t *trial, left []estate.Ref, unwaived bool) map[int]bool {
 	const (
 		unknown = iota
 		yes
@@ -120,13 +121,18 @@ func (a *auditor) said(t *trial, left []estate.Ref) map[int]bool {
 		known = map[int]int{}
 		out   = map[int]bool{}
 	)
+	counts := func(service int) bool {
+		return !unwaived || a.waiver(&a.s.Services[service].Doc, a.rule.name, t.loss.name) == nil
+	}
 	told := func(id int) bool {
 		switch {
 		case id >= g.first[3]:
-			_, ok := t.PartUpAt(g.parts[id-g.first[3]].Index, g.part[id-g.first[3]])
-			return !ok
+			service := g.parts[id-g.first[3]].Index
+			_, ok := t.PartUpAt(service, g.part[id-g.first[3]])
+			return !ok && counts(service)
 		case id >= g.first[1] && id < g.first[2]:
-			return !t.Back(estate.Ref{Kind: estate.KindService, Index: id - g.first[1]})
+			service := id - g.first[1]
+			return !t.Back(estate.Ref{Kind: estate.KindService, Index: service}) && counts(service)
 		}
 		return false
 	}

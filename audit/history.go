@@ -23,10 +23,18 @@ type History struct {
 	Brief    []Brief   `json:"brief"`    // of the last audit: those that are followed without their proofs
 	Fixed    []Held    `json:"fixed"`    // newest first, without their proofs
 
+	// The waivers of the last audit that waive nothing.
+	WaivesNothing []IdleWaiver `json:"waivesNothing,omitempty"`
+
+	// The losses of the last audit without a column, by name; a history that an older program
+	// wrote only counts them.
+	OtherLosses []string `json:"otherLosses,omitempty"`
+
 	MoreLosses   int `json:"moreLosses"`   // that are not in Losses
 	MoreServices int `json:"moreServices"` // that are not in Services
 	MoreFindings int `json:"moreFindings"` // that are neither in Standing nor in Brief: nobody follows them
 	MoreFixed    int `json:"moreFixed"`    // that were fixed, and are no longer in Fixed
+	MoreWaivers  int `json:"moreWaivers"`  // that are not in WaivesNothing
 }
 
 // A Mark is a revision of the estate.
@@ -91,11 +99,12 @@ type Bounds struct {
 	Standing int // findings with their proofs: the gravest, by severity and users
 	Brief    int // further findings that are followed by their IDs
 	Fixed    int // fixed findings
+	Waivers  int // that waive nothing
 }
 
 // DefaultBounds keep a history within some megabytes, whatever the estate.
 func DefaultBounds() Bounds {
-	return Bounds{Audits: 500, Losses: 60, Services: 2000, Standing: 5000, Brief: 100_000, Fixed: 1000}
+	return Bounds{Audits: 500, Losses: 60, Services: 2000, Standing: 5000, Brief: 100_000, Fixed: 1000, Waivers: 200}
 }
 
 // Last returns the last audit; ok is false before the first.
@@ -173,6 +182,11 @@ func (h *History) Fold(at Mark, judged time.Time, r *Report, b Bounds) *History 
 	next.Audits = append(slices.Clone(h.Audits), point)
 	next.Audits = next.Audits[max(0, len(next.Audits)-b.Audits):]
 	next.matrix(r, b)
+	for _, w := range r.WaivesNothing[:min(len(r.WaivesNothing), b.Waivers)] {
+		w.Column = 0
+		next.WaivesNothing = append(next.WaivesNothing, w)
+	}
+	next.MoreWaivers = len(r.WaivesNothing) - len(next.WaivesNothing)
 	draw(r.snap, next.Standing)
 	return next
 }
@@ -277,8 +291,12 @@ func (h *History) matrix(r *Report, b Bounds) {
 	}
 	columns := r.matrix[:min(len(r.matrix), b.Losses)]
 	h.MoreLosses = len(r.matrix) - len(columns)
-	for i := range columns {
-		h.Losses = append(h.Losses, columns[i].loss)
+	for i := range r.matrix {
+		if i < len(columns) {
+			h.Losses = append(h.Losses, r.matrix[i].loss)
+		} else {
+			h.OtherLosses = append(h.OtherLosses, r.matrix[i].loss)
+		}
 	}
 	rows := make([]Row, len(r.snap.Services))
 	bad := make(map[string][3]int, len(rows))

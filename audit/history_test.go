@@ -177,6 +177,19 @@ func TestHistoryOrder(t *testing.T) {
 	}
 }
 
+// Each loss that was judged has a column or its name, and no other has.
+func TestHistoryNamesEachLoss(t *testing.T) {
+	r := kakao(t)
+	for most := range len(r.Losses) + 2 {
+		b := audit.DefaultBounds()
+		b.Losses = most
+		h := (&audit.History{}).Fold(mark(1), time.Now(), r, b)
+		if diff := cmp.Diff(r.Losses, slices.Concat(h.Losses, h.OtherLosses)); diff != "" || len(h.Losses) != min(most, len(r.Losses)) || h.MoreLosses != len(h.OtherLosses) {
+			t.Errorf("%d columns, %d more (-judged +named):\n%s", len(h.Losses), h.MoreLosses, diff)
+		}
+	}
+}
+
 func kakao(t *testing.T) *audit.Report {
 	t.Helper()
 	s, err := estate.Load(os.DirFS("../examples/kakao-2022"))

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	_ "embed" // for the template
 	"fmt"
 	"html/template"
@@ -26,18 +27,25 @@ const (
 // services by losses, the findings by the users they touch with their proofs in
 // words, and the fixes, with the cheapest ones for whole losses where they are
 // given. With a difference, the findings are the new ones.
-func (r *Report) HTML(w io.Writer, d *Difference, fixes ...*BreakGlass) error {
-	t, err := template.New("report").Funcs(template.FuncMap{"grouped": lang.Number}).Parse(page)
+func (r *Report) HTML(out io.Writer, d *Difference, reader Reader, fixes ...*BreakGlass) error {
+	w, err := reader.writer()
+	if err != nil {
+		return err
+	}
+	t, err := template.New("report").Funcs(template.FuncMap{
+		"t": w.text, "tell": w.tell, "clauses": w.clauses, "losses": w.losses, "swept": w.swept,
+		"grouped": lang.Number, "count": func(n int) string { return lang.Number(int64(n)) }, "cost": lang.Short, "lang": func() lang.Lang { return w.lang },
+	}).Parse(page)
 	if err != nil {
 		return fmt.Errorf("the page of the report: %w", err)
 	}
-	v := r.view(d)
+	v := r.view(d, w)
 	for _, f := range fixes {
 		if len(f.Measures) > 0 {
 			v.Fixes = append(v.Fixes, f)
 		}
 	}
-	return t.Execute(w, v)
+	return t.Execute(out, v)
 }
 
 type htmlView struct {
@@ -66,45 +74,46 @@ type htmlRow struct {
 }
 
 type htmlCell struct {
-	Class, Shape, Word, Note string
+	Class, Shape, Note string // the class is also the key of the word
 }
 
 // cellOf shows a state by shape, word and colour, so that each alone is enough.
 func cellOf(s impact.State) htmlCell {
 	switch s {
 	case impact.Up:
-		return htmlCell{Class: "up", Shape: "●", Word: "up"}
+		return htmlCell{Class: "up", Shape: "●"}
 	case impact.Degraded:
-		return htmlCell{Class: "degraded", Shape: "◐", Word: "degraded"}
+		return htmlCell{Class: "degraded", Shape: "◐"}
 	case impact.Recoverable, impact.Returns:
-		return htmlCell{Class: "recoverable", Shape: "▲", Word: "recoverable"}
+		return htmlCell{Class: "recoverable", Shape: "▲"}
 	case impact.Unrecoverable:
-		return htmlCell{Class: "unrecoverable", Shape: "✖", Word: "unrecoverable"}
+		return htmlCell{Class: "unrecoverable", Shape: "✖"}
 	}
-	return htmlCell{Class: "unknown", Shape: "?", Word: "unknown"}
+	return htmlCell{Class: "unknown", Shape: "?"}
 }
 
-func (r *Report) view(d *Difference) htmlView {
+// tally counts the findings that nobody waived by severity, the gravest first, and those
+// that somebody did.
+func (r *Report) tally() (counts []htmlCount, waived int) {
+	counts = []htmlCount{{Error, 0}, {Warning, 0}, {Info, 0}}
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Waived != nil {
+			waived++
+		} else {
+			counts[Error.Rank()-f.Severity.Rank()].N++
+		}
+	}
+	return counts, waived
+}
+
+func (r *Report) view(d *Difference, w *writer) htmlView {
 	v := htmlView{Report: r, Diff: d}
-	for _, s := range []Severity{Error, Warning, Info} {
-		n := 0
-		for _, f := range r.Findings {
-			if f.Severity == s && f.Waived == nil {
-				n++
-			}
-		}
-		v.Counts = append(v.Counts, htmlCount{s, n})
-	}
-	for _, f := range r.Findings {
-		if f.Waived != nil {
-			v.Waived++
-		}
-	}
+	v.Counts, v.Waived = r.tally()
 	for _, s := range []impact.State{impact.Up, impact.Degraded, impact.Recoverable, impact.Unrecoverable} {
 		v.Legend = append(v.Legend, cellOf(s))
 	}
 	if r.snap != nil {
-		r.rows(&v)
+		r.rows(&v, w)
 	}
 	v.Cards = r.Findings[:min(len(r.Findings), mostCards)]
 	v.More = len(r.Findings) - len(v.Cards)
@@ -112,7 +121,7 @@ func (r *Report) view(d *Difference) htmlView {
 }
 
 // rows fills the matrix: the services with most users first.
-func (r *Report) rows(v *htmlView) {
+func (r *Report) rows(v *htmlView, w *writer) {
 	for _, c := range r.matrix {
 		v.Columns = append(v.Columns, strings.ReplaceAll(c.loss, "+", " + "))
 	}
@@ -121,7 +130,7 @@ func (r *Report) rows(v *htmlView) {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(x, y int) int {
-		return int(min(max(r.snap.Services[y].Users-r.snap.Services[x].Users, -1), 1))
+		return cmp.Compare(r.snap.Services[y].Users, r.snap.Services[x].Users)
 	})
 	v.MoreRows = max(len(order)-mostMatrixRows, 0)
 	for _, i := range order[:len(order)-v.MoreRows] {
@@ -130,9 +139,9 @@ func (r *Report) rows(v *htmlView) {
 		for _, c := range r.matrix {
 			cell := cellOf(c.states[i])
 			if c.states[i] == impact.Recoverable {
-				cell.Note = "after " + lasting(c.upAt[i])
+				cell.Note = w.text("after", lang.Span(w.lang, c.upAt[i]))
 				if rto := svc.Objectives.RTO; rto != nil && c.upAt[i] > *rto {
-					cell.Note += ", late"
+					cell.Note += ", " + w.text("late")
 				}
 			}
 			row.Cells = append(row.Cells, cell)

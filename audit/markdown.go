@@ -3,6 +3,8 @@ package audit
 import (
 	"fmt"
 	"strings"
+
+	"bongsu/internal/lang"
 )
 
 // mostRows is how many findings Markdown lists of each sort: a comment in a pull
@@ -11,50 +13,88 @@ const mostRows = 100
 
 // Markdown returns the report for a pull request. With a difference, the report
 // is the one with only what is new.
-func (r *Report) Markdown(d *Difference) string {
-	var b strings.Builder
-	title := "Audit of the estate"
+func (r *Report) Markdown(d *Difference, reader Reader) (string, error) {
+	w, err := reader.writer()
+	if err != nil {
+		return "", err
+	}
+	b := &strings.Builder{}
+	title := "markdown.title"
 	if d != nil {
-		title = "What this changes in the audit"
+		title = "markdown.title.diff"
 	}
-	fmt.Fprintf(&b, "## %s\n\nEstate `%s`", title, r.Estate)
-	if len(r.Losses) > 0 {
-		fmt.Fprintf(&b, ", losses: %s", join(r.Losses))
+	fmt.Fprintf(b, "## %s\n\n%s `%s`. %s", w.text(title), w.text("estate"), r.Estate, w.text("losses", w.losses(r.Losses)))
+	for _, s := range r.Swept {
+		b.WriteString(" " + w.swept(s))
 	}
-	b.WriteString(".\n")
-	if d != nil {
-		fmt.Fprintf(&b, "\n**%d new, %d fixed**, %d as before.\n", len(r.Findings), len(d.Fixed), d.Same)
-		if d.NotJudged > 0 {
-			fmt.Fprintf(&b, "\n%s of the baseline not judged this time: nobody asked for their losses, rules or severities.\n", counted(d.NotJudged, "finding", "findings"))
-		}
-		if len(r.Findings) > 0 {
-			b.WriteString("\n### New\n")
-		}
+	b.WriteString("\n\n**" + r.summary(d, w) + "**\n")
+	if d != nil && d.NotJudged > 0 {
+		b.WriteString("\n" + w.text("unjudged", d.NotJudged) + "\n")
 	}
-	markdownTable(&b, r.Findings)
+	if d != nil && len(r.Findings) > 0 {
+		b.WriteString("\n### " + w.text("new.title") + "\n")
+	}
+	w.table(b, r.Findings)
 	if d != nil && len(d.Fixed) > 0 {
-		b.WriteString("\n### Fixed\n")
-		markdownTable(&b, d.Fixed)
+		b.WriteString("\n### " + w.text("fixed.title") + "\n")
+		w.table(b, d.Fixed)
 	}
-	if d == nil && len(r.Findings) == 0 {
-		b.WriteString("\nNothing was found.\n")
+	if len(r.WaivesNothing) > 0 {
+		fmt.Fprintf(b, "\n### %s\n\n%s\n\n", w.text("idle"), w.text("idle.what"))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n| --- | --- | --- | --- | --- |\n", w.text("idle.of"), w.text("idle.rule"), w.text("idle.loss"), w.text("idle.owner"), w.text("idle.place"))
+		for _, x := range r.WaivesNothing[:min(len(r.WaivesNothing), mostRows)] {
+			loss := x.Loss
+			if loss == "" {
+				loss = w.text("idle.any")
+			}
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %s:%d |\n", escaped(x.Subject), x.Rule, escaped(loss), escaped(x.Owner), escaped(x.File), x.Line)
+		}
+		w.more(b, len(r.WaivesNothing)-mostRows)
 	}
-	return b.String()
+	return b.String(), nil
 }
 
-func markdownTable(b *strings.Builder, list []Finding) {
+// summary counts what was found.
+func (r *Report) summary(d *Difference, w *writer) string {
+	var parts []string
+	note := func(n int, key string) { parts = append(parts, w.text("counts", n, w.text(key))) }
+	if d != nil {
+		note(len(r.Findings), "new")
+		note(len(d.Fixed), "fixed")
+		note(d.Same, "same")
+		return strings.Join(parts, ", ")
+	}
+	counts, waived := r.tally()
+	for _, c := range counts {
+		if c.N > 0 {
+			note(c.N, "severity."+string(c.Severity))
+		}
+	}
+	if waived > 0 {
+		note(waived, "waived")
+	}
+	if len(parts) == 0 {
+		return w.text("nothing")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (w *writer) table(b *strings.Builder, list []Finding) {
 	if len(list) == 0 {
 		return
 	}
-	b.WriteString("\n| severity | users | finding | fix |\n| --- | ---: | --- | --- |\n")
+	fmt.Fprintf(b, "\n| %s | %s | %s | %s |\n| --- | ---: | --- | --- |\n", w.text("column.severity"), w.text("column.users"), w.text("column.finding"), w.text("column.fix"))
 	for _, f := range list[:min(len(list), mostRows)] {
-		severity := map[Severity]string{Error: "**error**", Warning: "warning", Info: "info"}[f.Severity]
-		if f.Waived != nil {
-			severity += "<br>waived until " + f.Waived.Until + " by " + escaped(f.Waived.Owner)
+		severity := w.text("severity." + string(f.Severity))
+		if f.Severity == Error {
+			severity = "**" + severity + "**"
 		}
-		text := escaped(f.Sentence)
+		if f.Waived != nil {
+			severity += "<br>" + escaped(w.text("waived.by", f.Waived.Until, f.Waived.Owner))
+		}
+		text := escaped(w.tell(f.Sentence))
 		if len(f.Proof.Words) > 0 {
-			text += "<br>" + escaped(strings.Join(f.Proof.Words, "; "))
+			text += "<br>" + escaped(w.clauses(f.Proof.Words))
 		}
 		text += "<br>`" + strings.ReplaceAll(f.ID, "|", "\\|") + "`"
 		if f.File != "" {
@@ -62,12 +102,17 @@ func markdownTable(b *strings.Builder, list []Finding) {
 		}
 		fix := ""
 		if f.Fix != nil {
-			fix = escaped(f.Fix.Words)
+			fix = escaped(w.tell(f.Fix.Words))
 		}
-		fmt.Fprintf(b, "| %s | %d | %s | %s |\n", severity, f.Users, text, fix)
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", severity, lang.Number(f.Users), text, fix)
 	}
-	if left := len(list) - mostRows; left > 0 {
-		fmt.Fprintf(b, "\n… and %d more.\n", left)
+	w.more(b, len(list)-mostRows)
+}
+
+// more says how many were left out, if any were.
+func (w *writer) more(b *strings.Builder, left int) {
+	if left > 0 {
+		b.WriteString("\n" + w.text("more", left) + "\n")
 	}
 }
 

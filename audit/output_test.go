@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bongsu/audit"
+	"bongsu/estate"
+	"bongsu/impact"
+	"bongsu/internal/lang"
 )
 
 const small = sites + `
@@ -22,7 +28,7 @@ const small = sites + `
 ---
 {kind: Service, name: shop, title: "가게 <b>", users: 12000, needs: [app]}
 ---
-{kind: Service, name: news, users: 5, needs: [web], waive: [{rule: stale, owner: kim, reason: "a | b", until: 2027-01-01}]}`
+{kind: Service, name: news, users: 5, needs: [web], waive: [{rule: stale, owner: kim, reason: "a | b", until: 2027-01-01}, {rule: outage, loss: south, owner: "le|e", reason: it was late, until: 2027-01-01}]}`
 
 func check(t *testing.T, text string) *audit.Report {
 	t.Helper()
@@ -96,8 +102,9 @@ func TestCompare(t *testing.T) {
 	if d.Count(audit.Error) != 1 {
 		t.Errorf("%d count", d.Count(audit.Error))
 	}
-	if text := d.Markdown(d); !strings.Contains(text, "**1 new, 1 fixed**") || !strings.Contains(text, "### Fixed") {
-		t.Errorf("%s", text)
+	text, err := d.Markdown(d, audit.Reader{})
+	if err != nil || !strings.Contains(text, fmt.Sprintf("**1 new, 1 fixed, %d as before**", d.Same)) || !strings.Contains(text, "### Fixed") {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 
@@ -144,6 +151,141 @@ func TestCompareKnowsWhatThePartsWere(t *testing.T) {
 	if d := audit.Compare(judge(waived), judge(better)); len(d.Findings) != 1 {
 		t.Errorf("new after a waiver: %+v", d.Findings)
 	}
+}
+
+// TestCompareKnowsWhatIsUnrecoverable changes what services of random estates need, and
+// holds what is new and what is fixed against what the losses really do.
+func TestCompareKnowsWhatIsUnrecoverable(t *testing.T) {
+	t.Parallel()
+	implied, still := 0, 0
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 77))
+		rest, _, _ := strings.Cut(randomEstate(r, 12), "{kind: Service")
+		rest += "{kind: Component, name: c12, atLeast: 2, replicas: [{in: a-h1}]}\n---\n" // down as it stands
+		services := make([]string, 3)
+		change := func(i int) {
+			services[i] = fmt.Sprintf("{kind: Service, name: s%d, users: 9, needs: [c%02d], parts: [{name: p, share: 0.5, needs: [c%02d]}]}", i, r.IntN(13), r.IntN(13))
+		}
+		for i := range services {
+			change(i)
+		}
+		was := parse(t, rest+strings.Join(services, "\n---\n"))
+		change(r.IntN(3))
+		is := parse(t, rest+strings.Join(services, "\n---\n"))
+		o := audit.Options{Sites: true, Rules: []string{"unrecoverable"}, Implied: true}
+		report := func(s *estate.Snapshot) *audit.Report {
+			r, err := audit.Check(s, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		data, err := json.Marshal(report(was))
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, err := audit.ParseReport(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := report(is)
+		d := audit.Compare(old, now)
+		ids := func(list []audit.Finding) map[string]bool {
+			all := map[string]bool{}
+			for _, f := range list {
+				all[f.ID] = true
+			}
+			return all
+		}
+		fresh, fixed, knew, knows := ids(d.Findings), ids(d.Fixed), ids(old.Findings), ids(now.Findings)
+		for _, f := range now.Findings {
+			if fresh[f.ID] == cannotReturn(t, was, &f) {
+				t.Errorf("seed %d: %s is new: %v, though before it could not come back either: %v", seed, f.ID, fresh[f.ID], cannotReturn(t, was, &f))
+			} else if !fresh[f.ID] && !knew[f.ID] {
+				implied++
+			}
+		}
+		for _, f := range old.Findings {
+			if fixed[f.ID] == cannotReturn(t, is, &f) {
+				t.Errorf("seed %d: %s is fixed: %v, though now it cannot come back: %v", seed, f.ID, fixed[f.ID], cannotReturn(t, is, &f))
+			} else if !fixed[f.ID] && !knows[f.ID] {
+				still++
+			}
+		}
+		if len(now.Findings)+len(d.Fixed) < d.Same {
+			t.Errorf("seed %d: %d as before", seed, d.Same)
+		}
+	}
+	if implied == 0 || still == 0 {
+		t.Errorf("%d findings are not new, as they were said in another way, and %d not fixed", implied, still)
+	}
+}
+
+// TestWaivedServiceImpliesNothing: what only a service said that somebody waived is new
+// once it is told on its own.
+func TestWaivedServiceImpliesNothing(t *testing.T) {
+	text := sites + `
+{kind: Component, name: app, replicas: [{in: north}]}
+---
+{kind: Service, name: shop, users: 9, needs: [app], waive: [{rule: unrecoverable, owner: kim, reason: it moves, until: 2099-01-01}]}`
+	o := audit.Options{Sites: true, Rules: []string{"unrecoverable"}, Implied: true}
+	for _, c := range []struct {
+		text string
+		want int
+	}{{text, 1}, {strings.Replace(text, "rule: unrecoverable", "rule: outage", 1), 0}} {
+		old, err := audit.Check(parse(t, c.text), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := audit.Check(parse(t, strings.Replace(text, ", needs: [app]", "", 1)), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := audit.Compare(old, now); len(d.Findings) != c.want || len(now.Findings) != 1 || now.Findings[0].ID != "unrecoverable/north/app" {
+			t.Errorf("%+v are new, want %d, of %+v", d.Findings, c.want, now.Findings)
+		}
+	}
+}
+
+// cannotReturn reports whether the subject of a finding cannot come back in its loss.
+func cannotReturn(t *testing.T, s *estate.Snapshot, f *audit.Finding) bool {
+	t.Helper()
+	var lost []string
+	if f.Loss != audit.NoLoss {
+		lost = strings.Split(f.Loss, "+")
+	}
+	im, err := impact.Of(s, lost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(im)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type result struct {
+		Name  string   `json:"name"`
+		State string   `json:"state"`
+		Parts []result `json:"parts"`
+	}
+	var v struct {
+		Components []result `json:"components"`
+		Services   []result `json:"services"`
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range slices.Concat(v.Components, v.Services) {
+		if x.Name == f.Subject {
+			return x.State == "unrecoverable"
+		}
+		for _, p := range x.Parts {
+			if x.Name+"/"+p.Name == f.Subject {
+				return p.State == "unrecoverable"
+			}
+		}
+	}
+	t.Fatalf("%s is about nothing", f.ID)
+	return false
 }
 
 // TestCompareKnowsWhatWasJudged: a finding about a loss, a rule or a severity that
@@ -233,14 +375,30 @@ func TestSARIF(t *testing.T) {
 			ID string `json:"id"`
 		}
 		driver struct {
-			Rules []rule `json:"rules"`
+			Rules         []rule `json:"rules"`
+			Notifications []rule `json:"notifications"`
 		}
 		tool struct {
 			Driver driver `json:"driver"`
 		}
+		descriptor struct {
+			ID    string `json:"id"`
+			Index int    `json:"index"`
+		}
+		notification struct {
+			Descriptor descriptor `json:"descriptor"`
+			Level      string     `json:"level"`
+			Message    message    `json:"message"`
+			Locations  []location `json:"locations"`
+		}
+		invocation struct {
+			ExecutionSuccessful            bool           `json:"executionSuccessful"`
+			ToolConfigurationNotifications []notification `json:"toolConfigurationNotifications"`
+		}
 		run struct {
-			Tool    tool     `json:"tool"`
-			Results []result `json:"results"`
+			Tool        tool         `json:"tool"`
+			Invocations []invocation `json:"invocations"`
+			Results     []result     `json:"results"`
 		}
 	)
 	var log struct {
@@ -276,12 +434,28 @@ func TestSARIF(t *testing.T) {
 	if suppressed != waived {
 		t.Errorf("%d suppressed, %d waived", suppressed, waived)
 	}
+	if len(first.Invocations) != 1 || !first.Invocations[0].ExecutionSuccessful {
+		t.Fatalf("invocations: %+v", first.Invocations)
+	}
+	told := first.Invocations[0].ToolConfigurationNotifications
+	if len(told) != len(r.WaivesNothing) || len(told) != 2 {
+		t.Fatalf("%d notifications of %d waivers that waive nothing, want 2", len(told), len(r.WaivesNothing))
+	}
+	for i, n := range told {
+		w := r.WaivesNothing[i]
+		if d := n.Descriptor; d.ID != first.Tool.Driver.Notifications[d.Index].ID || n.Level != "warning" || !strings.Contains(n.Message.Text, w.Rule) {
+			t.Errorf("%+v of %+v", n, w)
+		}
+		if at := n.Locations[0].PhysicalLocation; at.ArtifactLocation.URI != w.File || at.Region.StartLine != w.Line || at.Region.StartColumn < 2 {
+			t.Errorf("%+v is at %+v", w, at)
+		}
+	}
 }
 
 func TestHTML(t *testing.T) {
 	r := check(t, small)
 	var b bytes.Buffer
-	if err := r.HTML(&b, nil); err != nil {
+	if err := r.HTML(&b, nil, audit.Reader{}); err != nil {
 		t.Fatal(err)
 	}
 	text := b.String()
@@ -310,6 +484,7 @@ func TestHTML(t *testing.T) {
 	for _, want := range []string{
 		"north lost", "12,000", "가게 &lt;b&gt;", `<td class="s unrecoverable">✖ unrecoverable</td>`, `<td class="s up">● up</td>`,
 		"with north lost, shop cannot come back.", "Because shop needs app; app ran only in north", "@media print", "unrecoverable/north/shop",
+		`<td>outage</td><td>south</td><td>le|e</td>`, `<td>stale</td><td>any</td><td>kim</td>`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
@@ -322,16 +497,85 @@ func TestHTML(t *testing.T) {
 	}
 }
 
-func TestMarkdown(t *testing.T) {
-	text := check(t, small).Markdown(nil)
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "|") {
-			if n := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|"); n != 5 {
-				t.Errorf("%d bars in %s", n, line)
+// TestPagesInBothLanguages writes pages with everything that they can have, and looks for
+// words of the other language and for places that nothing was put into.
+func TestPagesInBothLanguages(t *testing.T) {
+	s := parse(t, small+`
+---
+{kind: Component, name: tape, replicas: [{in: south}], data: {copies: [{in: south, how: async}]}, waive: [{rule: data-single-copy, owner: lee, reason: 나중에, until: 2027-01-01}]}
+---
+{kind: Service, name: bank, users: 7, needs: [tape], objectives: {rto: 1s}}`)
+	now, err := audit.Check(s, audit.Options{Now: day("2026-11-23"), Sites: true, Every: true, Pairs: true, PairTypes: []string{"site"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := audit.Check(s, audit.Options{Now: day("2026-11-23"), Lose: [][]string{{"north", "south"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.Findings = append(old.Findings, audit.Finding{ID: "quorum/-/gone", Rule: "quorum", Severity: audit.Error, Loss: audit.NoLoss, Subject: "gone", Sentence: "it was there"})
+	fix, err := audit.Fix(s, []string{"south"}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lang.All() {
+		reader := audit.Reader{Lang: l, Tell: func(string) string { return "☎" }}
+		for _, d := range []*audit.Difference{nil, audit.Compare(old, now)} {
+			r := now
+			if d != nil {
+				r = d.Report
+			}
+			var b strings.Builder
+			if err := r.HTML(&b, d, reader, fix); err != nil {
+				t.Fatal(err)
+			}
+			page, err := r.Markdown(d, reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, body, _ := strings.Cut(b.String(), "<body>")
+			for _, text := range []string{body, page} {
+				if place := regexp.MustCompile(`\{[0-9][^}]*\}`).FindString(text); place != "" {
+					t.Errorf("%s: %q is not filled in", l, place)
+				}
+				if !strings.Contains(text, "☎") {
+					t.Errorf("%s: what findings say is not told in its language", l)
+				}
+				korean := regexp.MustCompile(`[가-힣]+`).FindAllString(strings.NewReplacer("가게", "", "나중에", "").Replace(text), -1)
+				english := regexp.MustCompile(`\b(lost|error|warning|users?|until|by|losses|Fix|Because|cost|New|Fixed|before|any|service)\b`).FindAllString(regexp.MustCompile("<[^>]*>|`[^`]*`|[-a-z]+/[-+/a-z]*").ReplaceAllString(text, " "), -1)
+				if l == lang.English && len(korean) > 0 || l == lang.Korean && (len(english) > 0 || len(korean) < 40) {
+					t.Errorf("%s: %d words of Korean, and English %q", l, len(korean), english)
+				}
 			}
 		}
 	}
-	if !strings.Contains(text, "| **error** | 12000 | with north lost, shop cannot come back<br>shop needs app; app ran only in north;") {
+}
+
+func TestMarkdown(t *testing.T) {
+	text, err := check(t, small).Markdown(nil, audit.Reader{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, tables := 0, 0 // bars of the head of each table
+	for line := range strings.Lines(text) {
+		n := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|")
+		switch {
+		case !strings.HasPrefix(line, "|"):
+			want = 0
+		case want == 0:
+			want = n
+			tables++
+		case n != want:
+			t.Errorf("%d bars, want %d in %s", n, want, line)
+		}
+	}
+	if tables != 2 {
+		t.Errorf("%d tables, want findings and waivers:\n%s", tables, text)
+	}
+	if !strings.Contains(text, "| news | outage | south | le\\|e | estate.yaml:") {
+		t.Errorf("it does not tell of the waivers that waive nothing: %s", text)
+	}
+	if !strings.Contains(text, "| **error** | 12,000 | with north lost, shop cannot come back<br>shop needs app; app ran only in north;") {
 		t.Errorf("%s", text)
 	}
 }

@@ -16,17 +16,38 @@ type (
 		Runs    []sarifRun `json:"runs"`
 	}
 	sarifRun struct {
-		Tool       sarifTool      `json:"tool"`
-		Results    []sarifResult  `json:"results"`
-		ColumnKind string         `json:"columnKind"`
-		Properties map[string]any `json:"properties"`
+		Tool        sarifTool         `json:"tool"`
+		Invocations []sarifInvocation `json:"invocations"`
+		Results     []sarifResult     `json:"results"`
+		ColumnKind  string            `json:"columnKind"`
+		Properties  map[string]any    `json:"properties"`
+	}
+	sarifInvocation struct {
+		Successful    bool                `json:"executionSuccessful"`
+		Notifications []sarifNotification `json:"toolConfigurationNotifications,omitempty"`
+	}
+	sarifNotification struct {
+		Descriptor sarifDescriptor `json:"descriptor"`
+		Level      string          `json:"level"`
+		Message    sarifText       `json:"message"`
+		Locations  []sarifLocation `json:"locations"`
+	}
+	sarifDescriptor struct {
+		ID    string `json:"id"`
+		Index int    `json:"index"`
 	}
 	sarifTool struct {
 		Driver sarifDriver `json:"driver"`
 	}
 	sarifDriver struct {
-		Name  string      `json:"name"`
-		Rules []sarifRule `json:"rules"`
+		Name          string       `json:"name"`
+		Rules         []sarifRule  `json:"rules"`
+		Notifications []sarifKnown `json:"notifications"`
+	}
+	sarifKnown struct {
+		ID               string       `json:"id"`
+		ShortDescription sarifText    `json:"shortDescription"`
+		Default          sarifDefault `json:"defaultConfiguration"`
 	}
 	sarifRule struct {
 		ID               string       `json:"id"`
@@ -72,7 +93,8 @@ type (
 )
 
 // SARIF returns the report for viewers of code scanning; each finding points at
-// the document of the estate that it is about. What is waived is suppressed. A
+// the document of the estate that it is about. What is waived is suppressed, and a
+// waiver that waives nothing is told as a notification about the configuration. A
 // finding about the whole estate points at the first line of its first file.
 func (r *Report) SARIF() *SARIFLog {
 	level := func(s Severity) string {
@@ -82,13 +104,22 @@ func (r *Report) SARIF() *SARIFLog {
 		return string(s)
 	}
 	run := sarifRun{
-		Tool:    sarifTool{sarifDriver{Name: "bongsu audit"}},
-		Results: []sarifResult{}, ColumnKind: "unicodeCodePoints",
+		Tool: sarifTool{sarifDriver{Name: "bongsu audit", Notifications: []sarifKnown{{
+			ID: idleWaiver, ShortDescription: sarifText{Text: "a waiver that no finding needs"}, Default: sarifDefault{level(Warning)},
+		}}}},
+		Invocations: []sarifInvocation{{Successful: true}},
+		Results:     []sarifResult{}, ColumnKind: "unicodeCodePoints",
 		Properties: map[string]any{"estate": r.Estate, "losses": r.Losses},
 	}
-	at := map[string]int{}
+	for _, w := range r.WaivesNothing {
+		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications, sarifNotification{
+			Descriptor: sarifDescriptor{ID: idleWaiver}, Level: level(Warning), Message: sarifText{Text: w.words()},
+			Locations: []sarifLocation{at(estate.Pos{File: w.File, Line: w.Line, Col: w.Column})},
+		})
+	}
+	index := map[string]int{}
 	for i, rule := range Rules() {
-		at[rule.Name] = i
+		index[rule.Name] = i
 		help := sarifText{Text: rule.Summary}
 		if page, err := Page(rule.Name); err == nil {
 			help = sarifText{Text: page, Markdown: page}
@@ -106,7 +137,7 @@ func (r *Report) SARIF() *SARIFLog {
 			text += ". Fix: " + f.Fix.Words
 		}
 		res := sarifResult{
-			RuleID: f.Rule, RuleIndex: at[f.Rule], Level: level(f.Severity), Message: sarifText{Text: text},
+			RuleID: f.Rule, RuleIndex: index[f.Rule], Level: level(f.Severity), Message: sarifText{Text: text},
 			Fingerprints: map[string]string{"bongsu/v1": f.ID},
 			Properties:   map[string]any{"users": f.Users, "loss": f.Loss, "subject": f.Subject},
 		}
@@ -115,7 +146,7 @@ func (r *Report) SARIF() *SARIFLog {
 			pos = r.first()
 		}
 		if pos.File != "" {
-			res.Locations = []sarifLocation{{sarifPhysical{sarifArtifact{filepath.ToSlash(pos.File)}, sarifRegion{max(pos.Line, 1), max(pos.Col, 1)}}}}
+			res.Locations = []sarifLocation{at(pos)}
 		}
 		if f.Waived != nil {
 			res.Suppressions = []sarifSuppression{{"external", f.Waived.Reason + " (" + f.Waived.Owner + ", until " + f.Waived.Until + ")"}}
@@ -123,6 +154,13 @@ func (r *Report) SARIF() *SARIFLog {
 		run.Results = append(run.Results, res)
 	}
 	return &SARIFLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}}
+}
+
+// idleWaiver is what a notification of a waiver that waives nothing is called.
+const idleWaiver = "idle-waiver"
+
+func at(p estate.Pos) sarifLocation {
+	return sarifLocation{sarifPhysical{sarifArtifact{filepath.ToSlash(p.File)}, sarifRegion{max(p.Line, 1), max(p.Col, 1)}}}
 }
 
 // first returns the beginning of the estate's first file.

@@ -46,6 +46,9 @@ type storedHistory struct {
 	Standing     []storedFinding `json:"standing,omitempty"`
 	Brief        []storedBrief   `json:"brief,omitempty"`
 	Fixed        []storedFinding `json:"fixed,omitempty"`
+	OtherLosses  []string        `json:"otherLosses,omitempty"`
+	Idle         []storedWaiver  `json:"idle,omitempty"`
+	MoreWaivers  int             `json:"moreWaivers,omitempty"`
 	MoreLosses   int             `json:"moreLosses,omitempty"`
 	MoreServices int             `json:"moreServices,omitempty"`
 	MoreFindings int             `json:"moreFindings,omitempty"`
@@ -108,6 +111,15 @@ type storedFinding struct {
 	Reason   string       `json:"reason,omitempty"`
 	Until    string       `json:"until,omitempty"`
 	Graph    *storedGraph `json:"graph,omitempty"`
+}
+
+type storedWaiver struct {
+	Subject string `json:"subject"`
+	Rule    string `json:"rule"`
+	Loss    string `json:"loss,omitempty"`
+	Owner   string `json:"owner"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
 }
 
 type storedStep struct {
@@ -262,8 +274,12 @@ func encode(v any) []byte {
 
 func encodeHistory(h *History) []byte {
 	s := storedHistory{
-		V: storedVersion, Losses: h.Losses,
+		V: storedVersion, Losses: h.Losses, OtherLosses: h.OtherLosses,
 		MoreLosses: h.MoreLosses, MoreServices: h.MoreServices, MoreFindings: h.MoreFindings, MoreFixed: h.MoreFixed,
+		MoreWaivers: h.MoreWaivers,
+	}
+	for _, w := range h.WaivesNothing {
+		s.Idle = append(s.Idle, storedWaiver{w.Subject, w.Rule, w.Loss, w.Owner, w.File, w.Line})
 	}
 	for _, m := range h.marks() {
 		s.Marks = append(s.Marks, storedMark(m))
@@ -295,8 +311,12 @@ func decodeHistory(data []byte) (*History, error) {
 		return nil, fmt.Errorf("the history of the audit has version %d, but this program knows version %d only; use the program that wrote it", s.V, storedVersion)
 	}
 	h := &History{
-		Losses:     s.Losses,
+		Losses: s.Losses, OtherLosses: s.OtherLosses,
 		MoreLosses: s.MoreLosses, MoreServices: s.MoreServices, MoreFindings: s.MoreFindings, MoreFixed: s.MoreFixed,
+		MoreWaivers: s.MoreWaivers,
+	}
+	for _, w := range s.Idle {
+		h.WaivesNothing = append(h.WaivesNothing, IdleWaiver{Subject: w.Subject, Rule: w.Rule, Loss: w.Loss, Owner: w.Owner, File: w.File, Line: w.Line})
 	}
 	marks := map[int64]Mark{}
 	for _, m := range s.Marks {

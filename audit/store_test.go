@@ -59,8 +59,11 @@ func example(t *testing.T) *audit.History {
 		return func(f audit.Finding) bool { seen[f.Rule]++; return seen[f.Rule] > 3 }
 	}())
 	judged := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
+	for _, loss := range []string{"", "pangyo", "anyang+pangyo"} {
+		r.WaivesNothing = append(r.WaivesNothing, audit.IdleWaiver{Subject: "talk-db", Rule: "quorum", Loss: loss, Owner: "kim", File: "data.yaml", Line: 7})
+	}
 	b := audit.DefaultBounds()
-	b.Standing = len(r.Findings) - 3
+	b.Standing, b.Losses, b.Waivers = len(r.Findings)-3, 3, 2 // of four sites and three waivers
 	h := (&audit.History{}).Fold(mark(1), judged, r, b)
 	fewer := *r
 	fewer.Findings = r.Findings[:len(r.Findings)-2]
@@ -76,6 +79,9 @@ func TestHistoryIsKept(t *testing.T) {
 	keep(t, st, want)
 	if diff := cmp.Diff(want, read(t, st), sameHistory()); diff != "" {
 		t.Errorf("the history that is read is another one (-kept +read):\n%s", diff)
+	}
+	if len(want.WaivesNothing) != 2 || want.MoreWaivers != 1 {
+		t.Errorf("%d waivers and %d more waive nothing, want 2 and 1", len(want.WaivesNothing), want.MoreWaivers)
 	}
 	next := want.Fold(mark(4), time.Now(), reportOf(), audit.DefaultBounds())
 	keep(t, st, next)

@@ -26,7 +26,7 @@ func (a *auditor) everyDomain() {
 			b.judge(l, false)
 		}
 	})
-	a.swept = append(a.swept, Swept{What: "every domain", Losses: len(a.s.Domains), Run: len(a.s.Domains)})
+	a.swept = append(a.swept, Swept{What: everyDomain, Losses: len(a.s.Domains), Run: len(a.s.Domains)})
 	if a.idle > 0 {
 		a.emptySweep()
 	}
@@ -110,17 +110,25 @@ func (a *auditor) checkPairTypes() error {
 	return nil
 }
 
+// What is swept.
+const (
+	everyDomain = "every domain"
+	usualPairs  = "pairs of sites, feeds and racks"
+	anyPairs    = "pairs of any two domains"
+	pairsOfType = "pairs of domains of type " // and the types
+)
+
 // pairsOf is how a report names the pairs that were tried.
 func (a *auditor) pairsOf() string {
 	switch {
 	case len(a.o.PairTypes) == 0:
-		return "pairs of sites, feeds and racks"
+		return usualPairs
 	case slices.Contains(a.o.PairTypes, AnyType):
-		return "pairs of any two domains"
+		return anyPairs
 	}
 	types := slices.Clone(a.o.PairTypes)
 	slices.Sort(types)
-	return "pairs of domains of type " + join(slices.Compact(types))
+	return pairsOfType + join(slices.Compact(types))
 }
 
 // A single is what the loss of one domain does, for pairs with it.

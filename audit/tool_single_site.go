@@ -39,8 +39,11 @@ func (a *auditor) singleSite(t *trial, r estate.Ref) {
 		Sentence: fmt.Sprintf("the tool %s stands in %s only", c.Name, t.loss.name),
 		Proof: Proof{
 			Domains: []string{t.loss.name}, Services: touched.names(a.s),
-			Words: []string{fmt.Sprintf("each of its %s stands in %s", counted(replicas(c), "replica", "replicas"), t.loss.name)},
+			Words: []string{"its only replica stands in " + t.loss.name},
 		},
+	}
+	if n := replicas(c); n != 1 {
+		f.Proof.Words[0] = fmt.Sprintf("each of its %d replicas stands in %s", n, t.loss.name)
 	}
 	needed := "nothing needs it"
 	if n := a.graph.needers(r); n > 0 {

@@ -43,13 +43,39 @@ func unrecoverable(a *auditor, t *trial) {
 			}
 		}
 	}
+	if a.o.Implied {
+		a.imply(t)
+	}
 	if len(left) == 0 {
 		return
 	}
-	said := a.said(t, left)
+	said := a.said(t, left, false)
 	for _, r := range left {
 		if !said[r.Index] && !a.kept(t, a.name(r), r) {
 			a.stuck(t, r, -1, t.Because(r, 1), a.graph.touched(false, r), Warning)
+		}
+	}
+}
+
+// imply notes which components are without a finding in a loss that is judged by name.
+func (a *auditor) imply(t *trial) {
+	at := 0
+	switch {
+	case t.named:
+		at = 1 + a.column
+	case t.loss.name != NoLoss:
+		return
+	}
+	var all []estate.Ref
+	for _, x := range t.Components {
+		if r := a.component(x.Index); x.State == impact.Unrecoverable && a.fresh(a.name(r), Warning) {
+			all = append(all, r)
+		}
+	}
+	said := a.said(t, all, true)
+	for _, r := range all {
+		if said[r.Index] {
+			a.silent[at] = append(a.silent[at], a.name(r))
 		}
 	}
 }

@@ -60,14 +60,17 @@ type IdleWaiver struct {
 	Owner   string `json:"owner"`
 	File    string `json:"file"`
 	Line    int    `json:"line"`
+	Column  int    `json:"-"`
 }
 
-func (w *IdleWaiver) String() string {
+func (w *IdleWaiver) String() string { return fmt.Sprintf("%s:%d: %s", w.File, w.Line, w.words()) }
+
+func (w *IdleWaiver) words() string {
 	loss := ""
 	if w.Loss != "" {
 		loss = " in the loss " + w.Loss
 	}
-	return fmt.Sprintf("%s:%d: the waiver of %s from rule %s%s, of %s, waives nothing: the rule finds nothing there", w.File, w.Line, w.Subject, w.Rule, loss, w.Owner)
+	return fmt.Sprintf("the waiver of %s from rule %s%s, of %s, waives nothing: the rule finds nothing there", w.Subject, w.Rule, loss, w.Owner)
 }
 
 // idleWaivers returns the waivers in force that waive nothing in a report that would
@@ -97,7 +100,7 @@ func (a *auditor) idleWaivers(r *Report) []IdleWaiver {
 				return (loss == "" || f.Loss == loss) && strings.Contains(f.Subject, doc.Name)
 			}
 			if !slices.ContainsFunc(used[key{w.Rule, w.Owner, w.Reason, w.Until.Format(time.DateOnly), w.Pos.File}], covers) {
-				idle = append(idle, IdleWaiver{a.s.NameOf(doc), w.Rule, loss, w.Owner, w.Pos.File, w.Pos.Line})
+				idle = append(idle, IdleWaiver{a.s.NameOf(doc), w.Rule, loss, w.Owner, w.Pos.File, w.Pos.Line, w.Pos.Col})
 			}
 		}
 	}

@@ -26,6 +26,7 @@ type attempt struct {
 	past   int   // and with a quarter of the limit
 	steps  int64 // that the last try took
 	gains  bool  // it got further than the one before, and both were large
+	ahead  *outlook[int32]
 	room   int   // nodes that there may be at most
 	effort int64 // and steps
 	d      *diagram
@@ -88,7 +89,7 @@ func newBuilder(a *attempt, p *part, d *diagram, limit int, steps int64) *builde
 	}
 	b := &builder{a: a, p: p, d: d, value: value}
 	if a.bound < unbounded {
-		b.rooms = rooms(p, p.weight, a.bound)
+		b.ahead = a.ahead.again(64 * limit)
 	}
 	return b
 }
@@ -103,8 +104,8 @@ func (b *builder) build() bool {
 		if p.gates[unit[0]].kind == kindBarred {
 			break // the last
 		}
-		if b.room = unbounded; b.rooms != nil {
-			b.room = b.rooms[unit[0]]
+		if b.room = unbounded; b.ahead != nil {
+			b.room = b.ahead.room[unit[0]]
 		}
 		apart := a.unit == len(p.units)-1 && len(unit) == 1 && p.gates[unit[0]].kind == kindOr
 		if apart && a.how == byFamily && len(d.nodes) > compactFrom {
@@ -228,7 +229,7 @@ type builder struct {
 	p     *part
 	d     *diagram
 	value []node
-	rooms []int32
+	ahead *outlook[int32]
 	room  int32 // up to which weight the solutions of the gate at hand matter
 }
 
@@ -257,11 +258,25 @@ func fold[T any](in []T, value func(T) node, combine func(f, g node) node) node 
 	return combine(f, fold(in[half:], value, combine))
 }
 
-func (b *builder) and(f, g node) node {
+func (b *builder) and(f, g node, room int32) node {
 	if b.a.how == byFunction {
 		return b.d.and(f, g)
 	}
-	return b.d.meet(f, g, b.room)
+	return b.d.meet(f, g, room)
+}
+
+// all combines the inputs of an and from the i-th to before the j-th, but for what is too heavy beside the others.
+func (b *builder) all(in []int32, i, j int) node {
+	if j == i+1 {
+		return b.value[in[i]]
+	}
+	half := (i + j) / 2
+	f, g := b.all(in, i, half), b.all(in, half, j)
+	room := b.room
+	if b.ahead != nil {
+		room -= min(room, b.ahead.all(slices.Concat(in[:i], in[j:]), in[i:j]))
+	}
+	return b.and(f, g, room)
 }
 
 func (b *builder) or(f, g node) node {
@@ -295,36 +310,35 @@ func (b *builder) knot(unit []int32) {
 }
 
 func (b *builder) gate(g *partGate) node {
-	type input struct {
-		f node
-		w int32
-	}
-	in := make([]input, len(g.in))
-	for i, c := range g.in {
-		in[i] = input{b.value[c], 1}
-		if g.kind == kindThreshold {
-			in[i].w = g.weight[i]
-		}
+	at := make([]int, len(g.in))
+	for i := range at {
+		at[i] = i
 	}
 	// From the last level upwards every step only adds on top.
-	slices.SortStableFunc(in, func(x, y input) int {
-		return cmp.Or(cmp.Compare(b.d.nodes[y.f].level, b.d.nodes[x.f].level), cmp.Compare(x.f, y.f))
+	slices.SortStableFunc(at, func(x, y int) int {
+		f, h := b.value[g.in[x]], b.value[g.in[y]]
+		return cmp.Or(cmp.Compare(b.d.nodes[h].level, b.d.nodes[f].level), cmp.Compare(f, h))
 	})
-	switch g.kind {
-	case kindOr:
-		if b.a.how == byFamily {
-			// Made minimal once at the end: to do so at every step costs more than what is dropped early saves.
-			return b.d.thin(b.d.trim(fold(in, func(x input) node { return x.f }, b.d.unite), b.room))
-		}
-		return fold(in, func(x input) node { return x.f }, b.d.or)
-	case kindAnd:
-		return fold(in, func(x input) node { return x.f }, b.and)
+	if g.kind == kindThreshold {
+		slices.Reverse(at)
 	}
-	slices.Reverse(in)
-	t := threshold{b: b, f: make([]node, len(in)), w: make([]int32, len(in)), rest: make([]int64, len(in)+1), known: map[goal]node{}}
-	for i := len(in) - 1; i >= 0; i-- {
-		t.f[i], t.w[i] = in[i].f, in[i].w
-		t.rest[i] = t.rest[i+1] + int64(in[i].w)
+	in := make([]int32, len(at))
+	for i, x := range at {
+		in[i] = g.in[x]
+	}
+	switch {
+	case g.kind == kindAnd:
+		return b.all(in, 0, len(in))
+	case g.kind == kindOr && b.a.how == byFamily:
+		// Made minimal once at the end: to do so at every step costs more than what is dropped early saves.
+		return b.d.thin(b.d.trim(fold(in, func(x int32) node { return b.value[x] }, b.d.unite), b.room))
+	case g.kind == kindOr:
+		return fold(in, func(x int32) node { return b.value[x] }, b.d.or)
+	}
+	t := threshold{b: b, in: in, w: make([]int32, len(in)), k: g.k, rest: make([]int64, len(in)+1), known: map[goal]node{}}
+	for i, x := range slices.Backward(at) {
+		t.w[i] = g.weight[x]
+		t.rest[i] = t.rest[i+1] + int64(t.w[i])
 	}
 	return t.from(goal{0, g.k})
 }
@@ -340,8 +354,9 @@ type goal struct {
 // goals that can come up are, however large the weights.
 type threshold struct {
 	b     *builder
-	f     []node
+	in    []int32
 	w     []int32
+	k     int32
 	rest  []int64 // weight of the inputs from i on
 	known map[goal]node
 }
@@ -359,7 +374,11 @@ func (t *threshold) from(g goal) node {
 	t.b.d.step()
 	without := t.from(goal{g.i + 1, g.k})
 	with := t.from(goal{g.i + 1, g.k - t.w[g.i]})
-	r := t.b.or(without, t.b.and(t.f[g.i], with))
+	room := t.b.room
+	if t.b.ahead != nil {
+		room -= min(room, t.b.ahead.some(t.in[:g.i], t.w[:g.i], int64(t.k)-int64(g.k), t.in[g.i:]))
+	}
+	r := t.b.or(without, t.b.and(t.b.value[t.in[g.i]], with, room))
 	t.known[g] = r
 	return r
 }

@@ -67,7 +67,7 @@ func TestMeasureSCRAM(t *testing.T) {
 				took3 := cpu(t) - from
 				line := fmt.Sprintf("%-20s %5d gates: %9.3fs %-12s complete=%v upto=%d order3 %7.3fs %-8s %v  %s", tree.Name, len(tree.Gates), took.Seconds(), short(res.Count), res.Complete, res.UpTo, took3.Seconds(), short(three.Count), three.Complete, fmt.Sprintf("%+v", res.Stats))
 				if limit > 0 {
-					s := scram(t, model(t, tree), 0, limit)
+					s := scram(t, 0, limit, model(t, tree))
 					line += fmt.Sprintf(" | scram %8.3fs solved=%v %v", s.cpu.Seconds(), s.solved, s.seconds)
 					if s.solved {
 						solved++

@@ -49,11 +49,15 @@ func (e *ModelError) Unwrap() []error {
 // of and, or and atleast over references and nested formulas are read, and basic
 // events with a constant probability; labels, attributes and other expressions are
 // passed over. The top is the gate that no other gate uses. A gate that makes the tree non-coherent is
-// refused by name, and so is everything that would need another file, a document type or more than static fault trees.
+// refused by name, and so is everything that would need a document type or more than static fault trees.
 func ReadOpenPSA(r io.Reader) (Tree, error) { return ReadOpenPSATop("", r) }
 
-// ReadOpenPSATop reads a model that is spread over several files, and takes the
-// named gate as the top; "" stands for the only gate that no other uses.
+// ErrUndefined is wrapped by errors about what none of the files that were given defines.
+var ErrUndefined = errors.New("not defined")
+
+// ReadOpenPSATop reads a model that is spread over several files, each of which may use what
+// another one defines, and takes the named gate as the top; "" stands for the only gate that
+// no other uses. Errors name the file of a reader with a Name.
 func ReadOpenPSATop(top string, files ...io.Reader) (Tree, error) {
 	m := newModel(maxModelBytes)
 	for _, r := range files {
@@ -71,6 +75,19 @@ type place struct {
 
 func (p place) errorf(format string, args ...any) error {
 	return &ModelError{File: p.file, Line: p.line, What: fmt.Sprintf(format, args...)}
+}
+
+// undefined is errorf for what no file defines.
+func (p place) undefined(format string, args ...any) error {
+	return &ModelError{File: p.file, Line: p.line, What: fmt.Sprintf(format, args...), err: ErrUndefined}
+}
+
+// seenFrom says where p is to a reader who is at another place.
+func (p place) seenFrom(o place) string {
+	if p.file == o.file {
+		return fmt.Sprintf("in line %d", p.line)
+	}
+	return fmt.Sprintf("in %s:%d", p.file, p.line)
 }
 
 // A formula is a reference (op "") or an operator over formulas.
@@ -128,7 +145,7 @@ type capped struct {
 func (c *capped) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
 	if c.left -= int64(n); c.left <= 0 {
-		return 0, fmt.Errorf("%w: the model is larger than %d bytes", ErrInput, c.limit)
+		return 0, refusal(fmt.Sprintf("the file is larger than %d bytes", c.limit))
 	}
 	return n, err
 }
@@ -143,7 +160,7 @@ func (m *model) read(r io.Reader) error {
 		if strings.EqualFold(charset, "us-ascii") || strings.EqualFold(charset, "ascii") {
 			return input, nil
 		}
-		return nil, fmt.Errorf("the encoding %q is not read; convert the file to UTF-8", charset)
+		return nil, refusal(fmt.Sprintf("the encoding %q is not read; convert the file to UTF-8", charset))
 	}
 	seen := false
 	for {
@@ -177,12 +194,12 @@ func (m *model) token() (xml.Token, error) {
 		t, err := m.x.Token()
 		var syntax *xml.SyntaxError
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, ErrInput):
+		case errors.Is(err, io.EOF):
 			return nil, err
 		case errors.As(err, &syntax):
 			return nil, place{m.file, syntax.Line}.errorf("not well-formed XML: %s", syntax.Msg)
 		case err != nil:
-			return nil, fmt.Errorf("read the model: %w", err)
+			return nil, m.unread(err)
 		}
 		switch t := t.(type) {
 		case xml.Directive:
@@ -199,6 +216,20 @@ func (m *model) token() (xml.Token, error) {
 			return t, nil
 		}
 	}
+}
+
+// A refusal is why no more of a file is read.
+type refusal string
+
+// Error is the reason.
+func (r refusal) Error() string { return string(r) }
+
+// unread says why a file cannot be read any further: bad input has a place in it.
+func (m *model) unread(err error) error {
+	if r, ok := errors.AsType[refusal](err); ok {
+		return m.here().errorf("%s", r)
+	}
+	return fmt.Errorf("read the model: %w", err)
 }
 
 func abbreviate(s string) string {
@@ -246,10 +277,8 @@ func (m *model) skip(s xml.StartElement) error {
 			return m.here().errorf("the file ends inside of element %q", s.Name.Local)
 		case errors.As(err, &syntax):
 			return place{m.file, syntax.Line}.errorf("not well-formed XML: %s", syntax.Msg)
-		case errors.Is(err, ErrInput):
-			return err
 		case err != nil:
-			return fmt.Errorf("read the model: %w", err)
+			return m.unread(err)
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
@@ -270,7 +299,7 @@ func (m *model) skip(s xml.StartElement) error {
 
 func (m *model) refuse(s xml.StartElement) error {
 	if s.Name.Local == "include" {
-		return m.here().errorf("an include of another file; it is refused, give all files of the model instead")
+		return m.here().errorf("an include of another file; it is refused, give each file of the model by itself instead")
 	}
 	return m.here().errorf("element %q is not part of a static fault tree and is not read", abbreviate(s.Name.Local))
 }
@@ -318,7 +347,7 @@ func (m *model) define(s xml.StartElement) (string, error) {
 		return "", m.here().errorf("%q is private; names with a scope are not read, make it public", name)
 	}
 	if p, twice := m.defined[name]; twice {
-		return "", m.here().errorf("%q is defined twice; it was defined first in line %d", name, p.line)
+		return "", m.here().errorf("%q is defined twice; it was defined first %s", name, p.seenFrom(m.here()))
 	}
 	m.defined[name] = m.here()
 	return name, nil
@@ -467,7 +496,7 @@ func (m *model) defineHouse(s xml.StartElement) error {
 func (m *model) tree(top string) (Tree, error) {
 	t := &m.tree0
 	if len(m.order) == 0 {
-		return Tree{}, fmt.Errorf("%w: the model defines no gate", ErrInput)
+		return Tree{}, m.here().undefined("the model ends here and defines no gate")
 	}
 	m.strict = len(m.leaves) > 0
 	t.Gates = make([]Gate, len(m.order))
@@ -525,7 +554,7 @@ func (m *model) root(top string, used []bool) (int, error) {
 		if len(roots) > 5 {
 			more = fmt.Sprintf(" and %d more", len(roots)-5)
 		}
-		return 0, fmt.Errorf("%w: the model has %d gates that no gate uses (%s%s); say which one is the top", ErrInput, len(roots), strings.Join(roots[:min(5, len(roots))], ", "), more)
+		return 0, m.gates[roots[0]].at.errorf("the model has %d gates that no gate uses (%s%s); say which one is the top", len(roots), strings.Join(roots[:min(5, len(roots))], ", "), more)
 	}
 	return m.gates[roots[0]].index, nil
 }
@@ -557,27 +586,27 @@ func (m *model) ref(owner, name string, i int, f formula, used []bool) (Ref, err
 		return constant(f.value), nil
 	case "gate":
 		if !isGate {
-			return 0, f.at.errorf("gate %q uses gate %q, which is not defined", owner, f.name)
+			return 0, f.at.undefined("gate %q uses gate %q, which is not defined", owner, f.name)
 		}
 	case "house-event":
 		if !isHouse {
-			return 0, f.at.errorf("gate %q uses house event %q, which is not defined", owner, f.name)
+			return 0, f.at.undefined("gate %q uses house event %q, which is not defined", owner, f.name)
 		}
 	case "basic-event":
 		if isGate || isHouse {
-			return 0, f.at.errorf("gate %q uses %q as a basic event, but it is defined as something else in line %d", owner, f.name, m.defined[f.name].line)
+			return 0, f.at.errorf("gate %q uses %q as a basic event, but it is defined as something else %s", owner, f.name, m.defined[f.name].seenFrom(f.at))
 		}
 		if _, known := m.leaves[f.name]; m.strict && !known {
 			near := estate.Nearest(f.name, slices.Sorted(maps.Keys(m.leaves)))
 			if near != "" {
 				near = fmt.Sprintf("; did you mean %q?", near)
 			}
-			return 0, f.at.errorf("gate %q uses basic event %q, which is not defined, though others are%s", owner, f.name, near)
+			return 0, f.at.undefined("gate %q uses basic event %q, which is not defined, though others are%s", owner, f.name, near)
 		}
 		return LeafRef(m.leaf(f.name)), nil
 	case "event":
 		if _, defined := m.defined[f.name]; !defined {
-			return 0, f.at.errorf("gate %q uses event %q, which is not defined", owner, f.name)
+			return 0, f.at.undefined("gate %q uses event %q, which is not defined", owner, f.name)
 		}
 	default:
 		for i++; ; i++ {

@@ -116,6 +116,93 @@ func TestReadOpenPSAFromSeveralFiles(t *testing.T) {
 	}
 }
 
+// A part is one file of a model.
+type part struct {
+	io.Reader
+
+	name string
+}
+
+func (p part) Name() string { return p.name }
+
+// TestFilesOfAModel wants errors to name the file and the line that they are about, and a
+// name that two files define to be told with both places.
+func TestFilesOfAModel(t *testing.T) {
+	const (
+		logic = "<opsa-mef><define-fault-tree name=\"t\">\n<define-gate name=\"a\"><and><event name=\"x\"/>\n<event name=\"y\"/></and></define-gate></define-fault-tree></opsa-mef>"
+		x     = "<opsa-mef><model-data>\n\n<define-basic-event name=\"x\"/></model-data></opsa-mef>"
+		y     = "<opsa-mef><model-data><define-house-event name=\"y\"><constant value=\"true\"/></define-house-event></model-data></opsa-mef>"
+		gate  = "<opsa-mef>\n<define-gate name=\"x\"><or><basic-event name=\"z\"/></or></define-gate></opsa-mef>"
+		b     = "<opsa-mef>\n\n\n<define-gate name=\"b\"><or><event name=\"x\"/><basic-event name=\"y\"/></or></define-gate></opsa-mef>"
+		ring  = "<opsa-mef><define-gate name=\"x\"><gate name=\"a\"/></define-gate></opsa-mef>"
+	)
+	read := func(files ...string) (cutset.Tree, error) {
+		var all []io.Reader
+		for i, f := range files {
+			all = append(all, part{strings.NewReader(f), string(rune('p'+i)) + ".xml"})
+		}
+		return cutset.ReadOpenPSATop("", all...)
+	}
+	for _, test := range []struct {
+		files []string
+		want  string
+		lacks bool // a file
+	}{
+		{[]string{logic}, `p.xml:2: gate "a" uses event "x", which is not defined`, true},
+		{[]string{logic, x}, `p.xml:3: gate "a" uses event "y", which is not defined`, true},
+		{[]string{x, y}, `q.xml:1: the model ends here and defines no gate`, true},
+		{[]string{logic, x, y, gate}, `s.xml:2: "x" is defined twice; it was defined first in q.xml:3`, false},
+		{[]string{gate, y, x, logic}, `r.xml:3: "x" is defined twice; it was defined first in p.xml:2`, false},
+		{[]string{logic, x, y, b}, `s.xml:4: gate "b" uses "y" as a basic event, but it is defined as something else in r.xml:1`, false},
+		{[]string{x, strings.Replace(logic, "<and>", "<nand>", 1), y}, `q.xml:2: gate "a" is not coherent`, false},
+		{[]string{x, y, logic, strings.Replace(b, `<basic-event name="y"/>`, "", 1)}, `r.xml:2: the model has 2 gates that no gate uses (a, b)`, false},
+		{[]string{y, ring, logic}, `q.xml:1: the tree has a cycle: x <- a <- x`, false},
+		{[]string{x, y, logic, "<opsa-mef>\n<define-gate"}, `s.xml:2: not well-formed XML`, false},
+		{[]string{x, `<?xml version="1.0" encoding="UTF-16"?><opsa-mef/>`}, `q.xml:1: the encoding "UTF-16" is not read`, false},
+	} {
+		_, err := read(test.files...)
+		if !errors.Is(err, cutset.ErrInput) || !strings.Contains(fmt.Sprint(err), test.want) || errors.Is(err, cutset.ErrUndefined) != test.lacks {
+			t.Errorf("error %v (a file is missing: %v); want %q", err, errors.Is(err, cutset.ErrUndefined), test.want)
+		}
+	}
+	if _, err := read(y, logic, x); err != nil {
+		t.Errorf("the whole model: %v", err)
+	}
+}
+
+// TestSplitModels reads models definition by definition, each from a file of its own, in any order.
+func TestSplitModels(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	for i := range 100 {
+		tree := small(r, false)
+		var b bytes.Buffer
+		if err := cutset.WriteOpenPSA(&b, tree); err != nil {
+			t.Fatal(err)
+		}
+		model := strings.ReplaceAll(b.String(), "<basic-event ", "<event ")
+		var parts []string
+		for line := range strings.Lines(model) {
+			if strings.HasPrefix(line, "<define-gate") || strings.HasPrefix(line, "<define-basic-event") {
+				parts = append(parts, line)
+			}
+		}
+		top := parts[0][len(`<define-gate name="`):]
+		top = top[:strings.IndexByte(top, '"')]
+		r.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+		var files []io.Reader
+		for some := range slices.Chunk(parts, 1+r.IntN(3)) {
+			files = append(files, strings.NewReader("<opsa-mef><model-data>"+strings.Join(some, "")+"</model-data></opsa-mef>"))
+		}
+		again, err := cutset.ReadOpenPSATop(top, files...)
+		if err != nil {
+			t.Fatalf("tree %d: %v\n%s", i, err, model)
+		}
+		if diff := cmp.Diff(named(t, through(t, tree)), named(t, again)); diff != "" {
+			t.Fatalf("tree %d (-in one file +in %d):\n%s\n%s", i, len(files), diff, model)
+		}
+	}
+}
+
 func TestReadOpenPSARefuses(t *testing.T) {
 	in := func(s string) string {
 		return "<opsa-mef><define-fault-tree name=\"t\">\n" + s + "\n</define-fault-tree></opsa-mef>"
@@ -178,7 +265,7 @@ func TestReadOpenPSARefuses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := cutset.ReadOpenPSA(strings.NewReader(test.model))
-			if err == nil || !strings.Contains(err.Error(), test.want) {
+			if !errors.Is(err, cutset.ErrInput) || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("error %v; %q was expected", err, test.want)
 			}
 		})
@@ -261,6 +348,11 @@ func FuzzReadOpenPSA(f *testing.F) {
 	f.Add(`<opsa-mef><define-fault-tree name="x"><define-gate name="g"><constant value="true"/></define-gate></define-fault-tree></opsa-mef>`)
 	f.Fuzz(func(t *testing.T, model string) {
 		tree, err := cutset.ReadOpenPSA(strings.NewReader(model))
+		empty := strings.NewReader("<opsa-mef/>")
+		same, failed := cutset.ReadOpenPSATop("", empty, strings.NewReader(model))
+		if diff := cmp.Diff(tree, same); diff != "" || (err == nil) != (failed == nil) {
+			t.Fatalf("%v, and after an empty file %v (-alone +after):\n%s", err, failed, diff)
+		}
 		if err != nil {
 			return
 		}

@@ -18,6 +18,29 @@ type ordering struct {
 // enter first (Bouissou, Bruyère, Rauzy 1997), by layer for layered trees, Minato's dynamic
 // weights (1990), and a centre-of-gravity refinement of some of these (FORCE; Aloul, Markov, Sakallah 2003).
 func (p *part) orders() []*ordering {
+	plain, balanced := p.makers()
+	if len(p.names)*len(p.gates) <= 1<<21 {
+		balanced = append(balanced, p.weigh)
+	}
+	return orderings(plain, balanced)
+}
+
+// familyOrders returns orders to try for families: refined ones first, which get furthest most often, and all upside
+// down as well.
+func (p *part) familyOrders() []*ordering {
+	plain, balanced := p.makers()
+	return slices.Concat(orderings(balanced), flipped(orderings(balanced)), orderings(plain), flipped(orderings(plain)))
+}
+
+func orderings(makers ...[]func() []int32) []*ordering {
+	var orders []*ordering
+	for _, m := range slices.Concat(makers...) {
+		orders = append(orders, &ordering{make: m})
+	}
+	return orders
+}
+
+func (p *part) makers() (plain, balanced []func() []int32) {
 	n := narrow(len(p.names))
 	size, fan := p.measure()
 	byNumber := func(a, b int32) int { return cmp.Compare(a, b) }
@@ -45,18 +68,10 @@ func (p *part) orders() []*ordering {
 			return cmp.Or(cmp.Compare(height[a], height[b]), cmp.Compare(base[a], base[b]))
 		})
 	}
-	makers := []func() []int32{small, large, declared, byDepth, deep, shared, byHeight}
 	for _, base := range []func() []int32{small, large, declared, byDepth} {
-		makers = append(makers, func() []int32 { return p.balance(base()) })
+		balanced = append(balanced, func() []int32 { return p.balance(base()) })
 	}
-	if len(p.names)*len(p.gates) <= 1<<21 {
-		makers = append(makers, p.weigh)
-	}
-	orders := make([]*ordering, len(makers))
-	for i, m := range makers {
-		orders[i] = &ordering{make: m}
-	}
-	return orders
+	return []func() []int32{small, large, declared, byDepth, deep, shared, byHeight}, balanced
 }
 
 // flipped returns the orders upside down. The diagrams are of like size, but not the

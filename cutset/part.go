@@ -130,38 +130,6 @@ func (p *part) knotted() bool {
 	return slices.ContainsFunc(p.units, func(unit []int32) bool { return len(unit) > 1 })
 }
 
-// rooms returns the weight up to which solutions of each gate matter in those of the root of a weight of
-// at most k: beside an input of an and there are its private variables. The variables weigh as given.
-func rooms[W int32 | int64](p *part, weight []W, k W) []W {
-	rooms := make([]W, len(p.gates))
-	if p.knotted() || p.gates[p.root].kind == kindBarred {
-		for x := range rooms {
-			rooms[x] = k
-		}
-		return rooms
-	}
-	n := len(p.names)
-	_, fan := p.measure()
-	rooms[p.root] = k
-	for _, unit := range slices.Backward(p.units) {
-		x := unit[0]
-		room := rooms[x]
-		if p.gates[x].kind == kindAnd {
-			for _, c := range p.gates[x].in {
-				if int(c) < n && fan[c] == 1 {
-					room -= min(room, weight[c])
-				}
-			}
-		}
-		for _, c := range p.gates[x].in {
-			if int(c) >= n {
-				rooms[int(c)-n] = max(rooms[int(c)-n], room)
-			}
-		}
-	}
-	return rooms
-}
-
 // graph returns the part as a graph of its own, whose leaves are the variables.
 func (p *part) graph() *graph {
 	n := len(p.names)

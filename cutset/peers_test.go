@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"os"
 	"os/exec"
@@ -39,14 +40,17 @@ var (
 
 // scram counts with SCRAM. Its report lists every product, so only the head is
 // read, and SCRAM stops as soon as it finds nobody listening: its CPU time is for the answer, not the listing.
-func scram(t *testing.T, file string, order int, limit time.Duration) scramRun {
+func scram(t *testing.T, order int, limit time.Duration, files ...string) scramRun {
 	t.Helper()
 	if order == 0 {
 		order = 100
 	}
 	// Memory and time are bounded from outside: SCRAM has no limits of its own and the machine is shared.
-	cmd := exec.CommandContext(t.Context(), "prlimit", "--as=3000000000", fmt.Sprintf("--cpu=%d", int(limit.Seconds())), "scram",
-		"--bdd", "-l", strconv.Itoa(order), "--no-indent", file)
+	args := append([]string{
+		"--as=3000000000", fmt.Sprintf("--cpu=%d", int(limit.Seconds())), "scram",
+		"--bdd", "-l", strconv.Itoa(order), "--no-indent",
+	}, files...)
+	cmd := exec.CommandContext(t.Context(), "prlimit", args...)
 	head := &headWriter{}
 	cmd.Stdout = head
 	err := cmd.Run()
@@ -54,7 +58,7 @@ func scram(t *testing.T, file string, order int, limit time.Duration) scramRun {
 	m := sumPattern.FindSubmatch(head.b)
 	if m == nil {
 		if err == nil {
-			t.Fatalf("scram said nothing about %s: %s", file, head.b)
+			t.Fatalf("scram said nothing about %s: %s", files, head.b)
 		}
 		return run
 	}
@@ -151,7 +155,7 @@ func TestRealSCRAM(t *testing.T) {
 					if err != nil || !res.Complete {
 						t.Fatalf("%s: %v", tree.Name, err)
 					}
-					got := scram(t, model(t, tree), order, 20*time.Second)
+					got := scram(t, order, 20*time.Second, model(t, tree))
 					if !got.solved {
 						continue
 					}
@@ -278,6 +282,34 @@ func clasp(t *testing.T, tree *cutset.Tree) [][]int {
 }
 
 // TestRealSCRAMReadsEstates hands SCRAM the trees of an estate, whose names are its own.
+// TestRealModelsInSeveralFiles counts models that come with SCRAM, the tree in one file and the
+// basic events in another, as SCRAM does.
+func TestRealModelsInSeveralFiles(t *testing.T) {
+	for _, name := range []string{"Baobab/baobab1", "Baobab/baobab2", "Chinese/chinese"} {
+		names := []string{"/usr/share/scram/input/" + name + "-basic-events.xml", "/usr/share/scram/input/" + name + ".xml"}
+		var files []io.Reader
+		for _, name := range names {
+			f, err := os.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = f.Close() }()
+			files = append(files, f)
+		}
+		tree, err := cutset.ReadOpenPSATop("", files...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, err := cutset.Solve(tree, cutset.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run := scram(t, 0, time.Minute, names...); !run.solved || run.count.Cmp(ours.Count) != 0 {
+			t.Errorf("%s: %v sets, by SCRAM %+v", name, ours.Count, run)
+		}
+	}
+}
+
 func TestRealSCRAMReadsEstates(t *testing.T) {
 	paths, err := filepath.Glob("../examples/kakao-2022/*.yaml")
 	if err != nil || len(paths) == 0 {
@@ -305,7 +337,7 @@ func TestRealSCRAMReadsEstates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if run := scram(t, model(t, tree), 0, time.Minute); !run.solved || run.count.Cmp(res.Count) != 0 {
+		if run := scram(t, 0, time.Minute, model(t, tree)); !run.solved || run.count.Cmp(res.Count) != 0 {
 			t.Errorf("%s: SCRAM counts %v, we %v", tree.Name, run.count, res.Count)
 		}
 	}

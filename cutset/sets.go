@@ -54,7 +54,7 @@ func (l *lister) run(value [][]smallSet) ([]smallSet, bool) {
 	value = append(value, make([][]smallSet, len(l.p.gates))...)
 	l.share, l.count, l.heads = make([]int64, n), make([]int32, n), make([]int32, n)
 	l.index.held = make([]uint32, n)
-	rooms := rooms(l.p, l.weight, l.bound)
+	rooms := newOutlook(l.p, l.weight, l.bound).room
 	for _, unit := range l.p.units {
 		l.bound = rooms[unit[0]]
 		if unit[0] == l.p.root {

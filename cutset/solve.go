@@ -243,14 +243,20 @@ func (s *solver) nothing() {
 	s.hint = hint{}
 }
 
-// upTo solves orders up to k at once if it can, else up to 1, 2, 3, … as far as it gets.
+// upTo solves orders up to k at once if it can: bounded, or all orders, which some trees are easier without a bound. Else
+// it solves up to 1, 2, 3, … as far as it gets.
 func (s *solver) upTo(k int) {
 	s.nothing()
 	s.effort *= 2
 	if s.all || s.bounded(k) {
 		return
 	}
-	s.effort = boundedEffort * int64(s.o.NodeBudget)
+	s.effort, s.hint = wholeEffort*int64(s.o.NodeBudget), hint{}
+	if f, top, ok := s.solve(s.g.clone(), unbounded); ok {
+		s.keep(f, top, k, false)
+		return
+	}
+	s.effort, s.hint = boundedEffort*int64(s.o.NodeBudget), hint{}
 	s.deepen(k)
 }
 
@@ -703,15 +709,19 @@ type round struct {
 
 func (s *solver) newRace(p *part, k int) *race {
 	c := &race{s: s, p: p}
+	var ahead *outlook[int32]
+	if k < unbounded {
+		ahead = newOutlook(p, p.weight, narrow(k))
+	}
 	enter := func(f int, how method, orders []*ordering) {
 		for _, o := range orders {
-			c.field[f] = append(c.field[f], &attempt{p: p, order: o, how: how, bound: narrow(k)})
+			c.field[f] = append(c.field[f], &attempt{p: p, order: o, how: how, bound: narrow(k), ahead: ahead})
 		}
 	}
 	orders := p.orders()
 	enter(fieldFunction, byFunction, orders)
 	enter(fieldFlipped, byFunction, flipped(orders))
-	enter(fieldFamily, byFamily, orders)
+	enter(fieldFamily, byFamily, p.familyOrders())
 	if !p.knotted() {
 		enter(fieldSweep, bySweep, append(p.orders(), flipped(p.orders())...))
 		enter(fieldNarrow, bySweep, p.narrow())
@@ -722,7 +732,7 @@ func (s *solver) newRace(p *part, k int) *race {
 	least := 8 * (len(p.names) + len(p.gates)) // less would not hold the inputs
 	all := len(orders)
 	c.rounds = []round{
-		{1 << 11, [fields]int{all, all, all, 2 * all, 4}},
+		{1 << 11, [fields]int{all, all, 2 * all, 2 * all, 4}},
 		{1 << 14, [fields]int{all, all, 6, 6, 4}},
 		{1 << 16, [fields]int{5, 5, 3, 3, 2}},
 		{1 << 18, [fields]int{2, 2, 2, 2, 2}},

@@ -24,9 +24,9 @@ func (m *model) audit(r *Report, a *Audit) {
 		}
 		lost := slices.Sorted(slices.Values(im.Claim.Lost))
 		losses = append(losses, outcome{lost, k, k.dataLost()})
-		r.proved("the impact of the loss of %s, as bongsu impact answers it, on every thing in the estate", listed(lost))
+		r.proved("the impact of the loss of %s, as bongsu impact answers it, on every thing in the estate, with all deadlocks", listed(lost))
 	}
-	unrecoverable, down := 0, 0
+	unrecoverable, down, waiting := 0, 0, 0
 	known := map[string]bool{}
 	for _, f := range a.Findings {
 		if id := f.id(); f.ID != id || known[id] {
@@ -42,6 +42,12 @@ func (m *model) audit(r *Report, a *Audit) {
 			continue
 		}
 		k := losses[i].check
+		if f.Rule == "deadlock" {
+			if waiting++; !slices.ContainsFunc(k.im.Claim.Deadlocks, func(d Deadlock) bool { return strings.Join(d.Cycle, ">") == f.Subject }) {
+				r.wrong("%s is no deadlock of that loss", f.ID)
+			}
+			continue
+		}
 		v, ok := m.named(f.Subject)
 		if !ok {
 			v, ok = m.thing("service/" + f.Subject)
@@ -65,6 +71,9 @@ func (m *model) audit(r *Report, a *Audit) {
 		return
 	}
 	r.proved("findings that something cannot come back (%d in all)", unrecoverable)
+	if waiting > 0 {
+		r.proved("findings of a deadlock (%d in all)", waiting)
+	}
 	if down > 0 {
 		r.proved("findings of an outage (%d in all): the service goes down or loses data", down)
 		r.unproved("how long an outage lasts, and what was promised")

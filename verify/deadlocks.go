@@ -1,27 +1,180 @@
 package verify
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
-// unlisted checks that no deadlock was left out altogether: things that stay down, and
-// would hold each other up if all of them were up, are tied to a cycle of the list.
-func (k *impactCheck) unlisted(cycles []Deadlock) {
-	left := k.mutual(nil)
-	if len(left) > 0 && len(cycles) > 0 {
-		left = k.mutual(k.tied(cycles))
+// deadlocks checks that each of a list is one, and that no other is left out. Things that
+// all wait for each other, directly or not, are a knot, and each knot is looked at by itself:
+// with all else up, or, where nothing in it would stay down then, as the loss leaves it. What
+// would hold itself up there if it were up, and yet is down, is in a deadlock. Each of the
+// list must be of that, and once all of them are up none may be left.
+func (k *impactCheck) deadlocks(list []Deadlock) {
+	m, w := k.m, k.back
+	of, knots := k.knots()
+	cycles := make([][][]int, len(knots))
+	for _, d := range list {
+		if members := k.cycle(d.Cycle); members != nil {
+			cycles[of[members[0]]] = append(cycles[of[members[0]]], members)
+		}
 	}
-	if len(left) > 0 {
-		k.r.wrong("%s stays down only because it waits for itself, through others or not, and no deadlock that is listed says so", k.m.name(left[0]))
+	if len(k.r.Wrong) > 0 {
+		return
+	}
+	for i, knot := range knots {
+		var others []int
+		for v := m.comp; v < m.part; v++ {
+			if (v < m.svc || v >= m.crew) && !w.up[v] && of[v] != i {
+				others = append(others, v)
+			}
+		}
+		w.recover(w.rise(true, others...))
+		stuck := k.mutual(knot)
+		if len(stuck) == 0 {
+			w.undo()
+			stuck = k.mutual(knot)
+		}
+		var resolved []int
+		for _, members := range cycles[i] {
+			for _, v := range members {
+				if !slices.Contains(stuck, v) {
+					k.r.wrong("%s is in no deadlock: it would not be up even if all were that wait for it", m.name(v))
+				}
+			}
+			resolved = append(resolved, members...)
+		}
+		w.recover(w.rise(true, resolved...))
+		if left := k.mutual(knot); len(left) > 0 {
+			k.r.wrong("%s stays down only because it waits for itself, through others or not, and no deadlock that is listed says so", m.name(left[0]))
+		}
+		w.undo()
 	}
 }
 
-// mutual returns the greatest set of things that stay down and would all be up if the
-// whole set were, without some.
-func (k *impactCheck) mutual(without []bool) []int {
+// cycle checks that each thing stays down and waits for the next, and that one does so
+// through an action; nil: it is no such cycle.
+func (k *impactCheck) cycle(names []string) []int {
+	m, w := k.m, k.back
+	if len(names) == 0 {
+		k.r.wrong("a deadlock of nothing is listed")
+		return nil
+	}
+	var members []int
+	acting := false
+	for i, text := range names {
+		v, ok := m.named(text)
+		x, too := m.named(names[(i+1)%len(names)])
+		runs, acts := false, false
+		if ok && too && v >= m.comp && !w.up[v] {
+			k.waits(v, func(y int, act bool) {
+				runs, acts = runs || y == x && !act, acts || y == x && act
+			})
+		}
+		if !runs && !acts {
+			k.r.wrong("%s is not something that stays down and waits for %s", text, names[(i+1)%len(names)])
+			return nil
+		}
+		acting = acting || acts
+		members = append(members, v)
+	}
+	if !acting {
+		k.r.wrong("things that need each other to run are no deadlock: %s", strings.Join(names, ", "))
+		return nil
+	}
+	return members
+}
+
+// waits calls f for what a thing that stays down waits for and that stays down, too: what it
+// lacks to run, and where it does not hold, what actions lack that could make it hold.
+func (k *impactCheck) waits(v int, f func(x int, act bool)) {
+	m, w := k.m, k.back
+	lacks := func(x int, act bool) {
+		if x >= m.comp && !w.up[x] {
+			f(x, act)
+		}
+	}
+	m.lacking(m.needs(v), w.isUp, func(x int) { lacks(x, false) })
+	if v >= m.part {
+		lacks(m.svc+m.parts[v-m.part].service, false)
+	}
+	if v >= m.svc || m.holds(v-m.comp, w.isUp, w.g[v-m.comp]) {
+		return
+	}
+	for _, a := range m.actsOf[v-m.comp] {
+		if w.ran[a] || !m.somewhere(a, w.isUp, m.fits) {
+			continue
+		}
+		c, action := m.action(a)
+		m.lacking(c.StartNeeds, w.isUp, func(x int) { lacks(x, true) })
+		m.lacking(action.Needs, w.isUp, func(x int) { lacks(x, true) })
+		for _, u := range action.Crew {
+			lacks(m.crew+u.Index, true)
+		}
+	}
+}
+
+// knots returns the greatest sets of things that all wait for each other, and of each thing
+// the knot that it is in, -1 for none (Tarjan 1972).
+func (k *impactCheck) knots() (of []int, knots [][]int) {
+	m := k.m
+	of = make([]int, m.n)
+	index, low := make([]int, m.n), make([]int, m.n) // index 0: not seen
+	on, clock := make([]bool, m.n), 0
+	var stack []int
+	var visit func(v int)
+	visit = func(v int) {
+		clock++
+		index[v], low[v], on[v] = clock, clock, true
+		stack = append(stack, v)
+		itself := false
+		k.waits(v, func(x int, _ bool) {
+			itself = itself || x == v
+			if index[x] == 0 {
+				visit(x)
+				low[v] = min(low[v], low[x])
+			} else if on[x] {
+				low[v] = min(low[v], index[x])
+			}
+		})
+		if low[v] != index[v] {
+			return
+		}
+		at := len(stack) - 1
+		for stack[at] != v {
+			at--
+		}
+		knot := slices.Clone(stack[at:])
+		stack = stack[:at]
+		for _, x := range knot {
+			of[x], on[x] = -1, false
+		}
+		if len(knot) > 1 || itself {
+			for _, x := range knot {
+				of[x] = len(knots)
+			}
+			knots = append(knots, knot)
+		}
+	}
+	for v := range m.n {
+		of[v] = -1
+	}
+	for v := m.comp; v < m.n; v++ {
+		if !k.back.up[v] && index[v] == 0 {
+			visit(v)
+		}
+	}
+	return of, knots
+}
+
+// mutual returns the greatest part of a set of things that stay down, and would all be up if
+// the whole part were.
+func (k *impactCheck) mutual(set []int) []int {
 	m, w := k.m, k.back
 	in := make([]bool, m.n)
 	var queue []int
-	for v := m.comp; v < m.n; v++ {
-		if !w.up[v] && (without == nil || !without[v]) {
+	for _, v := range set {
+		if !w.up[v] {
 			in[v] = true
 			queue = append(queue, v)
 		}
@@ -59,51 +212,4 @@ func (k *impactCheck) held(v int, up func(int) bool, g []gains) bool {
 		}
 	}
 	return m.stands(v, up, g)
-}
-
-// tied returns what waits for a member of a cycle and is waited for by it, directly or not.
-func (k *impactCheck) tied(cycles []Deadlock) []bool {
-	m, w := k.m, k.back
-	to, from := make([][]int, m.n), make([][]int, m.n)
-	for v := m.comp; v < m.n; v++ {
-		if w.up[v] {
-			continue
-		}
-		link := func(x int) {
-			if x >= m.comp && !w.up[x] {
-				to[v], from[x] = append(to[v], x), append(from[x], v)
-			}
-		}
-		m.names(v, link)
-		if v < m.svc && !m.holds(v-m.comp, w.isUp, w.g[v-m.comp]) {
-			for _, a := range m.actsOf[v-m.comp] {
-				m.asks(a, link)
-			}
-		}
-	}
-	reach := func(start int, next [][]int) []bool {
-		seen := make([]bool, m.n)
-		seen[start] = true
-		for stack := []int{start}; len(stack) > 0; {
-			v := stack[len(stack)-1]
-			stack = stack[:len(stack)-1]
-			for _, x := range next[v] {
-				if !seen[x] {
-					seen[x] = true
-					stack = append(stack, x)
-				}
-			}
-		}
-		return seen
-	}
-	tied := make([]bool, m.n)
-	for _, c := range cycles {
-		if start, ok := m.named(c.Cycle[0]); ok && !tied[start] {
-			ahead, behind := reach(start, to), reach(start, from)
-			for v := range tied {
-				tied[v] = tied[v] || ahead[v] && behind[v]
-			}
-		}
-	}
-	return tied
 }

@@ -35,10 +35,10 @@ func (m *model) impact(r *Report, im *Impact) {
 		r.proved("each blocking set (%d in all): with all of it up the thing comes back, without any one member it does not", k.blockings)
 	}
 	if n := len(c.Deadlocks); n > 0 {
-		r.proved("each deadlock (%d in all): each thing waits for the next", n)
+		r.proved("each deadlock (%d in all): each thing waits for the next, and is of what would hold itself up if it were up", n)
 	}
-	r.proved("no deadlock is left out altogether: whatever would hold itself up, if it were up, is tied to one of the list")
-	r.unproved("how many more cycles there are among things of which a deadlock is listed, or once all else is up; and other blocking sets")
+	r.proved("no deadlock is left out: once all that are listed are resolved, nothing is down only because it waits for itself, through others or not")
+	r.unproved("other blocking sets, and deadlocks that are resolved with those that are listed")
 }
 
 type impactCheck struct {
@@ -232,12 +232,7 @@ func (k *impactCheck) claims() {
 	k.list(c.Components, m.comp, m.svc, losses)
 	k.list(c.Services, m.svc, m.crew, losses)
 	k.list(c.Crews, m.crew, m.part, nil)
-	for _, d := range c.Deadlocks {
-		k.deadlock(d.Cycle)
-	}
-	if len(k.r.Wrong) == 0 {
-		k.unlisted(c.Deadlocks)
-	}
+	k.deadlocks(c.Deadlocks)
 }
 
 func (k *impactCheck) list(claims []Thing, from, to int, losses []dataLoss) {
@@ -453,7 +448,7 @@ func (k *impactCheck) backWith(v int, members []int, without int) bool {
 	defer w.undo()
 	for i, x := range members {
 		if i != without {
-			w.recover(w.rise(x, true))
+			w.recover(w.rise(true, x))
 		}
 	}
 	return w.up[v]
@@ -569,7 +564,7 @@ func (k *impactCheck) plenty(but int) *world {
 	if but < 0 {
 		return w
 	}
-	w.rise(but, false)
+	w.rise(false, but)
 	if but < m.svc {
 		for again := true; again; {
 			again = false
@@ -598,40 +593,6 @@ func (k *impactCheck) possible(w *world, v int) bool {
 		}
 	}
 	return m.stands(v, w.isUp, g)
-}
-
-// deadlock checks that each thing waits for the next, and that one does so
-// through an action.
-func (k *impactCheck) deadlock(cycle []string) {
-	m, w := k.m, k.back
-	if len(cycle) == 0 {
-		k.r.wrong("a deadlock of nothing is listed")
-		return
-	}
-	acting := false
-	for i, text := range cycle {
-		v, ok := m.named(text)
-		x, too := m.named(cycle[(i+1)%len(cycle)])
-		if !ok || !too || v < m.comp || w.up[v] || w.up[x] {
-			k.r.wrong("%s is not something that stays down and waits for %s", text, cycle[(i+1)%len(cycle)])
-			return
-		}
-		runs, acts := false, false
-		m.names(v, func(y int) { runs = runs || y == x })
-		if v < m.svc && !m.holds(v-m.comp, w.isUp, w.g[v-m.comp]) {
-			for _, a := range m.actsOf[v-m.comp] {
-				m.asks(a, func(y int) { acts = acts || y == x })
-			}
-		}
-		if !runs && !acts {
-			k.r.wrong("%s does not wait for %s", text, cycle[(i+1)%len(cycle)])
-			return
-		}
-		acting = acting || acts
-	}
-	if !acting {
-		k.r.wrong("things that need each other to run are no deadlock: %s", strings.Join(cycle, ", "))
-	}
 }
 
 // A dataLoss is how much of the newest data is gone: all of it (class 2), an unknown

@@ -114,6 +114,20 @@ func (m *model) action(a int) (*estate.Component, *estate.Action) {
 	return c, &c.Actions[m.acts[a].index]
 }
 
+// lacking calls f for what keeps a need from being met: what it names and is not up, of those
+// alternatives that are not met.
+func (m *model) lacking(n estate.Need, up func(int) bool, f func(w int)) {
+	switch {
+	case m.met(n, up):
+	case n.Ref != nil:
+		f(m.of(*n.Ref))
+	default:
+		for _, o := range n.Of {
+			m.lacking(o, up, f)
+		}
+	}
+}
+
 func (m *model) each(n estate.Need, f func(w int)) {
 	if n.Ref != nil {
 		f(m.of(*n.Ref))
@@ -186,11 +200,19 @@ func (m *model) stands(v int, up func(int) bool, g []gains) bool {
 // particular) with these up, its having run aside.
 func (m *model) able(a, at int, up func(int) bool) bool {
 	c, action := m.action(a)
+	return m.fits(a, at, up) && m.met(c.StartNeeds, up) && m.met(action.Needs, up) &&
+		!slices.ContainsFunc(action.Crew, func(u estate.Use) bool { return !up(m.crew + u.Index) })
+}
+
+// fits reports whether an action could run at a place if what it asks for were up: the place
+// and the copy that it works on are there, and so many people and slots exist.
+func (m *model) fits(a, at int, up func(int) bool) bool {
+	c, action := m.action(a)
 	if action.Does == estate.DoesShrink || at >= 0 && !up(at) || (at < 0) != (len(action.At) == 0) {
 		return false
 	}
 	for _, u := range action.Crew {
-		if crew := &m.s.Crews[u.Index]; !up(m.crew+u.Index) || crew.People >= 0 && u.Count > crew.People {
+		if crew := &m.s.Crews[u.Index]; crew.People >= 0 && u.Count > crew.People {
 			return false
 		}
 	}
@@ -213,17 +235,20 @@ func (m *model) able(a, at int, up func(int) bool) bool {
 		}
 	default:
 	}
-	return m.met(c.StartNeeds, up) && m.met(action.Needs, up)
+	return true
+}
+
+// somewhere reports whether able or fits holds at any place of the action's own.
+func (m *model) somewhere(a int, up func(int) bool, holds func(a, at int, up func(int) bool) bool) bool {
+	_, action := m.action(a)
+	if len(action.At) == 0 {
+		return holds(a, -1, up)
+	}
+	return slices.ContainsFunc(action.At, func(at int) bool { return holds(a, at, up) })
 }
 
 // ableSomewhere is able at any place of the action's own.
-func (m *model) ableSomewhere(a int, up func(int) bool) bool {
-	_, action := m.action(a)
-	if len(action.At) == 0 {
-		return m.able(a, -1, up)
-	}
-	return slices.ContainsFunc(action.At, func(at int) bool { return m.able(a, at, up) })
-}
+func (m *model) ableSomewhere(a int, up func(int) bool) bool { return m.somewhere(a, up, m.able) }
 
 // inside reports whether a domain is, or needs outright, another.
 func (m *model) inside(d, outer int) bool {

@@ -1,10 +1,12 @@
 package web_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"bongsu/audit"
 	"bongsu/web"
+	"bongsu/web/webtest"
 )
 
 // TestAuditPage compares the page with what it was, in both languages.
@@ -99,6 +102,15 @@ func TestAuditFilters(t *testing.T) {
 	}
 }
 
+// Audited has another history.
+type audited struct {
+	*webtest.Backend
+
+	history *audit.History
+}
+
+func (a audited) Audit(context.Context) (*audit.History, error) { return a.history, nil }
+
 func TestAuditAPI(t *testing.T) {
 	s, b := console(t, "well")
 	server := httptest.NewServer(s)
@@ -141,6 +153,36 @@ func TestAuditAPI(t *testing.T) {
 	for _, loss := range []string{site, audit.NoLoss, audit.ColdStart} {
 		if _, err := c.Audit(t.Context(), audit.Choice{Loss: loss}); err != nil {
 			t.Errorf("the loss %s gives %v", loss, err)
+		}
+	}
+	// What has no column is known by its name, and no other loss for that.
+	for _, x := range []struct {
+		loss  string
+		names []string
+		want  string
+	}{
+		{"halla", []string{"halla", "seorak"}, ""},
+		{"pangyo+seorak", []string{"halla", "seorak"}, `no audit of the nodes looked at the loss "pangyo+seorak"`},
+		{"seorka", []string{"halla", "seorak"}, `did you mean "seorak"?`},
+		{site, nil, ""},
+		{"halla", nil, `an older program wrote the history, without the names of 2 losses`},
+	} {
+		h := *want
+		h.OtherLosses, h.MoreLosses = x.names, 2
+		narrow, err := web.New(web.Options{Backend: audited{b, &h}, Accounts: webtest.Accounts{}, Key: webtest.Key()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := ask(t, narrow, http.MethodGet, "/api/v1/audit?loss="+url.QueryEscape(x.loss), "viewer")
+		narrow.Close()
+		var problem struct {
+			Error web.Error `json:"error"`
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &problem); err != nil {
+			t.Fatal(err)
+		}
+		if (w.Code == http.StatusOK) != (x.want == "") || !strings.Contains(problem.Error.Message, x.want) {
+			t.Errorf("the loss %s beside columns, of %v: %d %s, want %q", x.loss, x.names, w.Code, problem.Error.Message, x.want)
 		}
 	}
 	empty, _ := console(t, "empty")

@@ -41,15 +41,6 @@ func NewSay() (func(lang.Lang, string) string, error) {
 	return s.say, nil
 }
 
-// NewTell returns what tells a finding of the audit in a language, as its page does.
-func NewTell() (func(lang.Lang, string) string, error) {
-	messages, err := loadCatalogues()
-	if err != nil {
-		return nil, err
-	}
-	return (&Server{messages: messages, sentences: newSentences(messages)}).tell, nil
-}
-
 // TimelineParts returns what tests look at of a picture.
 func TimelineParts(r *Run, now time.Time) (bars int, lanes []string, hasNow bool, nowX string) {
 	t := drawTimeline(r, now, lanesBySite)

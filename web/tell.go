@@ -23,6 +23,15 @@ func actions(key string) int {
 	return -1
 }
 
+// NewTell returns what tells a finding of the audit in a language, as its page does.
+func NewTell() (func(lang.Lang, string) string, error) {
+	messages, err := loadCatalogues()
+	if err != nil {
+		return nil, err
+	}
+	return (&Server{messages: messages, sentences: newSentences(messages)}).tell, nil
+}
+
 // tell tells what the audit says in the reader's language, by the messages "tell.…" and "say.audit.…". It is like
 // [Server.say], but what stands in a place of a pattern is a list of names: the clauses of proofs are so short that longer
 // ones would be taken for another.

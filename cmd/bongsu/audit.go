@@ -13,6 +13,7 @@ import (
 	"bongsu/audit"
 	"bongsu/estate"
 	"bongsu/internal/lang"
+	"bongsu/web"
 )
 
 func auditCommand(a *app) *cobra.Command {
@@ -34,16 +35,20 @@ less is lost, the more it says. --lose names a pair to see all that it does.
 
 Exit code 0: nothing at or above --min-severity; 3: something; 2: bad input.
 What is waived in the estate, by somebody and until a date, is listed and does
-not count; nor does what the baseline knows, of a part where it had the whole.
+not count; a waiver that waives nothing is told. Nor does count what the baseline
+knows, be it in another way: a part that cannot come back where it had the whole
+service, a component where it had a service that needs it.
 
 With --format json: {version, estate, now, losses, swept, findings: [{id, rule,
 severity, loss, subject, sentence, proof, users, fix, file, line, waived}],
-waivesNothing: [{subject, rule, loss, owner, file, line}]}, the last if there is
-any; with --baseline also {baseline, fixed, same, notJudged}, and the findings are
-the new ones: such an output is no baseline for another run.`,
+waivesNothing: [{subject, rule, loss, owner, file, line}], implied: [{loss,
+components}]}, the last two if there are any; implied is what cannot come back
+either and has no finding of its own. With --baseline also {baseline, fixed, same,
+notJudged}, and the findings are the new ones: such an output is no baseline for
+another run.`,
 		Example: `  bongsu audit examples/kakao-2022
   bongsu audit examples/kakao-2022 --lose pangyo --rule unrecoverable
-  bongsu audit examples/kakao-2022 --format html > audit.html`,
+  bongsu audit examples/kakao-2022 --format html --lang ko > audit.html`,
 		Args:              exactly("DIR"),
 		ValidArgsFunction: folders,
 	}
@@ -73,6 +78,7 @@ type auditRun struct {
 	baseline     string
 	certificate  string
 	format       auditFormat
+	lang         choice
 	all, watch   bool
 
 	opts audit.Options
@@ -91,8 +97,10 @@ func (c *auditRun) flags(cmd *cobra.Command) {
 	f.StringSliceVar(&c.rules, "rule", nil, "only these `rules`; bongsu audit rules lists them")
 	f.Var(&c.least, "min-severity", "info, warning or error: leave out what is less grave, and exit 3 from there on; not given: leave out nothing, exit 3 from error on")
 	f.StringVar(&c.baseline, "baseline", "", "a `file` with an earlier output (--format json): show only what is new or fixed")
-	f.StringVar(&c.certificate, "certificate", "", "also write a `file` that bongsu verify checks: the findings of unrecoverable and outage, with the impact of each loss")
+	f.StringVar(&c.certificate, "certificate", "", "also write a `file` that bongsu verify checks: the findings of unrecoverable, deadlock and outage, with the impact of each loss")
 	f.Var(&c.format, "format", "how to print the result: text, json, sarif (for code scanning), markdown (for pull requests) or html (for reading and printing)")
+	c.lang = choice{value: string(lang.English), all: []string{string(lang.Korean), string(lang.English)}}
+	c.lang.flag(cmd, "lang", "the language of html and markdown")
 	f.BoolVar(&c.all, "all", false, "print long lists in full")
 	f.BoolVar(&c.watch, "watch", false, "judge again whenever a file changes, and print what changed, until interrupted")
 	complete(cmd, "format", auditFormats()...)
@@ -118,6 +126,7 @@ func (c *auditRun) check() error {
 	c.opts = audit.Options{
 		Lose: c.lose, Sites: c.sites, Pairs: c.pairs.on, PairTypes: c.pairs.types, Every: c.every,
 		Now: time.Time(c.now), Rules: c.rules, MinSeverity: audit.Severity(c.least),
+		Implied: c.format == auditJSON || c.baseline != "" || c.watch,
 	}
 	if c.opts.Now.IsZero() {
 		c.opts.Now = time.Now()
@@ -127,6 +136,9 @@ func (c *auditRun) check() error {
 	}
 	if c.watch && (c.baseline != "" || c.certificate != "" || c.format != auditText) {
 		return usagef("", "--watch prints changes as text; it goes with neither --baseline nor --format nor --certificate")
+	}
+	if c.lang.value != string(lang.English) && c.format != auditHTML && c.format != auditMarkdown {
+		return usagef("give --format html or markdown, too", "--lang is for pages that people read: html and markdown")
 	}
 	if c.baseline == "" {
 		return nil
@@ -169,7 +181,7 @@ func (c *auditRun) once(cmd *cobra.Command, dir string) error {
 		diff = audit.Compare(c.old, r)
 		counted = diff.Report
 	}
-	c.idle(r)
+	c.idle(r.WaivesNothing)
 	if err := c.print(r, diff); err != nil {
 		return err
 	}
@@ -183,11 +195,11 @@ func (c *auditRun) once(cmd *cobra.Command, dir string) error {
 const mostIdle = 5
 
 // idle warns of waivers that waive nothing.
-func (c *auditRun) idle(r *audit.Report) {
-	for _, w := range r.WaivesNothing[:min(len(r.WaivesNothing), mostIdle)] {
+func (c *auditRun) idle(list []audit.IdleWaiver) {
+	for _, w := range list[:min(len(list), mostIdle)] {
 		c.warn(w.String())
 	}
-	if n := len(r.WaivesNothing) - mostIdle; n > 0 {
+	if n := len(list) - mostIdle; n > 0 {
 		c.warn(counted(n, "waiver more waives", "waivers more waive") + " nothing: --format json lists all")
 	}
 }
@@ -205,14 +217,26 @@ func (c *auditRun) print(r *audit.Report, diff *audit.Difference) error {
 	case auditSARIF:
 		return c.printJSON(r.SARIF())
 	case auditMarkdown:
-		_, err := fmt.Fprint(c.out, r.Markdown(diff))
+		reader, err := c.reader()
+		if err != nil {
+			return err
+		}
+		text, err := r.Markdown(diff, reader)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprint(c.out, text)
 		return err
 	case auditHTML:
 		fixes, err := c.fixes(r)
 		if err != nil {
 			return err
 		}
-		return r.HTML(c.out, diff, fixes...)
+		reader, err := c.reader()
+		if err != nil {
+			return err
+		}
+		return r.HTML(c.out, diff, reader, fixes...)
 	case auditText:
 	}
 	t := auditPrinter{app: c.app, p: c.palette(), most: 20}
@@ -221,6 +245,16 @@ func (c *auditRun) print(r *audit.Report, diff *audit.Difference) error {
 	}
 	t.print(r, diff)
 	return nil
+}
+
+// reader is whom a page is for: what findings say is told as the console tells it.
+func (c *auditRun) reader() (audit.Reader, error) {
+	tell, err := web.NewTell()
+	if err != nil {
+		return audit.Reader{}, err
+	}
+	l := lang.Lang(c.lang.value)
+	return audit.Reader{Lang: l, Tell: func(s string) string { return tell(l, s) }}, nil
 }
 
 // mostFixed is how many components an estate may have for its page to show the
@@ -453,7 +487,11 @@ func (t *auditPrinter) findings(list []audit.Finding) {
 		if f.Waived != nil {
 			lines = append(lines, fmt.Sprintf("waived until %s by %s: %s", f.Waived.Until, f.Waived.Owner, f.Waived.Reason))
 		}
-		lines = append(lines, f.ID)
+		id := f.ID
+		if f.File != "" {
+			id += fmt.Sprintf(" (%s:%d)", f.File, f.Line)
+		}
+		lines = append(lines, id)
 		paint := map[audit.Severity]func(string) string{audit.Error: t.p.bad, audit.Warning: t.p.warn}[f.Severity]
 		out.add(strings.Join(lines, "\n"), cell{text: lang.Number(f.Users)}, cell{string(f.Severity), paint})
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bongsu/audit"
+	"bongsu/estate"
 	"bongsu/internal/lang"
 	"bongsu/verify"
 )
@@ -71,13 +72,13 @@ cost}], cost, optimal, impossible, certificate: {lowerBound, disjoint, blocked}}
 		if *f == formatJSON {
 			return a.printJSON(fix)
 		}
-		a.printFix(fix)
+		a.printFix(s, fix)
 		return nil
 	}
 	return cmd
 }
 
-func (a *app) printFix(fix *audit.BreakGlass) {
+func (a *app) printFix(s *estate.Snapshot, fix *audit.BreakGlass) {
 	of := ""
 	if fix.Tier > 0 {
 		of = " of tier " + strconv.Itoa(fix.Tier)
@@ -87,7 +88,14 @@ func (a *app) printFix(fix *audit.BreakGlass) {
 	if len(fix.Impossible) > 0 {
 		a.heading("of these no measure helps", listed(fix.Impossible, 20)+": they need a domain that is lost itself")
 	}
-	if len(fix.Services) == len(fix.Impossible) {
+	switch {
+	case len(s.Services) == 0:
+		a.paragraph("The estate has no services: nothing is known of what has to come back.")
+		return
+	case len(fix.Services) == 0:
+		a.paragraph("No measures are needed: what is down comes back with what is left.")
+		return
+	case len(fix.Services) == len(fix.Impossible):
 		return
 	}
 	a.section(counted(len(fix.Measures), "measure", "measures"), "cost "+number(fix.Cost))
@@ -98,7 +106,7 @@ func (a *app) printFix(fix *audit.BreakGlass) {
 	}
 	t.print(a.out)
 	c := fix.Certificate
-	words := fmt.Sprintf("no measures cost less than %s: at least one member is needed of each of %s that share no member", number(c.LowerBound), counted(len(c.Disjoint), "set", "sets"))
+	words := fmt.Sprintf("no measures cost less than %s: at least one is needed of each of these %s, which share none", number(c.LowerBound), counted(len(c.Disjoint), "set", "sets"))
 	switch {
 	case !fix.Optimal:
 		words += "; the search for the least was cut short"
@@ -107,7 +115,7 @@ func (a *app) printFix(fix *audit.BreakGlass) {
 	}
 	a.section("proof", words)
 	for _, set := range c.Disjoint {
-		a.paragraph("one of " + strings.Join(set[:min(len(set), 12)], ", ") + more(len(set)-12))
+		a.item(strings.Join(set[:min(len(set), 12)], ", ") + more(len(set)-12))
 	}
 }
 

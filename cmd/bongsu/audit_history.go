@@ -24,8 +24,9 @@ beyond that is counted. Of those that were fixed, the last ones are kept.
 With --format json: {audits: [{number, rev, who, at, judged, errors, warnings,
 infos, waived, opened, fixed}], losses, services: [{name, title, users, states}],
 standing: [{id, rule, severity, loss, subject, sentence, proof, users, fix, opened,
-graph}], brief: [{id, severity, opened}], fixed, moreLosses, moreServices,
-moreFindings, moreFixed}, as the API's /api/v1/audit.`,
+graph}], brief: [{id, severity, opened}], fixed, waivesNothing, otherLosses,
+moreLosses, moreServices, moreFindings, moreFixed, moreWaivers}, as the API's /api/v1/audit. losses have a
+column in states, otherLosses were judged too.`,
 		Example: `  bongsu audit history --config sites/anyang/bongsu.yaml
   bongsu audit history --severity error --rule unrecoverable --format json`,
 		Args: exactly(),
@@ -109,6 +110,18 @@ func (a *app) printHistory(h *audit.History, all bool) {
 	a.left(h.Followed() - shown - brief)
 	if h.MoreFindings > 0 {
 		a.paragraph(counted(h.MoreFindings, "finding more is", "findings more are") + " counted only: bongsu audit DIR lists all of them.")
+	}
+
+	if n := len(h.WaivesNothing) + h.MoreWaivers; n > 0 {
+		a.section(counted(n, "waiver waives nothing", "waivers waive nothing"), "")
+		shown = most(len(h.WaivesNothing), mostShown)
+		for i := range h.WaivesNothing[:shown] {
+			a.item(h.WaivesNothing[i].String())
+		}
+		a.left(len(h.WaivesNothing) - shown)
+		if h.MoreWaivers > 0 {
+			a.paragraph(counted(h.MoreWaivers, "waiver more is", "waivers more are") + " counted only: bongsu audit DIR --format json lists all of them.")
+		}
 	}
 
 	a.section(counted(len(h.Fixed), "finding was fixed", "findings were fixed"), "")

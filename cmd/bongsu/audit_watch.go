@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ func (c *auditRun) follow(ctx context.Context, dir string) error {
 		t.most = max(len(r.Findings), t.most)
 	}
 	t.print(r, nil)
+	c.idle(r.WaivesNothing)
 	fmt.Fprintf(c.err, "bongsu: watching %s; press Ctrl-C to stop\n", dir)
 	seen := stamps(dir)
 	ticker := time.NewTicker(lookEvery)
@@ -57,8 +59,19 @@ func (c *auditRun) follow(ctx context.Context, dir string) error {
 		diff := audit.Compare(r, next)
 		fmt.Fprintf(c.out, "\n%s %s\n", c.palette().bold(start.Format(time.TimeOnly)), judged(w.checker.Judged(), time.Since(start)))
 		t.print(diff.Report, diff)
+		c.idle(newlyIdle(r.WaivesNothing, next.WaivesNothing))
 		r = next
 	}
+}
+
+// newlyIdle are the waivers of a list that are not in the one before, on whatever line.
+func newlyIdle(before, now []audit.IdleWaiver) []audit.IdleWaiver {
+	key := func(w audit.IdleWaiver) [5]string { return [5]string{w.Subject, w.Rule, w.Loss, w.Owner, w.File} }
+	had := map[[5]string]bool{}
+	for _, w := range before {
+		had[key(w)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(now), func(w audit.IdleWaiver) bool { return had[key(w)] })
 }
 
 // judged says what a change was, what had to be judged, and how long that took.

@@ -96,9 +96,7 @@ func (a *app) printPolicy(p *policy.Policy, wrong []string) {
 		fmt.Fprintln(a.out, line)
 	}
 	for _, w := range append(wrong, p.Warnings...) {
-		for i, line := range wrap(w, width-2) {
-			fmt.Fprintln(a.out, map[bool]string{true: "- ", false: "  "}[i == 0]+line)
-		}
+		a.item(w)
 	}
 	if len(wrong) == 0 {
 		fmt.Fprintln(a.out, a.palette().good("every example comes out as written"))

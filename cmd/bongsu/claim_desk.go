@@ -133,9 +133,7 @@ func (a *app) sentences(title string, list []string) {
 	}
 	fmt.Fprintln(a.out, title)
 	for _, s := range list {
-		for i, line := range wrap(s, width-2) {
-			fmt.Fprintln(a.out, map[bool]string{true: "- ", false: "  "}[i == 0]+line)
-		}
+		a.item(s)
 	}
 }
 

@@ -344,9 +344,7 @@ func (a *app) checkResults(name string, asJSON bool) error {
 		fmt.Fprintf(a.out, "the message %s is answered as a whole: the desk knows its payments\n", whole)
 	}
 	for _, code := range sortedKeys(out.Codes) {
-		for i, line := range wrap(fmt.Sprintf("%s %s: %s (%s)", lang.Number(int64(out.Codes[code])), code, settle.Explain(code)["en"], settle.Explain(code)["ko"]), width-2) {
-			fmt.Fprintln(a.out, map[bool]string{true: "- ", false: "  "}[i == 0]+line)
-		}
+		a.item(fmt.Sprintf("%s %s: %s (%s)", lang.Number(int64(out.Codes[code])), code, settle.Explain(code)["en"], settle.Explain(code)["ko"]))
 	}
 	return nil
 }

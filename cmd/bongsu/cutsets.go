@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/big"
 	"os"
@@ -32,9 +33,10 @@ listed where there are at most a million. Where the node budget does not
 suffice, the answer is complete up to an order and says so.
 
 --openpsa FILE reads a coherent fault tree in Open-PSA MEF XML instead of an
-estate; --of then names its top gate, if more than one could be it. --export
-openpsa writes the tree instead of solving it. The probability of a domain is
-that of at least one loss in a year, from its rate.
+estate; --of then names its top gate, if more than one could be it. Of a model
+in several files each gets a flag of its own, in any order. --export openpsa
+writes the tree instead of solving it. The probability of a domain is that of at
+least one loss in a year, from its rate.
 
 With --format json: {of, count, byOrder, complete, upTo, sets}. Numbers of sets
 are strings, as they can be larger than any number that JSON readers handle;
@@ -45,7 +47,8 @@ others small ones first.`,
   bongsu cutsets examples/kakao-2022 --of kakaotalk --leaves components
   bongsu cutsets examples/two-sites --of shop --format json
   bongsu cutsets examples/two-sites --of shop --export openpsa > shop.xml
-  bongsu cutsets --openpsa shop.xml --count`,
+  bongsu cutsets --openpsa shop.xml --count
+  bongsu cutsets --openpsa tree.xml --openpsa basic-events.xml`,
 		Args:              between(0, "DIR"),
 		ValidArgsFunction: folders,
 	}
@@ -68,7 +71,7 @@ type cutsetsRun struct {
 	count       bool
 	by          choice
 	budget      int
-	openpsa     string
+	openpsa     []string
 	export      choice
 	certificate string
 	all         bool
@@ -90,7 +93,7 @@ func (c *cutsetsRun) flags(cmd *cobra.Command) {
 	f.IntVar(&c.top, "top", 0, "list only the first `n` by rank, and count no more than that takes")
 	c.by.flag(cmd, "by", "what ranks with --top: the cheapest first (cost) or the likeliest (probability)")
 	f.IntVar(&c.budget, "budget", cutset.DefaultNodeBudget, "how many `nodes` of about 50 bytes to spend before answering up to an order")
-	f.StringVar(&c.openpsa, "openpsa", "", "read a fault tree from an Open-PSA `file` instead of an estate")
+	f.StringArrayVar(&c.openpsa, "openpsa", nil, "read a fault tree from an Open-PSA `file` instead of an estate; give one for each file of the model")
 	c.export.flag(cmd, "export", "write the tree to standard output instead of solving it")
 	f.StringVar(&c.certificate, "certificate", "", "also write a `file` that bongsu verify checks")
 	f.BoolVar(&c.all, "all", false, "print long lists in full")
@@ -146,13 +149,13 @@ func (c *choice) flag(cmd *cobra.Command, name, usage string) {
 func (c *cutsetsRun) check(cmd *cobra.Command, args []string) error {
 	hint := "see " + cmd.CommandPath() + " --help"
 	switch {
-	case c.openpsa == "" && len(args) == 0:
+	case len(c.openpsa) == 0 && len(args) == 0:
 		return usagef(hint, "DIR is missing; or name a fault tree with --openpsa FILE")
-	case c.openpsa != "" && len(args) > 0:
-		return usagef(hint, "both %s and --openpsa %s are given; a tree comes from one of them", args[0], c.openpsa)
-	case c.openpsa != "" && cmd.Flags().Changed("leaves"):
+	case len(c.openpsa) > 0 && len(args) > 0:
+		return usagef(hint, "both %s and --openpsa %s are given; a tree comes from one of them", args[0], c.openpsa[0])
+	case len(c.openpsa) > 0 && cmd.Flags().Changed("leaves"):
 		return usagef(hint, "--leaves chooses what of an estate can be lost; a fault tree has its own leaves")
-	case c.openpsa == "" && c.of == "":
+	case len(c.openpsa) == 0 && c.of == "":
 		return usagef("bongsu estate show "+args[0]+" lists the services", "--of is missing: say which service")
 	case cmd.Flags().Changed("order") && c.order < 1, cmd.Flags().Changed("top") && c.top < 1, c.budget < 1:
 		return usagef(hint, "--order, --top and --budget take numbers above 0")
@@ -200,8 +203,8 @@ func (c *cutsetsRun) run(ctx context.Context, args []string) error {
 
 // tree reads the tree from the estate or the model, and gives c.of its full name.
 func (c *cutsetsRun) tree(ctx context.Context, args []string) (*cutset.Tree, error) {
-	if c.openpsa != "" {
-		t, err := work(ctx, c.app, "reading "+c.openpsa, c.model)
+	if len(c.openpsa) > 0 {
+		t, err := work(ctx, c.app, "reading "+listed(c.openpsa, 2), c.model)
 		if err != nil {
 			return nil, err
 		}
@@ -236,18 +239,30 @@ func (c *cutsetsRun) tree(ctx context.Context, args []string) (*cutset.Tree, err
 
 func (c *cutsetsRun) name(r estate.Ref) { c.kind[c.snap.NameOf(r)] = r }
 
+// model reads the tree from all files of the model, by name, so that their order does not matter.
 func (c *cutsetsRun) model() (*cutset.Tree, error) {
-	f, err := os.Open(c.openpsa)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, usagef("bongsu cutsets DIR --of SERVICE --export openpsa writes one", "there is no file %s", c.openpsa)
+	slices.Sort(c.openpsa)
+	var files []io.Reader
+	for i, name := range c.openpsa {
+		if i > 0 && name == c.openpsa[i-1] {
+			return nil, usagef("give each file of the model once", "--openpsa %s is given twice", name)
 		}
-		return nil, err
+		f, err := os.Open(name)
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, usagef("bongsu cutsets DIR --of SERVICE --export openpsa writes one", "there is no file %s", name)
+			}
+			return nil, err
+		}
+		defer func() { _ = f.Close() }()
+		files = append(files, f)
 	}
-	defer func() { _ = f.Close() }()
-	t, err := cutset.ReadOpenPSATop(c.of, f)
+	t, err := cutset.ReadOpenPSATop(c.of, files...)
 	if _, ok := errors.AsType[*cutset.CycleError](err); ok {
 		return nil, usagef("an Open-PSA model has no cycles: no gate may depend on itself, through whatever others", "%w", err)
+	}
+	if errors.Is(err, cutset.ErrUndefined) {
+		return nil, usagef("where a model is in several files, give --openpsa FILE for each of them", "%w", err)
 	}
 	if errors.Is(err, cutset.ErrInput) {
 		return nil, usagef("a model is an Open-PSA MEF file with and, or and atleast gates", "%w", err)
@@ -405,14 +420,7 @@ func (c *cutsetsRun) print(t *cutset.Tree, r *cutset.Result) {
 		for _, n := range set {
 			words = append(words, c.titled(n))
 		}
-		for i, line := range wrap(strings.Join(words, " + "), width-2) {
-			if i == 0 {
-				line = "- " + line
-			} else {
-				line = "  " + line
-			}
-			fmt.Fprintln(c.out, line)
-		}
+		c.item(strings.Join(words, " + "))
 	}
 	if left := len(sets) - most; left > 0 {
 		fmt.Fprintf(c.out, "... and %s more: --all prints them.\n", lang.Number(int64(left)))

@@ -99,6 +99,17 @@ func (a *app) paragraph(text string) {
 	}
 }
 
+// item is one of a list, each with a dash in front.
+func (a *app) item(text string) {
+	for i, line := range wrap(text, width-2) {
+		mark := "  "
+		if i == 0 {
+			mark = "- "
+		}
+		fmt.Fprintln(a.out, mark+line)
+	}
+}
+
 // heading begins a section: a bold label, a colon, and what there is to say.
 func (a *app) heading(label, text string) {
 	head := label

@@ -213,13 +213,7 @@ func (a *app) printVerified(r *verify.Report) {
 		}
 		a.section(list.label, "")
 		for _, text := range list.lines {
-			for i, line := range wrap(text, width-2) {
-				mark := "  "
-				if i == 0 {
-					mark = "- "
-				}
-				fmt.Fprintln(a.out, mark+line)
-			}
+			a.item(text)
 		}
 	}
 }
