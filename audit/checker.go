@@ -383,9 +383,12 @@ func (k *known) waivers(s *estate.Snapshot, before []estate.Ref) []estate.Ref {
 // callAnew notes what findings name otherwise, and what may be told to need it or
 // to stand in it.
 func (k *known) callAnew(s *estate.Snapshot) {
-	called := map[estate.Ref]bool{}
+	called := make([][]bool, len(estate.Kinds()))
+	for _, kind := range estate.Kinds() {
+		called[kind] = make([]bool, s.Count(kind))
+	}
 	for _, r := range k.called {
-		called[r] = true
+		called[r.Kind][r.Index] = true
 		if r.Kind == estate.KindDomain {
 			k.sway(r, 0)
 		} else {
@@ -394,12 +397,11 @@ func (k *known) callAnew(s *estate.Snapshot) {
 	}
 	for r := range docs(s) {
 		names := false
-		note := func(r estate.Ref) { names = names || called[r] }
-		eachNeed(s, r, func(n estate.Need) { eachRef(n, note) })
+		eachNeed(s, r, func(n estate.Need) {
+			eachRef(n, func(r estate.Ref) { names = names || called[r.Kind][r.Index] })
+		})
 		if r.Kind == estate.KindComponent {
-			eachHost(&s.Components[r.Index], func(d int) {
-				note(estate.Ref{Kind: estate.KindDomain, Index: d, Name: s.Domains[d].Name})
-			})
+			eachHost(&s.Components[r.Index], func(d int) { names = names || called[estate.KindDomain][d] })
 		}
 		if names {
 			k.change(r, swaysUp)

@@ -378,8 +378,11 @@ func (u *updating) again(files []File) (out []batch) {
 			}
 		}
 		for i, left := range u.left[k] {
+			if !left {
+				continue
+			}
 			name := u.old.nameAt(k, i)
-			if _, back := u.came[k][name]; left && !back {
+			if _, back := u.came[k][name]; !back {
 				note(k, name)
 			}
 		}
@@ -391,7 +394,7 @@ func (u *updating) again(files []File) (out []batch) {
 		for i, b := range u.l.briefs[k] {
 			names := false
 			if b.named&of != 0 && (u.left[k] == nil || !u.left[k][i]) {
-				u.old.refs(k, i, func(r Ref) { names = names || shared[r.Name] })
+				u.old.refs(k, i, func(r Ref) { names = names || of.has(r.Kind) && shared[r.Name] })
 			}
 			if !names {
 				continue
