@@ -48,7 +48,8 @@ type Options struct {
 	MaxUntested time.Duration // of a proven restore; 0 is 365 days
 	Implied     bool          // list what is [Report.Implied], so that [Compare] knows of it
 
-	brute bool // try every pair: for tests of what is left out
+	brute     bool // try every pair: for tests of what is left out
+	manyAsked int  // for tests of what is shared
 }
 
 const year = 365 * 24 * time.Hour
@@ -420,10 +421,13 @@ func rehost(hosts [][]int, before, after *estate.Snapshot, v moves, old, changed
 	}
 }
 
-// docs yields every document.
-func docs(s *estate.Snapshot) iter.Seq[estate.Ref] {
+// docs yields every document, or those of some kinds.
+func docs(s *estate.Snapshot, kinds ...estate.Kind) iter.Seq[estate.Ref] {
+	if kinds == nil {
+		kinds = estate.Kinds()
+	}
 	return func(yield func(estate.Ref) bool) {
-		for _, k := range estate.Kinds() {
+		for _, k := range kinds {
 			for i := range s.Count(k) {
 				r := estate.Ref{Kind: k, Index: i}
 				r.Name = s.Doc(r).Name
@@ -508,6 +512,10 @@ type trial struct {
 	loss  loss
 	named bool  // asked for by name: it has a column in the matrix
 	half  *half // of a further loss: what the first one does; the view lists only what differs
+
+	down   []estate.Ref  // scratch of waits
+	stops  map[int]*stop // of proofs about it, by number of the place
+	search int           // how often a way was looked for
 }
 
 // judgeNamed judges each named loss, on as many processors as there are.
@@ -552,6 +560,33 @@ func (a *auditor) inParallel(n int, f func(b *auditor, i int)) {
 		a.list = append(a.list, b.list...)
 		a.idle += b.idle
 	}
+}
+
+// manyAsked is from how many questions about a loss on they are worth a copy of it for
+// each further processor.
+const manyAsked = 256
+
+// share calls f for the numbers below n, each a question about a loss: many of them on
+// as many processors as there are, like [auditor.inParallel].
+func (a *auditor) share(t *trial, n int, f func(b *auditor, t *trial, i int)) {
+	trials := []*trial{t}
+	if n >= cmp.Or(a.o.manyAsked, manyAsked) && t.half == nil {
+		for range runtime.GOMAXPROCS(0) - 1 {
+			trials = append(trials, &trial{View: t.Twin(), loss: t.loss, named: t.named})
+		}
+	}
+	if len(trials) == 1 {
+		for i := range n {
+			f(a, t, i)
+		}
+		return
+	}
+	var next atomic.Int64
+	a.inParallel(len(trials), func(b *auditor, k int) {
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			f(b, trials[k], i)
+		}
+	})
 }
 
 // visit hands f the view of a loss.

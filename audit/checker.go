@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -140,7 +141,7 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	a.behind = slices.Concat(v.now(last.behind), k.changed)
 	a.recounted = slices.Concat(v.now(last.recounted), k.recounted)
 	a.base, a.list, a.swept, a.idle, a.skip, a.sweep = found{}, nil, nil, 0, nil, nil
-	a.known, a.touches = k, map[int]reach{}
+	a.known = k
 	var ties []tie // that documents made before
 	if k.sways&swaysGraph != 0 {
 		var sways []estate.Ref
@@ -200,6 +201,10 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	}
 	a.engine = a.standing.Engine()
 	k.reach(a.graph, ties)
+	if v.any() {
+		a.touches = map[int]reach{}
+	}
+	maps.DeleteFunc(a.touches, func(c int, _ reach) bool { return k.below[c] })
 	k.lossAt, k.first = map[string]int{NoLoss: 0}, map[string]bool{}
 	for i, l := range a.named {
 		k.lossAt[l.name] = 1 + i
@@ -395,7 +400,7 @@ func (k *known) callAnew(s *estate.Snapshot) {
 			k.change(r, swaysUp|swaysDown)
 		}
 	}
-	for r := range docs(s) {
+	for r := range docs(s, estate.KindComponent, estate.KindService, estate.KindCrew) {
 		names := false
 		eachNeed(s, r, func(n estate.Need) {
 			eachRef(n, func(r estate.Ref) { names = names || called[r.Kind][r.Index] })
@@ -442,11 +447,9 @@ func (k *known) spread(s *estate.Snapshot) {
 	hangs = func(d int) bool {
 		if state[d] == unknown {
 			state[d] = no // domains need each other in no circle
-			eachRef(s.Domains[d].Needs, func(r estate.Ref) {
-				if hangs(r.Index) {
-					state[d] = yes
-				}
-			})
+			if anyRef(&s.Domains[d].Needs, hangs) {
+				state[d] = yes
+			}
 		}
 		return state[d] == yes
 	}
@@ -454,7 +457,7 @@ func (k *known) spread(s *estate.Snapshot) {
 	for d := range s.Domains {
 		k.under[d] = hangs(d)
 	}
-	for r := range docs(s) {
+	for r := range docs(s, estate.KindComponent, estate.KindService, estate.KindCrew) {
 		hit := false
 		note := func(d int) { hit = hit || k.under[d] }
 		eachDomain(s, r, note)

@@ -42,7 +42,7 @@ func checkerIsCheck(t *testing.T, seeds, steps, edits int) {
 		case 4:
 			o.Sites, o.Every = true, true
 		}
-		c := audit.NewChecker(o)
+		c := audit.NewChecker(audit.Shared(o))
 		var l estate.Loader
 		var (
 			before []string

@@ -29,32 +29,29 @@ type edge struct {
 // explain tells in words why a thing stays down in a loss: the shortest way to a
 // member of the blocking set, and why that one is gone.
 func (a *auditor) explain(t *trial, subject place, blocking []estate.Ref) []string {
-	target := map[place]bool{}
+	t.search++
 	for _, r := range blocking {
-		target[whole(r)] = true
+		a.stop(t, whole(r)).target = t.search
 	}
-	before := map[place]edge{}
-	seen := map[place]bool{subject: true}
-	queue := []place{subject}
-	end := subject
-	for len(queue) > 0 {
-		p := queue[0]
-		queue = queue[1:]
-		if target[p] {
-			end = p
+	first := a.stop(t, subject)
+	first.seen = t.search
+	end := first
+	for queue := []*stop{first}; len(queue) > 0; queue = queue[1:] {
+		x := queue[0]
+		if x.target == t.search {
+			end = x
 			break
 		}
-		for _, e := range a.waits(t, p) {
-			if !seen[e.to] {
-				seen[e.to] = true
-				before[e.to] = e
-				queue = append(queue, e.to)
+		for _, w := range a.legs(t, x) {
+			if w.to.seen != t.search {
+				w.to.seen, w.to.by = t.search, w
+				queue = append(queue, w.to)
 			}
 		}
 	}
 	var path []edge
-	for p := end; p != subject; p = before[p].from {
-		path = append(path, before[p])
+	for x := end; x != first; x = x.by.from {
+		path = append(path, x.by.edge)
 	}
 	slices.Reverse(path)
 	var words []string
@@ -72,14 +69,56 @@ func (a *auditor) explain(t *trial, subject place, blocking []estate.Ref) []stri
 			words = append(words, fmt.Sprintf("%s needs %s", from, to))
 		}
 	}
-	return append(words, a.gone(t, end)...)
+	return append(words, a.gone(t, end.place)...)
+}
+
+// A stop is a place on the ways of the proofs about one loss, most of which go the
+// same ways.
+type stop struct {
+	place
+	legs         []leg // on from it; nil: not asked for yet
+	target, seen int   // the last search that it was the end of, and that came by
+	by           leg   // on which it came
+}
+
+// A leg is an edge from one stop to another.
+type leg struct {
+	edge
+	from, to *stop
+}
+
+// stop returns the one stop of a place.
+func (a *auditor) stop(t *trial, p place) *stop {
+	id := a.graph.placeID(p)
+	x := t.stops[id]
+	if x == nil {
+		if t.stops == nil {
+			t.stops = map[int]*stop{}
+		}
+		x = &stop{place: p}
+		t.stops[id] = x
+	}
+	return x
+}
+
+// legs returns the legs on from a stop.
+func (a *auditor) legs(t *trial, x *stop) []leg {
+	if x.legs == nil {
+		edges := a.waits(t, x.place)
+		x.legs = make([]leg, len(edges))
+		for i, e := range edges {
+			x.legs[i] = leg{e, x, a.stop(t, e.to)}
+		}
+	}
+	return x.legs
 }
 
 // waits lists what a place that stays down waits for, in the order of the estate.
 func (a *auditor) waits(t *trial, p place) []edge {
 	var edges []edge
 	need := func(n estate.Need, action int, start bool) {
-		for _, r := range a.unmet(t, n) {
+		t.down = t.unmet(t.down[:0], n, true)
+		for _, r := range t.down {
 			edges = append(edges, edge{p, whole(r), action, start})
 		}
 	}
@@ -118,17 +157,17 @@ func (a *auditor) waits(t *trial, p place) []edge {
 	return edges
 }
 
-// unmet lists what of a need stays down, where the need is not met.
-func (a *auditor) unmet(t *trial, n estate.Need) []estate.Ref {
-	if t.Met(n, true) {
-		return nil
-	}
-	if n.Ref != nil {
-		return []estate.Ref{*n.Ref}
-	}
-	var refs []estate.Ref
-	for _, o := range n.Of {
-		refs = append(refs, a.unmet(t, o)...)
+// unmet adds to a list what of a need is down, right after the loss or, with late
+// set, in the end, where the need is not met.
+func (t *trial) unmet(refs []estate.Ref, n estate.Need, late bool) []estate.Ref {
+	switch {
+	case t.Met(n, late):
+	case n.Ref != nil:
+		refs = append(refs, *n.Ref)
+	default:
+		for _, o := range n.Of {
+			refs = t.unmet(refs, o, late)
+		}
 	}
 	return refs
 }
@@ -142,7 +181,7 @@ func (a *auditor) called(p place) string {
 	case p.kind == estate.KindCrew:
 		return "the crew " + r.Name
 	}
-	return a.s.NameOf(r)
+	return a.name(r)
 }
 
 // gone says why the end of a chain stays down.
@@ -258,7 +297,7 @@ func counted(n int, one, many string) string {
 func (a *auditor) names(refs []estate.Ref) []string {
 	out := make([]string, len(refs))
 	for i, r := range refs {
-		out[i] = a.s.NameOf(r)
+		out[i] = a.name(r)
 	}
 	return out
 }

@@ -10,3 +10,9 @@ func Brute(o Options) Options {
 	o.brute = true
 	return o
 }
+
+// Shared makes every loss one about which much is asked.
+func Shared(o Options) Options {
+	o.manyAsked = 1
+	return o
+}

@@ -244,7 +244,7 @@ func (a *auditor) toolsLost(t *trial) []impact.Touched {
 			for i := range comp.Actions {
 				if t.Possible(c, i) {
 					for _, n := range []estate.Need{comp.Actions[i].Needs, comp.StartNeeds} {
-						for _, r := range a.missing(t, n) {
+						for _, r := range t.unmet(nil, n, false) {
 							if r.Kind == estate.KindComponent {
 								tools = append(tools, r.Index)
 							}
@@ -287,7 +287,7 @@ func (a *auditor) waitsFor(t *trial, c, tool int) bool {
 	comp := &a.s.Components[c]
 	is := func(r estate.Ref) bool { return r.Kind == estate.KindComponent && r.Index == tool }
 	for i := range comp.Actions {
-		if t.Possible(c, i) && (slices.ContainsFunc(a.missing(t, comp.Actions[i].Needs), is) || slices.ContainsFunc(a.missing(t, comp.StartNeeds), is)) {
+		if t.Possible(c, i) && (slices.ContainsFunc(t.unmet(nil, comp.Actions[i].Needs, false), is) || slices.ContainsFunc(t.unmet(nil, comp.StartNeeds, false), is)) {
 			return true
 		}
 	}

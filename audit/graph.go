@@ -19,6 +19,7 @@ type graph struct {
 
 	seen  []int
 	epoch int
+	share []float64    // scratch of touched: of each service
 	parts []estate.Ref // of each part: its service, and in Name nothing
 	part  []int        // and its position there
 
@@ -57,6 +58,7 @@ func (g *graph) number() {
 	g.first[4] = g.first[3] + len(g.parts)
 	n := g.first[4]
 	g.run, g.repair, g.wanted, g.seen = make([][]int, n), make([][]int, n), make([][]int, n), make([]int, n)
+	g.share = make([]float64, len(s.Services))
 }
 
 // A bond is why one thing is tied to another: to run, to come back, or to run well.
@@ -230,7 +232,7 @@ func (g *graph) renew(s *estate.Snapshot, changed []estate.Ref, old []tie) {
 // clone returns a graph that can be asked at the same time.
 func (g *graph) clone() *graph {
 	c := *g
-	c.seen, c.epoch = make([]int, len(g.seen)), 0
+	c.seen, c.share, c.epoch = make([]int, len(g.seen)), make([]float64, len(g.share)), 0
 	return &c
 }
 
@@ -244,6 +246,19 @@ func eachRef(n estate.Need, f func(estate.Ref)) {
 	}
 }
 
+// anyRef reports whether a need names a document of which is holds, by its index.
+func anyRef(n *estate.Need, is func(int) bool) bool {
+	if n.Ref != nil && is(n.Ref.Index) {
+		return true
+	}
+	for i := range n.Of {
+		if anyRef(&n.Of[i], is) {
+			return true
+		}
+	}
+	return false
+}
+
 func (g *graph) id(r estate.Ref) int {
 	switch r.Kind {
 	case estate.KindService:
@@ -255,17 +270,30 @@ func (g *graph) id(r estate.Ref) int {
 	}
 }
 
+// placeID is the number of a place, which may be a domain.
+func (g *graph) placeID(p place) int {
+	switch {
+	case p.part >= 0:
+		return g.first[3] + g.firstPart[p.index] + p.part
+	case p.kind == estate.KindDomain:
+		return g.first[4] + p.index
+	}
+	return g.id(estate.Ref{Kind: p.kind, Index: p.index})
+}
+
 // A reach is the services that something touches.
 type reach struct {
 	users    int64
-	services []int // by users, then by name
+	services []int // those that are told by name first: by users, then by name
 }
 
-// names returns the names of the first most services.
+// mostNames is how many services are told by name.
+const mostNames = 10
+
+// names returns the names of the first services.
 func (r reach) names(s *estate.Snapshot) []string {
-	const most = 10
 	var names []string
-	for _, i := range r.services[:min(most, len(r.services))] {
+	for _, i := range r.services[:min(mostNames, len(r.services))] {
 		names = append(names, s.Services[i].Name)
 	}
 	return names
@@ -292,17 +320,23 @@ func (g *graph) touched(repair bool, refs ...estate.Ref) reach {
 		push(id)
 		wanting = append(wanting, g.wanted[id]...)
 	}
-	var services []int
-	shares := map[int]float64{}
+	var (
+		out  reach
+		part []int // services of which parts are touched
+	)
 	for len(stack) > 0 {
 		n := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		switch i := n; {
-		case i >= g.first[3]:
-			svc := g.parts[i-g.first[3]].Index
-			shares[svc] += g.s.Services[svc].Parts[g.part[i-g.first[3]]].Share
-		case i >= g.first[1] && i < g.first[2]:
-			services = append(services, i-g.first[1])
+		switch {
+		case n >= g.first[3]:
+			p := n - g.first[3]
+			svc := g.parts[p].Index
+			if g.share[svc] == 0 {
+				part = append(part, svc)
+			}
+			g.share[svc] += g.s.Services[svc].Parts[g.part[p]].Share
+		case n >= g.first[1] && n < g.first[2]:
+			out.services = append(out.services, n-g.first[1])
 		}
 		for _, up := range g.run[n] {
 			push(up)
@@ -313,38 +347,54 @@ func (g *graph) touched(repair bool, refs ...estate.Ref) reach {
 			}
 		}
 	}
-	out := reach{}
-	whole := map[int]bool{}
-	for _, i := range services {
-		whole[i] = true
+	for _, w := range wanting {
+		if g.seen[w] != g.epoch {
+			g.seen[w] = g.epoch
+			out.services = append(out.services, w-g.first[1])
+		}
+	}
+	for _, i := range out.services {
 		out.users += g.s.Services[i].Users
 	}
-	for _, w := range wanting {
-		if i := w - g.first[1]; !whole[i] {
-			whole[i] = true
-			services = append(services, i)
-			out.users += g.s.Services[i].Users
+	for _, i := range part {
+		if svc := g.first[1] + i; g.seen[svc] != g.epoch {
+			g.seen[svc] = g.epoch
+			out.services = append(out.services, i)
+			out.users += int64(g.share[i] * float64(g.s.Services[i].Users))
 		}
+		g.share[i] = 0
 	}
-	for i, share := range shares {
-		if !whole[i] {
-			services = append(services, i)
-			out.users += int64(share * float64(g.s.Services[i].Users))
-		}
-	}
-	slices.SortFunc(services, func(x, y int) int {
+	foremost(out.services, mostNames, func(x, y int) int {
 		return cmp.Or(cmp.Compare(g.s.Services[y].Users, g.s.Services[x].Users), cmp.Compare(x, y))
 	})
-	out.services = services
 	return out
 }
 
-// touchedBy is what the graph says of a component; of a tool, with what only comes
-// back with its help. Rules that judge components one by one ask it again and again.
+// foremost puts the first n of a list in order in front, and the rest in none after them.
+func foremost[T any](list []T, n int, compare func(x, y T) int) {
+	for i, x := range list {
+		at := i
+		if i >= n {
+			if at = n - 1; compare(x, list[at]) >= 0 {
+				continue
+			}
+			list[i] = list[at]
+		}
+		for ; at > 0 && compare(x, list[at-1]) < 0; at-- {
+			list[at] = list[at-1]
+		}
+		list[at] = x
+	}
+}
+
+// touchedBy is what the graph says of a component, with the services that are told by
+// name; of a tool, with what only comes back with its help. Rules that judge components
+// one by one ask it again and again.
 func (a *auditor) touchedBy(component int) reach {
 	r, known := a.touches[component]
 	if !known {
 		r = a.graph.touched(a.s.Components[component].Tool, a.component(component))
+		r.services = slices.Clone(r.services[:min(mostNames, len(r.services))])
 		a.touches[component] = r
 	}
 	return r

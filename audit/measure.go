@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,37 +15,38 @@ import (
 // have nothing to gain from the others.
 func (a *auditor) measures(t *trial, things []estate.Ref) []MeasureItem {
 	var (
-		items = make([]MeasureItem, len(things))
-		late  = make([]bool, len(things))
-		hope  = make([]int, len(things)) // what each is without in any case
-		open  = make([]int, len(things))
+		items   = make([]MeasureItem, len(things))
+		late    = make([]bool, len(things))
+		without = make([]int, len(things)) // how much each is without, and would be in any case
+		hope    = make([]int, len(things))
+		open    = make([]int, len(things))
 	)
 	for i, r := range things {
 		open[i], late[i] = i, !t.Back(r)
 	}
 	if len(things) > 1 {
-		t.Assume(func(free func(estate.Ref)) {
+		t.Assume(things, func(free func(estate.Ref) bool) {
+			changed := false
 			for _, r := range things {
-				free(r)
+				changed = free(r) || changed
 			}
 			for i, r := range things {
-				_, hope[i] = a.measure(t, r, late[i])
+				if changed { // else they may come in any order
+					_, hope[i] = a.measure(t, r, late[i])
+				}
 			}
 		})
 	}
-	t.Assume(func(free func(estate.Ref)) {
-		for len(open) > 0 {
-			next, least := 0, 0
-			for i, x := range open {
-				item, without := a.measure(t, things[x], late[x])
-				if items[x] = item; i == 0 || without-hope[x] < least {
-					next, least = i, without-hope[x]
+	t.Assume(things, func(free func(estate.Ref) bool) {
+		for changed := true; len(open) > 0; {
+			for _, x := range open {
+				if changed {
+					items[x], without[x] = a.measure(t, things[x], late[x])
 				}
 			}
-			x := open[next]
-			if open = slices.Delete(open, next, next+1); len(open) > 0 {
-				free(things[x])
-			}
+			x := slices.MinFunc(open, func(x, y int) int { return cmp.Compare(without[x]-hope[x], without[y]-hope[y]) })
+			open = slices.DeleteFunc(open, func(y int) bool { return y == x })
+			changed = len(open) > 0 && free(things[x])
 		}
 	})
 	return items
@@ -188,10 +190,7 @@ func (a *auditor) lacking(t *trial, c *estate.Component, action int) []string {
 // lost names what of a need that is not met is down: right after the loss or, when
 // late is set, in the end.
 func (a *auditor) lost(t *trial, n estate.Need, late bool) []string {
-	if late {
-		return distinct(a.names(a.unmet(t, n)))
-	}
-	return distinct(a.names(a.missing(t, n)))
+	return distinct(a.names(t.unmet(nil, n, late)))
 }
 
 func distinct(names []string) []string {

@@ -63,22 +63,6 @@ func toolTier(a *auditor, t *trial) {
 	}
 }
 
-// missing lists what of a need is down right after the loss, where the need is
-// not met.
-func (a *auditor) missing(t *trial, n estate.Need) []estate.Ref {
-	if t.Met(n, false) {
-		return nil
-	}
-	if n.Ref != nil {
-		return []estate.Ref{*n.Ref}
-	}
-	var refs []estate.Ref
-	for _, o := range n.Of {
-		refs = append(refs, a.missing(t, o)...)
-	}
-	return refs
-}
-
 // tier returns the highest class among services, or 0.
 func (a *auditor) tier(services []int) int {
 	best := 0

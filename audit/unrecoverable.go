@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"fmt"
-
 	"bongsu/estate"
 	"bongsu/impact"
 )
@@ -14,13 +12,14 @@ const mostReasons = 3
 // unrecoverable finds services and parts that nothing brings back, and the
 // components that no such service needs or waits for.
 func unrecoverable(a *auditor, t *trial) {
+	var stuck []place
 	for _, x := range t.Services {
 		if x.State != impact.Unrecoverable {
 			continue
 		}
 		r := a.ref(estate.KindService, x.Index)
 		if a.stirred(t.loss.name, r, -1) && a.fresh(a.name(r), Error) {
-			a.stuck(t, r, -1, t.Because(r, mostReasons), reach{a.s.Services[x.Index].Users, []int{x.Index}}, Error)
+			stuck = append(stuck, whole(r))
 		}
 	}
 	for _, p := range t.Parts {
@@ -30,8 +29,7 @@ func unrecoverable(a *auditor, t *trial) {
 			continue // with its core, which says it
 		}
 		if part := svc.Name + "/" + svc.Parts[p.Part].Name; a.stirred(t.loss.name, r, p.Part) && a.fresh(part, Error) {
-			users := int64(svc.Parts[p.Part].Share * float64(svc.Users))
-			a.stuck(t, r, p.Part, t.PartBecause(p.Service, p.Part, mostReasons), reach{users, []int{p.Service}}, Error)
+			stuck = append(stuck, place{r.Kind, r.Index, p.Part})
 		}
 	}
 	// What no service and no part that is said already needs, or waits for.
@@ -46,15 +44,15 @@ func unrecoverable(a *auditor, t *trial) {
 	if a.o.Implied {
 		a.imply(t)
 	}
-	if len(left) == 0 {
-		return
-	}
-	said := a.said(t, left, false)
-	for _, r := range left {
-		if !said[r.Index] && !a.kept(t, a.name(r), r) {
-			a.stuck(t, r, -1, t.Because(r, 1), a.graph.touched(false, r), Warning)
+	if len(left) > 0 {
+		said := a.said(t, left, false)
+		for _, r := range left {
+			if !said[r.Index] && !a.kept(t, a.name(r), r) {
+				stuck = append(stuck, whole(r))
+			}
 		}
 	}
+	a.share(t, len(stuck), func(b *auditor, t *trial, i int) { b.stuck(t, stuck[i]) })
 }
 
 // imply notes which components are without a finding in a loss that is judged by name.
@@ -80,23 +78,35 @@ func (a *auditor) imply(t *trial) {
 	}
 }
 
-func (a *auditor) stuck(t *trial, r estate.Ref, part int, sets [][]estate.Ref, touched reach, sev Severity) {
-	p := place{r.Kind, r.Index, part}
-	f := Finding{
-		Severity: sev, Users: touched.users, about: []estate.Ref{r},
-		Proof: Proof{Blocking: a.allNames(sets), Services: touched.names(a.s)},
-		Fix:   a.cheapest(t, sets),
+// stuck says that a thing cannot come back, and why.
+func (a *auditor) stuck(t *trial, p place) {
+	var (
+		r    = a.ref(p.kind, p.index)
+		name = a.called(p)
+		f    = Finding{Severity: Error, about: []estate.Ref{r}, Sentence: t.inLoss() + name + " cannot come back"}
+		sets [][]estate.Ref
+	)
+	switch {
+	case p.part >= 0:
+		svc := &a.s.Services[p.index]
+		sets = t.PartBecause(p.index, p.part, mostReasons)
+		f.Users, f.Proof.Services = int64(svc.Parts[p.part].Share*float64(svc.Users)), []string{svc.Name}
+		f.spot = spot{part: p.part + 1}
+	case p.kind == estate.KindService:
+		sets = t.Because(r, mostReasons)
+		f.Users, f.Proof.Services = a.s.Services[p.index].Users, []string{r.Name}
+	default:
+		sets = t.Because(r, 1)
+		touched := a.graph.touched(false, r)
+		f.Severity, f.Users, f.Proof.Services = Warning, touched.users, touched.names(a.s)
 	}
+	f.Proof.Blocking, f.Fix = a.allNames(sets), a.cheapest(t, sets)
 	if len(sets) > 0 {
 		f.Proof.Words = a.explain(t, p, sets[0])
 	}
-	if part >= 0 {
-		f.spot = spot{part: part + 1}
-		name := r.Name + "/" + a.s.Services[r.Index].Parts[part].Name
-		f.Sentence = t.inLoss() + name + " cannot come back"
+	if p.part >= 0 {
 		a.add(f, t.loss.name, r, name)
 		return
 	}
-	f.Sentence = fmt.Sprintf("%s%s cannot come back", t.inLoss(), a.name(r))
 	a.add(f, t.loss.name, r)
 }

@@ -38,9 +38,11 @@ func (v *View) Also(domain int, f func(*View)) {
 	also.Lost = slices.Compact(also.Lost)
 	log := w.s.log
 	w.s.log = nil
+	w.s.forget()
 	f(also)
 	w.s.log = log
 	x.undo()
+	w.s.forget()
 }
 
 // further is what a sweep needs to lose one more domain, kept from one to the next.

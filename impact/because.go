@@ -132,14 +132,74 @@ func (s *state) blocking(n node, candidates, ban []node) []node {
 	}
 }
 
-// A cone is what a thing waits for, with the thing itself, and who runs on whom in
-// it. While a state is in its cone, nothing outside changes.
+// A web is who waits for whom in a loss, as far as anybody asked: it grows by what
+// questions are about, and is to be forgotten when the state is another.
+type web struct {
+	area          // what it has, with all that this waits for
+	place []int32 // of each node that is in it: where in nodes
+	waits []span  // of each place: the places that it waits for, in all
+	depth []int32 // of each place: how deep below it that goes; what waits for itself is one step
+	all   []int32 // one list after another
+	low   []int32 // of each place: the first that it leads back to
+	open  []int32 // places of which it is not known yet what waits for itself with them
+}
+
+// forget empties the web.
+func (s *state) forget() {
+	w := &s.web
+	w.begin(0)
+	w.waits, w.depth, w.all, w.low = w.waits[:0], w.depth[:0], w.all[:0], w.low[:0]
+}
+
+// weave returns the place of a node in the web, with which comes all that it waits
+// for: the groups that wait for themselves are found on the way (Tarjan 1972).
+func (s *state) weave(n node) int32 {
+	w := &s.web
+	if w.has(n) {
+		return w.place[n]
+	}
+	at := int32(len(w.nodes))
+	w.add(n)
+	w.place[n] = at
+	from := int32(len(w.all))
+	w.all = s.blockers(w.all, n)
+	list := span{from: from, to: int32(len(w.all))}
+	w.waits, w.depth = append(w.waits, list), append(w.depth, -1)
+	w.low, w.open = append(w.low, at), append(w.open, at)
+	for i := list.from; i < list.to; i++ {
+		to := s.weave(w.all[i])
+		if w.all[i] = to; w.depth[to] < 0 {
+			w.low[at] = min(w.low[at], w.low[to])
+		}
+	}
+	if w.low[at] < at {
+		return at
+	}
+	first := slices.Index(w.open, at)
+	var depth int32
+	for _, v := range w.open[first:] {
+		for _, to := range w.on(v) {
+			depth = max(depth, w.depth[to]+1) // within the group: 0
+		}
+	}
+	for _, v := range w.open[first:] {
+		w.depth[v] = depth
+	}
+	w.open = w.open[:first]
+	return at
+}
+
+// on returns the places that a place waits for.
+func (w *web) on(at int32) []int32 { return w.all[w.waits[at].from:w.waits[at].to] }
+
+// A cone is what some things wait for, with the things themselves, and who runs on whom
+// in it. While a state is in its cone, nothing outside changes.
 type cone struct {
 	area
-	in    bool
-	place []int32 // of each node that is in it: where in nodes
-	outs  []span  // of each place: the nodes that it is an input of
-	ups   []node
+	in   bool
+	outs []span // of each place in the web that is in it: the nodes that it is an input of
+	ups  []node
+	list []node // scratch of suspects
 }
 
 // out returns the nodes that a node is an input of, as far as they may change.
@@ -151,102 +211,85 @@ func (s *state) out(n node) []node {
 	case !c.has(n):
 		return nil
 	}
-	at := c.outs[c.place[n]]
+	at := c.outs[s.web.place[n]]
 	return c.ups[at.from:at.to]
 }
 
-// look makes the cone that of n, and returns which places wait for which.
-func (c *cone) look(s *state, n node) (waits [][]node) {
+// look makes the cone that of some nodes.
+func (s *state) look(of ...node) {
+	c, w := &s.cone, &s.web
+	if len(w.nodes) == 0 {
+		w.begin(s.m.nodes)
+		w.place = resized(w.place, s.m.nodes, 0)
+	}
 	c.begin(s.m.nodes)
-	c.place = resized(c.place, s.m.nodes, 0)
-	add := func(n node) {
-		if !c.has(n) {
-			c.place[n] = int32(len(c.nodes))
-			c.add(n)
-		}
+	for _, n := range of {
+		s.weave(n)
+		c.add(n)
 	}
-	add(n)
-	c.outs, c.ups = c.outs[:0], c.ups[:0]
+	c.outs = resized(c.outs, len(w.nodes), span{})
 	for i := 0; i < len(c.nodes); i++ {
-		list := s.blockers(c.nodes[i])
-		for j, b := range list {
-			add(b)
-			list[j] = c.place[b]
+		at := w.place[c.nodes[i]]
+		c.outs[at] = span{}
+		for _, to := range w.on(at) {
+			c.add(w.nodes[to])
 		}
-		waits = append(waits, list)
 	}
-	c.outs = resized(c.outs, len(c.nodes), span{})
 	runs := func(f func(at *span, up node)) { // a component only comes back by its actions
-		for i, list := range waits {
-			for _, b := range list {
-				if !s.m.isAction(c.nodes[b]) {
-					f(&c.outs[b], c.nodes[i])
+		for _, n := range c.nodes {
+			for _, to := range w.on(w.place[n]) {
+				if !s.m.isAction(w.nodes[to]) {
+					f(&c.outs[to], n)
 				}
 			}
 		}
 	}
 	runs(func(at *span, _ node) { at.room++ })
 	var from int32
-	for i := range c.outs {
-		c.outs[i].from, c.outs[i].to = from, from
-		from += c.outs[i].room
+	for _, n := range c.nodes {
+		at := &c.outs[w.place[n]]
+		at.from, at.to = from, from
+		from += at.room
 	}
 	c.ups = resized(c.ups, int(from), 0)
 	runs(func(at *span, up node) {
 		c.ups[at.to] = up
 		at.to++
 	})
-	return waits
 }
 
 // suspects returns the components and crews, other than n itself, that n waits
 // for directly or not, the deepest in the blocked-by graph first, then by name. The
 // cone is that of n afterwards.
 func (s *state) suspects(n node) []node {
-	edges := s.cone.look(s, n)
-	nodes := s.cone.nodes
-	depth := make([]int, len(nodes)) // 0 waits for nothing else; -1 not known yet
-	for i := range depth {
-		depth[i] = -1
-	}
-	for _, group := range components(len(nodes), func(n node) []node { return edges[n] }) {
-		level := 0
-		for _, v := range group {
-			for _, w := range edges[v] {
-				level = max(level, depth[w]+1) // within the group: 0
-			}
-		}
-		for _, v := range group {
-			depth[v] = level
-		}
-	}
-	type suspect struct {
-		node
-		depth int
-		ref   estate.Ref
-	}
-	var found []suspect
-	for i, v := range nodes {
+	s.look(n)
+	c, w := &s.cone, &s.web
+	c.list = c.list[:0]
+	for _, v := range c.nodes {
 		if v != n && (s.m.isComp(v) || s.m.isCrew(v)) {
-			ref, _ := s.m.refOf(v)
-			found = append(found, suspect{v, depth[i], ref})
+			c.list = append(c.list, v)
 		}
 	}
-	slices.SortFunc(found, func(a, b suspect) int {
-		return cmp.Or(cmp.Compare(a.depth, b.depth), compareRefs(a.ref, b.ref))
+	slices.SortFunc(c.list, func(a, b node) int {
+		return cmp.Or(cmp.Compare(w.depth[w.place[a]], w.depth[w.place[b]]), s.m.byName(a, b))
 	})
-	out := make([]node, len(found))
-	for i, f := range found {
-		out[i] = f.node
-	}
-	return out
+	return c.list
 }
 
-// blockers returns what a node that is down waits for: its inputs that are
+// byName compares components and crews by name. Each kind is in that order.
+func (m *model) byName(a, b node) int {
+	if m.isComp(a) == m.isComp(b) {
+		return cmp.Compare(a, b)
+	}
+	x, _ := m.refOf(a)
+	y, _ := m.refOf(b)
+	return compareRefs(x, y)
+}
+
+// blockers adds to a list what a node that is down waits for: its inputs that are
 // down, and for a component that does not hold the conditions of the actions
 // that could make it hold.
-func (s *state) blockers(n node) []node {
-	var b []node
+func (s *state) blockers(b []node, n node) []node {
 	for _, i := range s.m.in(n) {
 		if !s.val[i] && i >= s.m.compBase {
 			b = append(b, i)

@@ -27,17 +27,20 @@ func (s *state) deadlocks() []Deadlock {
 // domain: all, or with each node those that wait for it. Sorted. All that is
 // down is asked for only where there may be a deadlock.
 func (s *state) deadlocksAmong(down []node, all func() []node) []Deadlock {
-	local := make(map[node]node, len(down))
+	local := s.hyp // -1 outside, and again afterwards
 	for i, n := range down {
 		local[n] = node(i)
 	}
 	edges := make([][]node, len(down))
 	for i, n := range down {
-		for _, b := range s.blockers(n) {
-			if j, ok := local[b]; ok {
-				edges[i] = append(edges[i], j)
-			}
+		list := s.blockers(nil, n)
+		for j, b := range list {
+			list[j] = local[b]
 		}
+		edges[i] = slices.DeleteFunc(list, func(j node) bool { return j < 0 })
+	}
+	for _, n := range down {
+		local[n] = -1
 	}
 	found := []Deadlock{}
 	for _, group := range components(len(down), func(n node) []node { return edges[n] }) {

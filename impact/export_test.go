@@ -38,6 +38,19 @@ func Amiss(st *Standing) string {
 			return fmt.Sprint("node ", n, " has edges to what does not need it")
 		}
 	}
+	fresh := *m
+	fresh.sccNodes, fresh.free, fresh.ups = nil, nil, slices.Clone(m.ups)
+	fresh.findCycles()
+	for n := range node(m.nodes) {
+		if (m.scc[n] < 0) != (fresh.scc[n] < 0) || m.scc[n] >= 0 && !slices.Equal(m.sccNodes[m.scc[n]], fresh.sccNodes[fresh.scc[n]]) {
+			return fmt.Sprint("node ", n, " is in another run-time cycle than it would be anew")
+		}
+		for i, up := range m.out(n) {
+			if (i < int(m.inner[n])) != (m.scc[n] >= 0 && m.scc[up] == m.scc[n]) {
+				return fmt.Sprint("node ", n, " does not know what of its cycle needs it")
+			}
+		}
+	}
 	states := []*state{m.base}
 	for _, k := range st.held {
 		states = append(states, k.w.s)

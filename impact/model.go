@@ -41,7 +41,9 @@ type model struct {
 	firstAct []int32 // of each component; the last entry ends the last
 
 	scc      []int32            // of each node: the run-time cycle it is in, or -1
+	inner    []int32            // of each node: how many of outs are in the same cycle; they come first
 	sccNodes [][]node           // of each run-time cycle
+	free     []int32            // numbers of cycles that are no more
 	upward   func() [][]node    // all nodes in groups, each group after those it needs
 	hosts    [][]int32          // of each domain: the components with a replica in it, once each
 	stands   [][]estate.Replica // of each component: its replicas, as hosts has them
@@ -338,23 +340,95 @@ func (m *model) link(in [][]node) {
 // than one node, or of one that needs itself. Only inside them is the greatest
 // fixpoint more than the least.
 func (m *model) findCycles() {
-	m.scc = make([]int32, m.nodes)
+	m.scc, m.inner = make([]int32, m.nodes), make([]int32, m.nodes)
 	for i := range m.scc {
 		m.scc[i] = -1
 	}
 	groups := components(m.nodes, m.in)
 	m.upward = func() [][]node { return groups }
-	for _, comp := range groups {
-		if len(comp) == 1 && !slices.Contains(m.in(comp[0]), comp[0]) {
-			continue
-		}
-		slices.Sort(comp)
-		for _, n := range comp {
-			m.scc[n] = int32(len(m.sccNodes))
-		}
-		m.sccNodes = append(m.sccNodes, comp)
+	for _, group := range groups {
+		m.mark(group)
 	}
 }
+
+// mark marks a strongly connected component, if it is a cycle.
+func (m *model) mark(group []node) {
+	if len(group) == 1 && !slices.Contains(m.in(group[0]), group[0]) {
+		return
+	}
+	for _, n := range group { // it may be one that was known, or more than that
+		m.unmark(m.scc[n])
+	}
+	k := int32(len(m.sccNodes))
+	if n := len(m.free); n > 0 {
+		k, m.free = m.free[n-1], m.free[:n-1]
+	} else {
+		m.sccNodes = append(m.sccNodes, nil)
+	}
+	slices.Sort(group)
+	m.sccNodes[k] = group
+	for _, n := range group {
+		m.scc[n] = k
+	}
+	for _, n := range group {
+		outs := m.out(n)
+		for i, up := range outs {
+			if first := m.inner[n]; m.scc[up] == k {
+				outs[i], outs[first] = outs[first], up
+				m.inner[n]++
+			}
+		}
+	}
+}
+
+// unmark forgets a cycle, and returns what of it there still is.
+func (m *model) unmark(k int32) (left []node) {
+	if k < 0 {
+		return nil
+	}
+	left = slices.DeleteFunc(m.sccNodes[k], func(n node) bool { return n < 0 })
+	m.sccNodes[k], m.free = nil, append(m.free, k)
+	for _, n := range left {
+		m.scc[n], m.inner[n] = -1, 0
+	}
+	return left
+}
+
+// findCyclesOf marks the cycles that some nodes are in, and those that these need are.
+func (m *model) findCyclesOf(nodes []node) {
+	local := map[node]node{}
+	add := func(n node) {
+		if _, has := local[n]; !has && n >= m.compBase { // domains are in none
+			local[n] = node(len(nodes))
+			nodes = append(nodes, n)
+		}
+	}
+	all := nodes
+	nodes = nil
+	for _, n := range all {
+		add(n)
+	}
+	var edges [][]node
+	for i := 0; i < len(nodes); i++ {
+		var list []node
+		for _, in := range m.in(nodes[i]) {
+			if add(in); in >= m.compBase {
+				list = append(list, local[in])
+			}
+		}
+		edges = append(edges, list)
+	}
+	for _, group := range components(len(nodes), func(n node) []node { return edges[n] }) {
+		for i, n := range group {
+			group[i] = nodes[n]
+		}
+		m.mark(group)
+	}
+}
+
+// within returns the nodes of its own run-time cycle that a node is an input of: few,
+// where all that runs on it may be many.
+func (m *model) within(n node) []node { return m.out(n)[:m.inner[n]] }
 
 // place notes which components stand in which domain.
 func (m *model) place() {

@@ -276,7 +276,7 @@ func (m *model) renumber(was *model, all *shift, moves Moves) {
 			}
 		}
 	}
-	m.scc = shifted(all, was.scc, -1)
+	m.scc, m.inner = shifted(all, was.scc, -1), shifted(all, was.inner, 0)
 	for _, group := range m.sccNodes {
 		for i, n := range group {
 			group[i] = all.to[n]

@@ -58,6 +58,9 @@ type moment struct {
 	when                time.Duration
 }
 
+// endsAs reports whether two moments differ in nothing but when things were up.
+func (t moment) endsAs(o moment) bool { return t.val == o.val && t.flag == o.flag && t.held == o.held }
+
 func (a *area) has(n node) bool { return a.mark[n] == a.epoch }
 
 func (a *area) add(n node) {
@@ -114,6 +117,7 @@ func (st *Standing) Visit(i int, f func(*View)) {
 		k.begin(st.m)
 	}
 	k.s.clock = 0
+	k.s.forget()
 	f(k.v)
 }
 
@@ -215,7 +219,7 @@ func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted [
 			st.moved = st.moved || !m.shaped(s, r, was)
 		}
 	}
-	keep := !slices.ContainsFunc(old, m.cyclic)
+	broken := m.cyclesOf(old)
 	loose := st.unwire(old)
 	m.snap = s
 	if st.moved {
@@ -229,12 +233,8 @@ func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted [
 	}
 	st.sow(slices.Concat(changed, recounted))
 	st.sowUnder(changed)
-	if !keep || !st.keepCycles(changed) {
-		m.sccNodes = nil
-		m.findCycles()
-	} else {
-		m.upward = sync.OnceValue(func() [][]node { return components(m.nodes, m.in) })
-	}
+	st.recycle(broken, changed)
+	m.upward = sync.OnceValue(func() [][]node { return components(m.nodes, m.in) })
 	st.ties = m.tied()
 	st.again(st.base)
 	for i, n := range st.base.area.nodes { // a delta leaves out what is missed with nothing lost
@@ -411,7 +411,7 @@ func (m *model) grow(nodes int) {
 	for m.nodes < nodes {
 		m.need = append(m.need, 0)
 		m.ins, m.outs = append(m.ins, span{}), append(m.outs, span{})
-		m.wanted, m.scc = append(m.wanted, nil), append(m.scc, -1)
+		m.wanted, m.scc, m.inner = append(m.wanted, nil), append(m.scc, -1), append(m.inner, 0)
 		m.nodes++
 	}
 }
@@ -556,48 +556,39 @@ func (m *model) placedIn(some func(node) bool, f func(c node)) {
 	}
 }
 
-// cyclic reports whether a document is in a run-time cycle.
-func (m *model) cyclic(r estate.Ref) bool {
-	switch r.Kind {
-	case estate.KindComponent, estate.KindService, estate.KindCrew:
-		return m.scc[m.nodeOf(r)] >= 0
-	case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
+// cyclesOf lists the run-time cycles that some documents are in.
+func (m *model) cyclesOf(list []estate.Ref) []int32 {
+	var out []int32
+	for _, r := range list {
+		switch r.Kind {
+		case estate.KindComponent, estate.KindService, estate.KindCrew:
+			if k := m.scc[m.nodeOf(r)]; k >= 0 {
+				out = append(out, k)
+			}
+		case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption: // are in none
+		}
 	}
-	return false // domains are in none
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
-// keepCycles reports whether none of the changed documents is in a run-time cycle
-// now. Where none was before either, the cycles are what they were: whatever else
-// runs in one has the inputs that it had.
-func (st *Standing) keepCycles(changed []estate.Ref) bool {
+// recycle brings the run-time cycles up to date: what is left of those that a changed
+// document was in may be in others, or in none, and a new one has such a document in
+// it. Whatever else runs in one has the inputs that it had.
+func (st *Standing) recycle(broken []int32, changed []estate.Ref) {
 	m := st.m
-	seen := map[node]bool{}
+	var nodes []node
+	for _, k := range broken {
+		nodes = append(nodes, m.unmark(k)...)
+	}
 	for _, r := range changed {
 		switch r.Kind {
 		case estate.KindComponent, estate.KindService, estate.KindCrew:
+			nodes = append(nodes, m.nodeOf(r))
 		case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
-			continue // domains are in none
-		}
-		n := m.nodeOf(r)
-		if m.scc[n] >= 0 {
-			return false
-		}
-		clear(seen)
-		for stack := []node{n}; len(stack) > 0; {
-			v := stack[len(stack)-1]
-			stack = stack[:len(stack)-1]
-			for _, i := range m.in(v) {
-				if i == n {
-					return false
-				}
-				if i >= m.compBase && !seen[i] {
-					seen[i] = true
-					stack = append(stack, i)
-				}
-			}
 		}
 	}
-	return true
+	m.findCyclesOf(nodes)
 }
 
 // ties are the groups of nodes that may hold each other up in no time: run-time
@@ -724,9 +715,13 @@ func (k *stood) now(n node) moment {
 	return t
 }
 
-// mostRounds is how often an area grows by what came out otherwise, before it
-// grows by all that needs this.
-const mostRounds = 3
+// An area grows by what needs something that came out otherwise: so often, or while all
+// that needs this in its turn would make it more than so many times as large. Each time
+// the whole of it is judged again.
+const (
+	mostRounds = 3
+	mostTimes  = 3
+)
 
 // again brings one loss up to date: the seeds are judged, then what needs one that
 // came out otherwise together with them, until nothing outside does.
@@ -737,7 +732,7 @@ func (st *Standing) again(k *stood) {
 	for _, n := range st.seeds {
 		a.add(n)
 	}
-	st.close(k, 0, false)
+	st.close(k, 0, 0)
 	s.area, s.clock = a, 0
 	for round, from := 1, 0; from < len(a.nodes); round++ {
 		k.fallAgain()
@@ -757,7 +752,11 @@ func (st *Standing) again(k *stood) {
 				m.placedIn(func(d node) bool { return d == n }, func(c node) { a.add(c) })
 			}
 		}
-		st.close(k, size, round >= mostRounds)
+		most := mostTimes * len(a.nodes)
+		if round >= mostRounds {
+			most = m.nodes
+		}
+		st.close(k, size, most)
 		if from = size; from == len(a.nodes) {
 			break
 		}
@@ -768,14 +767,31 @@ func (st *Standing) again(k *stood) {
 	}
 }
 
-// close adds to an area what is judged together with what it has: the component
-// of each action, with its other actions, and what ties hold; up: and all that needs
-// any of it. It notes what all of it was.
-func (st *Standing) close(k *stood, from int, up bool) {
-	m, a := st.m, &k.area
+// close adds to an area what is judged together with what it has from a place on, and
+// all that needs any of that where the area is no more than most then. It notes what
+// all of it was.
+func (st *Standing) close(k *stood, from, most int) {
+	a := &k.area
+	if now := len(a.nodes); !st.enclose(a, from, most) {
+		for _, n := range a.nodes[now:] {
+			a.mark[n] = 0
+		}
+		a.nodes = a.nodes[:now]
+		st.enclose(a, from, 0)
+	}
+	for i := len(a.was); i < len(a.nodes); i++ {
+		a.was = append(a.was, k.now(a.nodes[i]))
+	}
+}
+
+// enclose adds to an area, from a place on, the component of each action, with its
+// other actions, and what ties hold; with most set, also all that needs any of it. It
+// gives up, and ok is false, where that makes the area more than most.
+func (st *Standing) enclose(a *area, from, most int) (ok bool) {
+	m := st.m
 	for i := from; i < len(a.nodes); i++ {
 		n := a.nodes[i]
-		if up {
+		if most > 0 {
 			for _, x := range m.out(n) {
 				a.add(x)
 			}
@@ -795,10 +811,11 @@ func (st *Standing) close(k *stood, from int, up bool) {
 				a.add(x)
 			}
 		}
+		if most > 0 && len(a.nodes) > most {
+			return false
+		}
 	}
-	for i := len(a.was); i < len(a.nodes); i++ {
-		a.was = append(a.was, k.now(a.nodes[i]))
-	}
+	return true
 }
 
 // tell makes a view of what the area is now, and says what became of it.
@@ -812,7 +829,9 @@ func (st *Standing) tell(k *stood) {
 	var turned []node
 	for i, n := range a.nodes {
 		if was, now := a.was[i], k.now(n); was != now {
-			turned = append(turned, n)
+			if !was.endsAs(now) {
+				turned = append(turned, n)
+			}
 			other, k.moved = true, true
 			k.turned = k.turned || tells(n) && was.val != now.val || m.isComp(n) && was.flag != now.flag
 		}
@@ -820,19 +839,10 @@ func (st *Standing) tell(k *stood) {
 	k.v.im.Snapshot = m.snap
 	if other {
 		fell := make([]node, 0, len(k.v.fell)+len(a.nodes)/4)
-		for _, n := range k.v.fell {
-			if !a.has(n) {
-				fell = append(fell, n)
+		for n, up := range s.val {
+			if !up || s.rank[n] != 0 {
+				fell = append(fell, node(n))
 			}
-		}
-		rest := len(fell)
-		for _, n := range a.nodes {
-			if !s.val[n] || s.rank[n] != 0 {
-				fell = append(fell, n)
-			}
-		}
-		if len(fell) > rest {
-			slices.Sort(fell)
 		}
 		k.see(fell)
 	}
@@ -843,7 +853,8 @@ func (st *Standing) tell(k *stood) {
 }
 
 // stir finds what is down and waits for something that was asked of otherwise before,
-// or turned, directly or not. What is up and was holds nothing up that is down.
+// or turned, directly or not. What is up and was holds nothing up that is down, whenever
+// it came up.
 func (st *Standing) stir(k *stood, asked, turned []node) {
 	s, m, c := k.s, st.m, &k.cone
 	c.begin(m.nodes)

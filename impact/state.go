@@ -28,12 +28,13 @@ type state struct {
 	ready []int32 // actions whose conditions are met and that have not run
 	dirty []int32 // run-time cycles to try again
 	stale []bool  // of each run-time cycle: it is in dirty
-	hyp   []int32 // scratch of tryCycle: inputs true if the cycle were up; -1 outside
+	hyp   []int32 // scratch, -1 outside: in tryCycle, inputs true if the cycle were up
 
 	area  *area    // where alone anything may change; nil: anywhere
 	log   *trail   // what a question of the kind "what if" changed; nil: not asked
 	spare []*trail // done with
 	round []int32  // scratch of drain
+	web   web      // what because found out about this state
 	cone  cone     // scratch of because
 }
 
@@ -105,7 +106,7 @@ func (s *state) clone() *state {
 	c.living, c.direct, c.held = slices.Clone(s.living), slices.Clone(s.direct), slices.Clone(s.held)
 	c.ran, c.order, c.stale = slices.Clone(s.ran), slices.Clone(s.order), slices.Clone(s.stale)
 	c.queue, c.ready, c.dirty, c.log = nil, slices.Clone(s.ready), nil, nil
-	c.spare, c.round, c.cone = nil, nil, cone{}
+	c.spare, c.round, c.web, c.cone = nil, nil, web{}, cone{}
 	return &c
 }
 
@@ -347,7 +348,7 @@ func (s *state) tryCycle(k int32) {
 	}
 	for _, n := range members {
 		if s.hyp[n] >= 0 {
-			for _, p := range s.m.out(n) {
+			for _, p := range s.m.within(n) {
 				if s.hyp[p] >= 0 {
 					s.hyp[p]++
 				}
@@ -367,7 +368,7 @@ func (s *state) tryCycle(k int32) {
 			continue
 		}
 		s.hyp[n] = -1
-		for _, p := range s.m.out(n) {
+		for _, p := range s.m.within(n) {
 			if s.hyp[p] >= 0 {
 				if s.hyp[p]--; s.hyp[p] < s.m.need[p] {
 					gone = append(gone, p)

@@ -45,9 +45,21 @@ func (w *Sweep) Visit(domains []int, f func(*View)) {
 	v.im = &Impact{Snapshot: m.snap, Lost: domains, LostDomains: v.LostDomains, fallen: s, back: s}
 	log := s.log
 	s.log = nil
+	s.forget()
 	f(v)
 	s.log = log
 	s.undo()
+}
+
+// Twin returns a view of the same loss that may be asked at the same time as this one.
+// It is made while nothing is asked, and is not to be asked of further losses.
+func (v *View) Twin() *View {
+	twin := *v
+	twin.w = &Sweep{m: v.w.m, s: v.w.s.clone(), when: v.w.when, began: v.w.began}
+	im := *v.im
+	im.fallen, im.back = twin.w.s, twin.w.s
+	twin.im = &im
+	return &twin
 }
 
 // A finish is the moment at which an action has run.
@@ -274,17 +286,27 @@ func (v *View) Suppose(free, subjects []estate.Ref) (back []bool, blocked []esta
 	return back, blocked
 }
 
-// Assume calls f with a function that takes a thing as up whatever it needs, and
-// takes all of that back once f returns. Until then Back, Holds, Ran and Met in the end
-// tell what is true with it.
-func (v *View) Assume(f func(free func(estate.Ref))) {
+// Assume calls f with a function that takes one of some things as up whatever it
+// needs, and takes all of that back once f returns. Until then Back, Holds, Ran and Met
+// in the end tell what is true with it, of the things and of all that they wait for.
+// The function reports whether any of that waits for the thing: else it changes no other.
+func (v *View) Assume(things []estate.Ref, f func(free func(estate.Ref) bool)) {
 	s := v.w.s
+	nodes := make([]node, len(things))
+	for i, r := range things {
+		nodes[i] = v.w.m.nodeOf(r)
+	}
+	s.look(nodes...)
+	s.cone.in = true
 	s.begin()
-	f(func(r estate.Ref) {
-		s.force(v.w.m.nodeOf(r))
+	f(func(r estate.Ref) bool {
+		n := v.w.m.nodeOf(r)
+		s.force(n)
 		s.drain()
+		return len(s.out(n)) > 0
 	})
 	s.undo()
+	s.cone.in = false
 }
 
 // waitedFor returns the components and crews that are down and that the nodes,
@@ -308,7 +330,7 @@ func (s *state) waitedFor(from []node) []estate.Ref {
 		if s.m.isComp(n) || s.m.isCrew(n) {
 			found = append(found, n)
 		}
-		for _, b := range s.blockers(n) {
+		for _, b := range s.blockers(nil, n) {
 			push(b)
 		}
 	}
