@@ -263,12 +263,18 @@ func (c *cutter) plan(component int) *QuorumPlan {
 	}
 	slices.Sort(universe)
 	universe = slices.Compact(universe)
-	single := map[int]mask{}
+	at := func(d int) int {
+		i, _ := slices.BinarySearch(universe, d)
+		return i
+	}
+	masks := make([]mask, len(universe)) // the voters that each takes
 	joint := map[[2]int]mask{}
+	votes := make([]int, len(voters))
 	for i, d := range voters {
+		votes[i] = weight[d]
 		k := c.of(d)
 		for _, x := range k.one {
-			single[x] = single[x].with(i)
+			masks[at(x)] = masks[at(x)].with(i)
 		}
 		for _, p := range k.two {
 			joint[p] = joint[p].with(i)
@@ -278,7 +284,7 @@ func (c *cutter) plan(component int) *QuorumPlan {
 		n := 0
 		for w, word := range m {
 			for ; word != 0; word &= word - 1 {
-				n += weight[voters[w*64+bits.TrailingZeros64(word)]]
+				n += votes[w*64+bits.TrailingZeros64(word)]
 			}
 		}
 		return n
@@ -291,7 +297,6 @@ func (c *cutter) plan(component int) *QuorumPlan {
 		n      = len(universe)
 		even   = total%2 == 0
 		half   = func(lost int) bool { return lost == total/2 }
-		masks  = make([]mask, n)
 		alone  = make([]int, n)    // votes that each takes
 		pairs  = make([]bool, n*n) // of two, the later one first: they take half
 		many   = make([]int, n)    // of each: how many such pairs it is in
@@ -299,7 +304,6 @@ func (c *cutter) plan(component int) *QuorumPlan {
 		more   MoreVoters // with a voter that nothing takes
 	)
 	for i, d := range universe {
-		masks[i] = single[d]
 		alone[i] = lostVotes(masks[i])
 		if half(alone[i]) && even {
 			more.Singles++
@@ -340,10 +344,6 @@ func (c *cutter) plan(component int) *QuorumPlan {
 				p.Joint = append(p.Joint, [2]string{s.Domains[y].Name, s.Domains[x].Name})
 			}
 		}
-	}
-	at := func(d int) int {
-		i, _ := slices.BinarySearch(universe, d)
-		return i
 	}
 	for _, d := range places {
 		k := c.of(d)
