@@ -330,34 +330,42 @@ func (a *auditor) noteNeeded() {
 // eachDomain calls f for every domain that a document, no domain itself, names in
 // a need or as the place of an action.
 func eachDomain(s *estate.Snapshot, r estate.Ref, f func(d int)) {
-	note := func(n estate.Need) {
+	eachNeed(s, r, func(n estate.Need) {
 		eachRef(n, func(r estate.Ref) {
 			if r.Kind == estate.KindDomain {
 				f(r.Index)
 			}
 		})
-	}
-	switch r.Kind {
-	case estate.KindComponent:
-		c := &s.Components[r.Index]
-		note(c.Needs)
-		note(c.Wants)
-		note(c.StartNeeds)
-		for j := range c.Actions {
-			note(c.Actions[j].Needs)
-			for _, d := range c.Actions[j].At {
+	})
+	if r.Kind == estate.KindComponent {
+		for j := range s.Components[r.Index].Actions {
+			for _, d := range s.Components[r.Index].Actions[j].At {
 				f(d)
 			}
 		}
+	}
+}
+
+// eachNeed calls f for all that a document, no domain, needs or wants.
+func eachNeed(s *estate.Snapshot, r estate.Ref, f func(n estate.Need)) {
+	switch r.Kind {
+	case estate.KindComponent:
+		c := &s.Components[r.Index]
+		f(c.Needs)
+		f(c.Wants)
+		f(c.StartNeeds)
+		for j := range c.Actions {
+			f(c.Actions[j].Needs)
+		}
 	case estate.KindService:
 		svc := &s.Services[r.Index]
-		note(svc.Needs)
-		note(svc.Wants)
+		f(svc.Needs)
+		f(svc.Wants)
 		for j := range svc.Parts {
-			note(svc.Parts[j].Needs)
+			f(svc.Parts[j].Needs)
 		}
 	case estate.KindCrew:
-		note(s.Crews[r.Index].Needs)
+		f(s.Crews[r.Index].Needs)
 	case estate.KindDomain, estate.KindLimit, estate.KindProbe, estate.KindOption:
 	}
 }
@@ -413,22 +421,6 @@ func rehost(hosts [][]int, before, after *estate.Snapshot, v moves, old, changed
 	}
 }
 
-// follows brings a list of documents up to date with changed ones.
-func follows(list, changed []estate.Ref, has func(estate.Ref) bool) []estate.Ref {
-	var out []estate.Ref
-	for _, r := range list {
-		if !slices.Contains(changed, r) {
-			out = append(out, r)
-		}
-	}
-	for _, r := range changed {
-		if has(r) {
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
 // docs yields every document, or those of some kinds.
 func docs(s *estate.Snapshot, kinds ...estate.Kind) iter.Seq[estate.Ref] {
 	if kinds == nil {
@@ -463,34 +455,42 @@ func (a *auditor) choose() error {
 	if err := a.checkPairTypes(); err != nil {
 		return err
 	}
+	var err error
+	a.named, err = namedLosses(a.s, &a.o)
+	return err
+}
+
+// namedLosses lists the losses that are asked for by name, each once.
+func namedLosses(s *estate.Snapshot, o *Options) ([]loss, error) {
+	var out []loss
 	seen := map[string]bool{}
 	add := func(domains []int) {
 		slices.Sort(domains)
 		domains = slices.Compact(domains)
-		if l := (loss{LossName(a.s, domains), domains}); !seen[l.name] {
+		if l := (loss{LossName(s, domains), domains}); !seen[l.name] {
 			seen[l.name] = true
-			a.named = append(a.named, l)
+			out = append(out, l)
 		}
 	}
-	for _, names := range a.o.Lose {
+	for _, names := range o.Lose {
 		var domains []int
 		for _, name := range names {
-			r, ok := a.s.Lookup(estate.KindDomain, name)
+			r, ok := s.Lookup(estate.KindDomain, name)
 			if !ok {
-				return &impact.UnknownDomainError{Name: name, Nearest: a.s.Nearest(estate.KindDomain, name)}
+				return nil, &impact.UnknownDomainError{Name: name, Nearest: s.Nearest(estate.KindDomain, name)}
 			}
 			domains = append(domains, r.Index)
 		}
 		add(domains)
 	}
-	if a.o.Sites || len(a.o.Lose) == 0 && !a.o.Pairs && !a.o.Every {
-		for d := range a.s.Domains {
-			if a.s.Domains[d].Type == estate.TypeSite {
+	if o.Sites || len(o.Lose) == 0 && !o.Pairs && !o.Every {
+		for d := range s.Domains {
+			if s.Domains[d].Type == estate.TypeSite {
 				add([]int{d})
 			}
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // LossName is the name of a loss in an ID: the domains sorted by name, joined by "+".

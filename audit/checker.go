@@ -28,6 +28,7 @@ type Judged struct {
 	Whole     bool // everything: the first time, and where a change reaches too far
 	Documents int  // that changed, came or went
 	Reached   int  // documents that the change reaches, themselves among them
+	Losses    int  // that were not judged before
 }
 
 // NewChecker returns a checker with the options, whose Now is not looked at.
@@ -61,9 +62,9 @@ func (c *Checker) Check(s *estate.Snapshot, now time.Time) (*Report, error) {
 }
 
 // follow returns an auditor that takes over from the last one what the changes
-// since then do not reach, or nil where everything is to be judged: a site came,
-// went or hangs on something else, a name is also one of another kind, time ran
-// backwards, or losses are swept. It changes the last one on the way.
+// since then do not reach, or nil where everything is to be judged: time ran
+// backwards, losses are swept, or a field changed that nobody knows. It changes the
+// last one on the way.
 func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	last := c.last
 	if last == nil || last.standing == nil {
@@ -74,7 +75,7 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	if c.o.Every || c.o.Pairs || len(c.o.PairTypes) > 0 || c.o.brute {
 		return nil, nil //nolint:nilnil // everything is to be judged
 	}
-	k := &known{}
+	k := &known{at: map[estate.Ref]int{}}
 	for _, x := range changes {
 		if x.What == estate.Changed {
 			r, _ := s.Lookup(x.Kind, x.Name)
@@ -83,19 +84,22 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 			if k.note(r, x.Fields)&swaysAll != 0 {
 				return nil, nil //nolint:nilnil // everything is to be judged
 			}
-		} else if !k.comeOrGo(x, last.s, s) {
-			return nil, nil //nolint:nilnil // everything is to be judged
+		} else {
+			k.comeOrGo(x, last.s, s)
 		}
 	}
-	if k.sways&swaysUnder != 0 && !k.spread(s) {
-		return nil, nil //nolint:nilnil // everything is to be judged
+	if k.sways&swaysUnder != 0 {
+		k.spread(s)
+	}
+	if len(k.called) > 0 {
+		k.callAnew(s)
 	}
 	turned, ok := last.turns(s, last.o.Now, now)
 	if !ok {
 		return nil, nil //nolint:nilnil // everything is to be judged
 	}
 	for _, r := range turned {
-		if !slices.Contains(k.documents, r) {
+		if _, noted := k.at[r]; !noted {
 			k.note(r, nil)
 		}
 	}
@@ -103,21 +107,25 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 	if k.comes || len(k.gone) > 0 {
 		v.Moves = impact.MovesOf(last.s, s)
 	}
-	waiving := slices.Concat(k.documents, v.now(last.waivers)) // any of them may name a domain that is gone
-	slices.SortFunc(waiving, func(x, y estate.Ref) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Index, y.Index)) })
-	if err := checkWaivers(s, ruleNames(), waiving); err != nil {
+	waivers := k.waivers(s, v.now(last.waivers))
+	if err := checkWaivers(s, ruleNames(), waivers); err != nil {
+		return nil, err
+	}
+	named, err := namedLosses(s, &c.o)
+	if err != nil {
 		return nil, err
 	}
 	old := v.before(k.changed, k.gone)
-	for _, l := range last.named {
-		if slices.ContainsFunc(k.gone, func(r estate.Ref) bool { return r.Kind == estate.KindDomain && slices.Contains(l.domains, r.Index) }) {
-			return nil, nil //nolint:nilnil // everything is to be judged, and says that it is gone
-		}
-	}
 	a := *last
-	a.s, a.o.Now, a.moves = s, now, v
+	a.s, a.o.Now, a.moves, a.named, a.waivers = s, now, v, named, waivers
+	if a.tooManyToStand() {
+		return nil, nil //nolint:nilnil // everything is to be judged
+	}
 	if v.any() {
 		a.renumber(v)
+	}
+	for _, r := range k.called {
+		a.subjects[r.Kind][r.Index] = s.NameOf(r)
 	}
 	if k.under != nil {
 		for d, is := range k.under {
@@ -126,6 +134,9 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 			}
 		}
 		a.fates = furtherFates(s, a.fates)
+	}
+	if last.cutter != nil {
+		a.cutter, k.sites = last.cutter.follow(s, v, k.under, k.changed)
 	}
 	a.behind = slices.Concat(v.now(last.behind), k.changed)
 	a.recounted = slices.Concat(v.now(last.recounted), k.recounted)
@@ -163,12 +174,6 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 		a.must = must
 	}
 	a.graph.s = s
-	if last.cutter != nil {
-		a.cutter = last.cutter.follow(s, v, k.changed)
-		if k.under != nil {
-			a.cutter.done = make([]*cuts, len(s.Domains))
-		}
-	}
 	if k.sways&swaysPlaces != 0 {
 		rehost(a.hosts, last.s, s, v, old, k.changed)
 	}
@@ -176,7 +181,6 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 		k.room = a.ledger.follow(&a, last, v, old, k.changed)
 	}
 	a.dates.follow(last.s, s, v.before(k.documents, k.gone), k.documents)
-	a.waivers = follows(v.now(last.waivers), k.documents, func(r estate.Ref) bool { return len(s.Doc(r).Waive) > 0 })
 	if k.sways&(swaysGraph|swaysTools) != 0 {
 		a.channels = nil
 	}
@@ -191,8 +195,9 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 			}
 		}
 		a.standing.Renew(s, k.documents, stirring)
-	} else if !a.standing.Follow(s, v.Moves, k.changed, k.recounted) {
-		return nil, nil //nolint:nilnil // everything is to be judged
+	} else {
+		a.standing.Follow(s, v.Moves, k.changed, k.recounted)
+		a.standing.Lose(a.losses())
 	}
 	a.engine = a.standing.Engine()
 	k.reach(a.graph, ties)
@@ -200,10 +205,14 @@ func (c *Checker) follow(s *estate.Snapshot, now time.Time) (*auditor, error) {
 		a.touches = map[int]reach{}
 	}
 	maps.DeleteFunc(a.touches, func(c int, _ reach) bool { return k.below[c] })
-	k.lossAt = map[string]int{NoLoss: 0}
+	k.lossAt, k.first = map[string]int{NoLoss: 0}, map[string]bool{}
 	for i, l := range a.named {
 		k.lossAt[l.name] = 1 + i
+		if !slices.ContainsFunc(last.named, func(was loss) bool { return was.name == l.name }) {
+			k.first[l.name] = true
+		}
 	}
+	c.judged.Losses = len(k.first)
 	for i := range s.Services {
 		o := &s.Services[i].Objectives
 		k.promised = k.promised || k.reached[estate.KindService][i] && (o.RTO != nil || o.RPO != nil)
@@ -242,10 +251,12 @@ func (a *auditor) turns(s *estate.Snapshot, from, to time.Time) (out []estate.Re
 
 // known is what the check before found, and what the change since then reaches.
 type known struct {
-	documents []estate.Ref // that changed or came
+	documents []estate.Ref // that changed or came, or are told otherwise
+	at        map[estate.Ref]int
 	gone      []estate.Ref // what went, where it was
 	comes     bool         // something came
-	changed   []estate.Ref // of these, but for those that follow
+	changed   []estate.Ref // of the documents, but for those that follow
+	called    []estate.Ref // that findings name otherwise, since another kind has the name too, or no more
 	recounted []estate.Ref // crews and limits of which only the number changed
 	of        []sways      // what the change of each of documents sways
 	sways     sways        // all of it
@@ -253,11 +264,13 @@ type known struct {
 	flips     bool         // there are enough people or slots for another set of actions
 	room      bool         // there is more or less room than before, or some is taken by others
 	musts     bool         // other components than before are such that a service cannot do without
+	sites     bool         // consensus groups could have voters in other sites
 
 	over     []*Finding          // what was found and is taken over as it is, sorted
 	findings map[string]*Finding // by ID: what else was found
 	had      map[[2]string]bool  // what else was found, by rule and loss
 	lossAt   map[string]int      // of each loss: its place in what is standing
+	first    map[string]bool     // the losses that were not judged before
 	below    []bool              // of each component: something that changed needs it, directly or not
 	promised bool                // a service with an objective is reached
 	reached  [4][]bool           // of each component, service and crew, by kind
@@ -292,13 +305,34 @@ func (k *known) note(r estate.Ref, fields []estate.FieldChange) sways {
 		all |= x
 		counts = counts && (f.Path == "people" || f.Path == "slots")
 	}
-	k.documents, k.of, k.sways = append(k.documents, r), append(k.of, all), k.sways|all
+	k.sway(r, all)
 	if counts {
 		k.recounted = append(k.recounted, r)
 	} else {
 		k.changed = append(k.changed, r)
 	}
 	return all
+}
+
+// sway notes that a document sways something.
+func (k *known) sway(r estate.Ref, x sways) {
+	i, noted := k.at[r]
+	if !noted {
+		i = len(k.documents)
+		k.at[r], k.documents, k.of = i, append(k.documents, r), append(k.of, 0)
+	}
+	k.of[i] |= x
+	k.sways |= x
+}
+
+// change is sway of a document that counts as changed, though it may not be.
+func (k *known) change(r estate.Ref, x sways) {
+	if _, noted := k.at[r]; !noted {
+		k.changed = append(k.changed, r)
+	} else if i := slices.Index(k.recounted, r); i >= 0 {
+		k.recounted, k.changed = slices.Delete(k.recounted, i, i+1), append(k.changed, r)
+	}
+	k.sway(r, x)
 }
 
 // swaysWhole says what a document sways that comes or goes. With a domain came or
@@ -314,31 +348,70 @@ func swaysWhole(k estate.Kind) sways {
 	return 0
 }
 
-// comeOrGo notes that a document came or went; false: this may change what
-// documents mean that did not change, or which losses there are.
-func (k *known) comeOrGo(x estate.Change, before, after *estate.Snapshot) bool {
-	for _, other := range estate.Kinds() {
-		_, had := before.Lookup(other, x.Name)
-		if _, has := after.Lookup(other, x.Name); other != x.Kind && (had || has) {
-			return false
+// comeOrGo notes that a document came or went, and which ones of that name findings
+// name otherwise now.
+func (k *known) comeOrGo(x estate.Change, before, after *estate.Snapshot) {
+	if x.What == estate.Removed {
+		r, _ := before.Lookup(x.Kind, x.Name)
+		k.gone, k.sways = append(k.gone, r), k.sways|swaysWhole(x.Kind)
+	} else {
+		r, _ := after.Lookup(x.Kind, x.Name)
+		k.comes = true
+		k.change(r, swaysWhole(x.Kind))
+	}
+	for _, kind := range estate.Kinds() {
+		was, had := before.Lookup(kind, x.Name)
+		r, has := after.Lookup(kind, x.Name)
+		if had && has && before.NameOf(was) != after.NameOf(r) {
+			k.called = append(k.called, r)
 		}
 	}
-	in := after
-	if x.What == estate.Removed {
-		in = before
+}
+
+// waivers lists the documents with exceptions, of which these were known before.
+func (k *known) waivers(s *estate.Snapshot, before []estate.Ref) []estate.Ref {
+	var out []estate.Ref
+	for _, r := range before {
+		if _, noted := k.at[r]; !noted {
+			out = append(out, r)
+		}
 	}
-	r, _ := in.Lookup(x.Kind, x.Name)
-	if r.Kind == estate.KindDomain && in.Domains[r.Index].Type == estate.TypeSite {
-		return false
+	for _, r := range k.documents {
+		if len(s.Doc(r).Waive) > 0 {
+			out = append(out, r)
+		}
 	}
-	k.sways |= swaysWhole(x.Kind)
-	if x.What == estate.Removed {
-		k.gone = append(k.gone, r)
-		return true
+	slices.SortFunc(out, func(x, y estate.Ref) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Index, y.Index)) })
+	return out
+}
+
+// callAnew notes what findings name otherwise, and what may be told to need it or
+// to stand in it.
+func (k *known) callAnew(s *estate.Snapshot) {
+	called := make([][]bool, len(estate.Kinds()))
+	for _, kind := range estate.Kinds() {
+		called[kind] = make([]bool, s.Count(kind))
 	}
-	k.comes = true
-	k.documents, k.of, k.changed = append(k.documents, r), append(k.of, swaysWhole(x.Kind)), append(k.changed, r)
-	return true
+	for _, r := range k.called {
+		called[r.Kind][r.Index] = true
+		if r.Kind == estate.KindDomain {
+			k.sway(r, 0)
+		} else {
+			k.change(r, swaysUp|swaysDown)
+		}
+	}
+	for r := range docs(s, estate.KindComponent, estate.KindService, estate.KindCrew) {
+		names := false
+		eachNeed(s, r, func(n estate.Need) {
+			eachRef(n, func(r estate.Ref) { names = names || called[r.Kind][r.Index] })
+		})
+		if r.Kind == estate.KindComponent {
+			eachHost(&s.Components[r.Index], func(d int) { names = names || called[estate.KindDomain][d] })
+		}
+		if names {
+			k.change(r, swaysUp)
+		}
+	}
 }
 
 // count notes how many people a crew had that changed, and slots a limit.
@@ -357,18 +430,15 @@ func (k *known) count(r estate.Ref, before, after *estate.Snapshot, was estate.R
 }
 
 // spread notes what names a domain that needs something else than before, directly
-// or not, or has anything in it, as changed, too; false: such a domain is a site,
-// in which anything could stand.
-func (k *known) spread(s *estate.Snapshot) bool {
+// or not, or has anything in it, as changed, too.
+func (k *known) spread(s *estate.Snapshot) {
 	const (
 		unknown = iota
 		no
 		yes
 	)
 	state := make([]uint8, len(s.Domains))
-	noted := map[estate.Ref]int{}
 	for i, r := range k.documents {
-		noted[r] = i
 		if r.Kind == estate.KindDomain && k.of[i]&swaysUnder != 0 {
 			state[r.Index] = yes
 		}
@@ -385,9 +455,7 @@ func (k *known) spread(s *estate.Snapshot) bool {
 	}
 	k.under = make([]bool, len(s.Domains))
 	for d := range s.Domains {
-		if k.under[d] = hangs(d); k.under[d] && s.Domains[d].Type == estate.TypeSite {
-			return false
-		}
+		k.under[d] = hangs(d)
 	}
 	for r := range docs(s, estate.KindComponent, estate.KindService, estate.KindCrew) {
 		hit := false
@@ -396,18 +464,11 @@ func (k *known) spread(s *estate.Snapshot) bool {
 		if r.Kind == estate.KindComponent {
 			eachHost(&s.Components[r.Index], note)
 		}
-		if !hit {
-			continue
+		if hit {
+			k.change(r, swaysImpact|swaysPlaces|swaysRoom|swaysUp)
 		}
-		i, had := noted[r]
-		if !had {
-			i = len(k.documents)
-			k.documents, k.changed, k.of = append(k.documents, r), append(k.changed, r), append(k.of, 0)
-		}
-		k.of[i] |= swaysImpact | swaysPlaces | swaysRoom | swaysUp
 	}
 	k.sways |= swaysImpact | swaysPlaces | swaysRoom | swaysUp
-	return true
 }
 
 // swaysOf says what the change of a field sways.
@@ -435,6 +496,7 @@ func swaysOf(kind estate.Kind, f estate.FieldChange) sways {
 			if f.Old != estate.TypeSite && f.New != estate.TypeSite {
 				return 0
 			}
+			return swaysUnder
 		}
 	case estate.KindProbe, estate.KindOption:
 		return 0
@@ -595,7 +657,7 @@ func (k *known) reaches(r estate.Ref) bool {
 func (a *auditor) judged(kind estate.Kind) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for i := range a.s.Count(kind) {
-			if a.known != nil && !a.known.local[kind][i] {
+			if a.known != nil && !a.known.judges(a.rule.name, kind, i) {
 				continue
 			}
 			if !yield(i) {
@@ -605,9 +667,17 @@ func (a *auditor) judged(kind estate.Kind) iter.Seq[int] {
 	}
 }
 
+// judges reports whether a local rule has to judge a document.
+func (k *known) judges(rule string, kind estate.Kind, i int) bool {
+	return k.local[kind][i] || k.sites && rule == "quorum"
+}
+
 // judges reports whether a rule that looks at a thing by itself in each loss has
-// to judge it.
-func (a *auditor) judges(r estate.Ref) bool { return a.known == nil || a.known.reaches(r) }
+// to judge it. What is down anyway is lost with a site that came, too, though
+// nothing reaches it.
+func (a *auditor) judges(loss string, r estate.Ref) bool {
+	return a.known == nil || a.known.first[loss] || a.known.reaches(r)
+}
 
 // stirred reports whether it may be news that a thing, or a part of it, is
 // unrecoverable in a loss, news no more, or other news.
@@ -637,9 +707,12 @@ func (a *auditor) takeOver(list []Finding) {
 	for i := range list {
 		f := &list[i]
 		var anew bool
+		_, stays := k.lossAt[f.Loss]
 		switch {
+		case !stays:
+			anew = true // if it is one of another loss that a rule tries
 		case local[f.Rule]:
-			anew = k.local[f.about[0].Kind][f.about[0].Index]
+			anew = k.judges(f.Rule, f.about[0].Kind, f.about[0].Index)
 		case f.Rule == "outage":
 			anew = k.reaches(f.about[0])
 		case f.Rule == "stale":
@@ -668,13 +741,15 @@ const mostStood = 16 << 20
 
 // stand keeps what the losses do, for the next check, where there are not too many.
 func (a *auditor) stand() {
-	if a.o.Every || a.o.Pairs || a.engine.Nodes()*(1+len(a.named)) > mostStood {
+	if a.o.Every || a.o.Pairs || a.tooManyToStand() {
 		return
 	}
 	a.standing = a.engine.Stand(a.losses())
 	a.engine = a.standing.Engine()
 	a.ledger = newLedger(a)
 }
+
+func (a *auditor) tooManyToStand() bool { return a.engine.Nodes()*(1+len(a.named)) > mostStood }
 
 // losses lists what is kept: nothing lost, then each named loss.
 func (a *auditor) losses() [][]int {

@@ -19,15 +19,16 @@ import (
 
 // TestCheckerIsCheck makes random edits of random estates, one after another, and
 // compares every report with one from nothing, byte for byte: documents of every
-// kind changed, added and removed, and time going on.
-func TestCheckerIsCheck(t *testing.T) { t.Parallel(); checkerIsCheck(t, 8, 10) }
+// kind changed, added and removed, sites among them and names of two kinds, and time
+// going on.
+func TestCheckerIsCheck(t *testing.T) { t.Parallel(); checkerIsCheck(t, 8, 10, 2) }
 
-func checkerIsCheck(t *testing.T, seeds, steps int) {
+func checkerIsCheck(t *testing.T, seeds, steps, edits int) {
 	t.Helper()
 	const components = 24
-	follow, whole, spared, moved, under := 0, 0, 0, 0, 0
+	follow, whole, spared, moved, under, sites, called := 0, 0, 0, 0, 0, 0, 0
 	for seed := range uint64(seeds) {
-		r := rand.New(rand.NewPCG(seed, 7))
+		r := rand.New(rand.NewPCG(seed, 12))
 		docs := variant(r, components)
 		now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 		o := audit.Options{Implied: true}
@@ -48,9 +49,11 @@ func checkerIsCheck(t *testing.T, seeds, steps int) {
 			last   *estate.Snapshot
 		)
 		for step := range steps {
-			files := []estate.File{{Name: "estate.yaml", Data: []byte(strings.Join(docs, "---\n"))}}
+			files := []estate.File{{Name: "estate.yaml", Data: []byte(strings.Join(toldApart(docs), "---\n"))}}
 			s, err := l.Parse(files)
-			if err == nil {
+			if err != nil {
+				docs = before // somebody takes the mistake back
+			} else {
 				o.Now = now
 				want, wantErr := audit.Check(s, o)
 				got, gotErr := c.Check(s, now)
@@ -70,24 +73,37 @@ func checkerIsCheck(t *testing.T, seeds, steps int) {
 					}) {
 						under++
 					}
+					if slices.ContainsFunc(changes, func(c estate.Change) bool {
+						was, is := siteOf(last, c), siteOf(s, c)
+						return was != is
+					}) {
+						sites++
+					}
+					if slices.ContainsFunc(changes, func(c estate.Change) bool {
+						return c.What != estate.Changed && (twins(last, c.Name) || twins(s, c.Name))
+					}) {
+						called++
+					}
 				}
-				last = s
 				switch j := c.Judged(); {
 				case j.Whole:
-					whole++
+					if whole++; last != nil && !o.Every {
+						t.Errorf("seed %d, step %d: everything is judged:\n%v", seed, step, estate.Diff(last, s))
+					}
 				case j.Reached < components/2:
 					spared++
 					fallthrough
 				default:
 					follow++
 				}
+				last = s
 			}
-			// Somebody edits one or two documents, or takes the last edit back.
+			// Somebody edits some documents, or takes the last edit back.
 			if before != nil && r.IntN(5) == 0 {
 				docs, before = before, nil
 			} else {
 				before, docs = docs, slices.Clone(docs)
-				for range 1 + r.IntN(3)/2 {
+				for range 1 + r.IntN(edits) {
 					edit(r, &docs, variant(r, components), components)
 				}
 			}
@@ -96,10 +112,26 @@ func checkerIsCheck(t *testing.T, seeds, steps int) {
 			}
 		}
 	}
-	t.Logf("%d checks by what changed, %d of them of less than half, %d with documents that came or went, %d with a domain that needs others; %d whole", follow, spared, moved, under, whole)
-	if spared < seeds*steps/5 || moved < seeds*steps/20 || under < seeds*steps/50 {
+	t.Logf("%d checks by what changed, %d of them of less than half, %d with documents that came or went, %d with a domain that needs others, %d with other sites, %d with names of two kinds; %d whole", follow, spared, moved, under, sites, called, whole)
+	if spared < seeds*steps/5 || moved < seeds*steps/20 || under < seeds*steps/50 || sites < seeds*steps/20 || called < seeds*steps/20 {
 		t.Errorf("only %d checks were spared anything: the edits do not try what they should", spared)
 	}
+}
+
+func siteOf(s *estate.Snapshot, c estate.Change) bool {
+	r, ok := s.Lookup(c.Kind, c.Name)
+	return ok && c.Kind == estate.KindDomain && s.Domains[r.Index].Type == estate.TypeSite
+}
+
+// twins reports whether documents of two kinds have a name.
+func twins(s *estate.Snapshot, name string) bool {
+	n := 0
+	for _, k := range estate.Kinds() {
+		if _, ok := s.Lookup(k, name); ok {
+			n++
+		}
+	}
+	return n > 1
 }
 
 func compareReports(t *testing.T, seed uint64, step int, want, got *audit.Report) {
@@ -184,9 +216,32 @@ func edit(r *rand.Rand, docs *[]string, other []string, components int) {
 	numbers := regexp.MustCompile(`(users|tier|cost|people|slots|cpu|atLeast|count|lag|rto|takes|share|ops): (0\.)?\d+`)
 	words := regexp.MustCompile(`(tool|auto|sync): (true|false)`)
 	needs := regexp.MustCompile(`needs: \[[a-z0-9-]+(, ([a-z0-9-]+|\{anyOf: \[[^\]]*\]\}))?\]`)
-	switch r.IntN(23) {
+	switch r.IntN(31) {
+	case 23, 24: // a site that was none, or the other way round
+		for !strings.Contains(list[i], "kind: Domain") {
+			i = r.IntN(len(list))
+		}
+		if d = strings.Replace(list[i], "type: site", "type: campus", 1); d == list[i] {
+			d = regexp.MustCompile(`type: \w+`).ReplaceAllString(d, "type: site")
+		}
+	case 25, 26:
+		*docs = newSite(r, list, components)
+		return
+	case 27, 28:
+		*docs = newTwin(r, list, components)
+		return
+	case 29, 30: // one of these less, with all that is in it
+		gone := regexp.MustCompile(`title: (twin|new in \S+)`).FindString(d)
+		for ; gone == "" && strings.Contains(strings.Join(list, ""), "title: twin"); gone = regexp.MustCompile(`title: (twin|new in \S+)`).FindString(d) {
+			i = r.IntN(len(list))
+			d = list[i]
+		}
+		*docs = slices.DeleteFunc(slices.Clone(list), func(o string) bool {
+			return gone != "" && (o == d || gone != "title: twin" && strings.Contains(o, gone))
+		})
+		return
 	case 20, 21: // what stands in it stands on something else
-		for !strings.Contains(list[i], "type: rack, needs: [") {
+		for !regexp.MustCompile(`type: (rack|site|campus), .*needs: \[`).MatchString(list[i]) {
 			i = r.IntN(len(list))
 		}
 		site := []string{"a", "b", "c"}[r.IntN(3)]
@@ -305,6 +360,85 @@ func newcomer(r *rand.Rand, list, other []string, components int) []string {
 	return slices.Insert(slices.Clone(list), r.IntN(len(list)), doc)
 }
 
+// newSite adds a site before, among or after the others, or adds to what is in one: a
+// rack, what stands there, or a rack that stood elsewhere.
+func newSite(r *rand.Rand, list []string, components int) []string {
+	var (
+		name  = []string{"0-site", "aa", "z-site"}[r.IntN(3)]
+		title = "title: new in " + name
+		needs = []string{"", ", needs: [a]", ", needs: [b-f1]"}[r.IntN(3)]
+		docs  = []string{fmt.Sprintf("{kind: Domain, name: %s, type: site, %s%s, capacity: {cpu: %d}}\n", name, title, needs, r.IntN(9))}
+		c     = func() string { return fmt.Sprintf("c%02d", r.IntN(components)) }
+	)
+	if r.IntN(2) == 0 {
+		docs = append(docs, fmt.Sprintf("{kind: Domain, name: %s-r, type: rack, %s, needs: [%s]}\n", name, title, name))
+		if r.IntN(2) == 0 {
+			docs = append(docs, fmt.Sprintf("{kind: Component, name: %s-c, %s, mode: quorum, replicas: [{in: %s-r}, {in: b-h1}, {in: %s}], needs: [%s]}\n", name, title, name, name, c()))
+		}
+	}
+	list = slices.Clone(list)
+	if r.IntN(3) == 0 {
+		for i, d := range list {
+			if strings.Contains(d, "name: c-h1,") {
+				list[i] = regexp.MustCompile(`needs: \[c`).ReplaceAllString(d, title+", needs: ["+name)
+			}
+		}
+	}
+	for _, doc := range docs {
+		if !slices.ContainsFunc(list, func(d string) bool { return named(d) == named(doc) }) {
+			list = slices.Insert(list, r.IntN(len(list)), doc)
+		}
+	}
+	return list
+}
+
+// newTwin adds a document by the name of one of another kind.
+func newTwin(r *rand.Rand, list []string, components int) []string {
+	var (
+		c    = func() string { return fmt.Sprintf("c%02d", r.IntN(components)) }
+		name = func(names ...string) string { return names[r.IntN(len(names))] }
+		doc  string
+	)
+	switch r.IntN(6) {
+	case 0:
+		doc = fmt.Sprintf("{kind: Service, name: %s, title: twin, users: 7, needs: [%s], wants: [component/%s]}\n", c(), c(), c())
+	case 1:
+		doc = fmt.Sprintf("{kind: Crew, name: %s, title: twin, needs: [%s]}\n", name("s0", c(), c()), c())
+	case 2:
+		place := name("a-h1", "b-h2", "c")
+		doc = fmt.Sprintf("{kind: Component, name: %s, title: twin, replicas: [{in: %s}], needs: [%s, domain/%s, service/%s], actions: [{name: x, does: start, at: a, takes: 1m, needs: [domain/%s, %s]}]}\n",
+			name("s0", "s1", "ops", place), place, c(), place, name("s0", "s1"), name("a-h2", place), c())
+	case 3:
+		doc = fmt.Sprintf("{kind: Domain, name: %s, title: twin, type: %s}\n", name("s1", c(), c()), name("site", "rack"))
+	case 4:
+		doc = fmt.Sprintf("{kind: Limit, name: %s, title: twin, slots: 1}\n", name("ops", c()))
+	default:
+		doc = fmt.Sprintf("{kind: Component, name: %s, title: twin, replicas: [{in: a-h1}], startNeeds: [crew/ops, %s]}\n", name("slots", "more", "ops"), c())
+	}
+	if slices.ContainsFunc(list, func(d string) bool { return named(d) == named(doc) }) {
+		return list
+	}
+	return slices.Insert(slices.Clone(list), r.IntN(len(list)), doc)
+}
+
+// toldApart returns the documents with the kind of each component that is named in a
+// list, where another kind has the name too.
+func toldApart(docs []string) []string {
+	all := strings.Join(docs, "")
+	for i := range 100 {
+		c := fmt.Sprintf("c%02d", i)
+		if strings.Count(all, "name: "+c) < 2 {
+			continue
+		}
+		docs = slices.Clone(docs)
+		in := regexp.MustCompile(`([\[ ])` + c + `([,\]])`)
+		for j, d := range docs {
+			docs[j] = strings.Replace(in.ReplaceAllString(in.ReplaceAllString(d, "${1}component/"+c+"${2}"), "${1}component/"+c+"${2}"), "name: component/"+c, "name: "+c, 1)
+		}
+	}
+	return docs
+}
+
 // leaver takes a component, a service or a domain away, and names another one where
 // it was named.
 func leaver(r *rand.Rand, list []string) []string {
@@ -403,5 +537,104 @@ func TestCheckerEmptiesADomain(t *testing.T) {
 	}
 	if c.Judged().Whole {
 		t.Error("everything was judged anew: nothing was tried")
+	}
+}
+
+// TestCheckerFollowsSites takes all sites away, changes the numbers of everything
+// meanwhile, and brings them back.
+func TestCheckerFollowsSites(t *testing.T) {
+	t.Parallel()
+	text := func(kind, more string) string {
+		return `{kind: Domain, name: m, type: ` + kind + `}
+---
+{kind: Domain, name: n, type: ` + kind + `, needs: [domain/grid]}
+---
+{kind: Domain, name: grid}
+---
+{kind: Component, name: x, replicas: [{in: m}], wants: [y], actions: [{name: start, does: start, at: n, takes: 1m}]}
+---
+{kind: Component, name: y, replicas: [{in: m}], wants: [x], actions: [{name: start, does: start, at: n, takes: 1m}]}
+---
+{kind: Service, name: s, users: 5, needs: [x], wants: [y]}
+` + more
+	}
+	c := audit.NewChecker(audit.Options{})
+	for i, x := range []struct {
+		kind, more string
+		losses     int
+	}{
+		{"site", "", 2},
+		{"region", "", 0},
+		{"region", "---\n{kind: Component, name: grid, replicas: [{in: m}]}\n", 0},
+		{"site", "---\n{kind: Component, name: a, replicas: [{in: n}], needs: [x]}\n---\n{kind: Domain, name: a, type: site}\n", 3},
+		{"site", "---\n{kind: Domain, name: z, type: site, needs: [m]}\n", 3},
+	} {
+		s := parse(t, text(x.kind, x.more))
+		want, err := audit.Check(s, audit.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Check(s, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(want.Losses) != x.losses || c.Judged().Whole != (i == 0) {
+			t.Errorf("step %d: %d losses, want %d; %+v", i, len(want.Losses), x.losses, c.Judged())
+		}
+		compareReports(t, 0, i, want, got)
+	}
+}
+
+// TestCheckerFindsWhatNothingReaches changes something that no need leads from to
+// what is found: what is down anyway loses data with a site that came, too, and what
+// waits for each other waits for what one of them only wants.
+func TestCheckerFindsWhatNothingReaches(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct{ text, from, to, want string }{
+		{`{kind: Domain, name: a, type: site}
+---
+{kind: Domain, name: b, type: site}
+---
+{kind: Domain, name: feed, type: feed}
+---
+{kind: Component, name: db, atLeast: 2, replicas: [{in: a}], data: {copies: [{in: b, how: async}]}, actions: [{name: up, does: promote, at: b, takes: 1m}]}
+---
+{kind: Component, name: other, replicas: [{in: b}]}
+---
+{kind: Service, name: s, users: 5, needs: [{anyOf: [db, other]}], objectives: {rpo: 5s}}
+`, "type: feed", "type: site", `"outage/feed/s"`},
+		{`{kind: Domain, name: a, type: site}
+---
+{kind: Domain, name: b, type: site}
+---
+{kind: Component, name: x, replicas: [{in: a}], wants: [y, z], actions: [{name: start, does: start, at: b, takes: 1m}]}
+---
+{kind: Component, name: y, cost: 5, replicas: [{in: a}], actions: [{name: start, does: start, at: b, takes: 1m, needs: [x]}]}
+---
+{kind: Component, name: z, replicas: [{in: b}], needs: [w]}
+---
+{kind: Component, name: w, replicas: [{in: b}]}
+`, "name: w, replicas: [{in: b}]", "name: w, replicas: [{in: a}]", `"a way to run x without y, z"`},
+	} {
+		c := audit.NewChecker(audit.Options{})
+		for i, text := range []string{x.text, strings.Replace(x.text, x.from, x.to, 1)} {
+			s := parse(t, text)
+			want, err := audit.Check(s, audit.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.Check(s, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := json.Marshal(want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(data, []byte(x.want)) != (i == 1) || c.Judged().Whole != (i == 0) {
+				t.Errorf("step %d does not try what it should: %s: %+v", i, data, c.Judged())
+			}
+			compareReports(t, 0, i, want, got)
+		}
 	}
 }

@@ -94,6 +94,9 @@ func (a *auditor) prepareStrictly() (join func()) {
 	if a.known != nil && a.known.sways&swaysImpact == 0 && !slices.ContainsFunc(a.wanted, func(all []impact.Deadlock) bool { return len(all) > 0 }) {
 		a.wants = false // there was none, and nothing changed that could make one
 	}
+	if len(a.named) == 0 {
+		a.strict = nil // nobody brings it up to date
+	}
 	if !a.wants {
 		return func() {}
 	}
@@ -104,9 +107,10 @@ func (a *auditor) prepareStrictly() (join func()) {
 		behind = a.behind
 		counts = a.recounted
 		moves  = a.moves
+		losses = a.losses()
 	)
 	wait.Go(func() {
-		if strict == nil || !strict.follow(s, moves, behind, counts) {
+		if strict == nil || !strict.follow(s, moves, losses, behind, counts) {
 			strict = a.newStrictly(s)
 		}
 	})
@@ -149,7 +153,9 @@ func (a *auditor) wantsAsNeeds() {
 					continue
 				}
 				a.wanted[i] = append(a.wanted[i], d)
-				if b.kept(t, strings.Join(b.names(d.Cycle), ">")+">wants", d.Cycle...) {
+				// What it waits for may be another because of what that only wants.
+				stirred := b.known == nil || slices.ContainsFunc(d.Cycle, func(r estate.Ref) bool { return b.standing.Stirred(1+i, r) })
+				if !stirred && b.kept(t, strings.Join(b.names(d.Cycle), ">")+">wants", d.Cycle...) {
 					continue
 				}
 				b.addCycle(t, d.Cycle, Warning, func(f Finding, t *trial, cycle []estate.Ref, subject string) {
@@ -197,7 +203,7 @@ func (k *strictly) copy(s *estate.Snapshot) {
 
 // follow goes over to a snapshot of which only some documents changed; false: it
 // cannot. The places in files of the others may be former ones.
-func (k *strictly) follow(s *estate.Snapshot, v moves, changed, recounted []estate.Ref) bool {
+func (k *strictly) follow(s *estate.Snapshot, v moves, losses [][]int, changed, recounted []estate.Ref) bool {
 	if k.standing == nil {
 		return false
 	}
@@ -218,7 +224,9 @@ func (k *strictly) follow(s *estate.Snapshot, v moves, changed, recounted []esta
 		case estate.KindDomain, estate.KindCrew, estate.KindLimit, estate.KindProbe, estate.KindOption:
 		}
 	}
-	return k.standing.Follow(k.s, v.Moves, changed, recounted)
+	k.standing.Follow(k.s, v.Moves, changed, recounted)
+	k.standing.Lose(losses)
+	return true
 }
 
 func (k *strictly) component(s *estate.Snapshot, i int) {

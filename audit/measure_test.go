@@ -6,7 +6,7 @@ import "testing"
 
 // The whole of what the tests without Measure try a part of.
 
-func TestMeasureCheckerIsCheck(t *testing.T)     { t.Parallel(); checkerIsCheck(t, 160, 40) }
+func TestMeasureCheckerIsCheck(t *testing.T)     { t.Parallel(); checkerIsCheck(t, 160, 40, 5) }
 func TestMeasureColdStartTwin(t *testing.T)      { t.Parallel(); coldStartTwin(t, 2000) }
 func TestMeasureColdStartDeadlocks(t *testing.T) { t.Parallel(); plantedColdStartDeadlocks(t, 50) }
 func TestMeasurePlantedDeadlocks(t *testing.T)   { t.Parallel(); plantedDeadlocks(t, 50) }

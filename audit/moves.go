@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"slices"
-
 	"bongsu/estate"
 	"bongsu/impact"
 )
@@ -59,10 +57,6 @@ func (a *auditor) renumber(v moves) {
 				a.subjects[k][i] = a.s.NameOf(a.ref(k, i))
 			}
 		}
-	}
-	for i := range a.named {
-		a.named[i].domains = slices.Clone(a.named[i].domains) // what stands has it, too, and renumbers it
-		renumber(v, estate.KindDomain, a.named[i].domains)
 	}
 	if v.Has(estate.KindDomain) {
 		a.fates = shifted(v, estate.KindDomain, a.fates, nil)

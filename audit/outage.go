@@ -15,7 +15,7 @@ import (
 // action starts as soon as it can, and those that lose more data. A service that
 // does not come back at all is the affair of unrecoverable.
 func outage(a *auditor, t *trial) {
-	if a.known != nil && !a.known.promised {
+	if k := a.known; k != nil && !k.promised && !k.first[t.loss.name] {
 		return
 	}
 	lossy := a.dataLosses(t)
@@ -96,7 +96,7 @@ func (a *auditor) losers(t *trial, lossy map[int]lossyService) []int {
 	out = slices.Compact(out)
 	return slices.DeleteFunc(out, func(i int) bool {
 		o := a.s.Services[i].Objectives
-		return o.RTO == nil && o.RPO == nil || !a.judges(estate.Ref{Kind: estate.KindService, Index: i})
+		return o.RTO == nil && o.RPO == nil || !a.judges(t.loss.name, estate.Ref{Kind: estate.KindService, Index: i})
 	})
 }
 

@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -69,24 +70,43 @@ type cutter struct {
 }
 
 func newCutter(s *estate.Snapshot) *cutter {
-	c := &cutter{s: s, done: make([]*cuts, len(s.Domains)), plans: map[int]*QuorumPlan{}}
-	for d := range s.Domains {
-		if s.Domains[d].Type == estate.TypeSite && len(c.sites) < mostSites {
-			c.sites = append(c.sites, d)
-		}
-	}
-	return c
+	return &cutter{s: s, done: make([]*cuts, len(s.Domains)), sites: firstSites(s), plans: map[int]*QuorumPlan{}}
 }
 
-// follow returns a cutter for a snapshot with the same sites, of which only some
-// documents changed.
-func (c *cutter) follow(s *estate.Snapshot, v moves, changed []estate.Ref) *cutter {
-	n := *c
-	if v.Has(estate.KindDomain) {
-		renumber(v, estate.KindDomain, n.sites)
-		n.done = make([]*cuts, len(s.Domains))
+func firstSites(s *estate.Snapshot) []int {
+	var sites []int
+	for d := range s.Domains {
+		if s.Domains[d].Type == estate.TypeSite && len(sites) < mostSites {
+			sites = append(sites, d)
+		}
 	}
-	n.s, n.plans = s, make(map[int]*QuorumPlan, len(c.plans))
+	return sites
+}
+
+// follow returns a cutter for a snapshot of which only some documents changed, and
+// whether voters could stand in other sites than before, or in such as are under what
+// changed.
+func (c *cutter) follow(s *estate.Snapshot, v moves, under []bool, changed []estate.Ref) (*cutter, bool) {
+	n := *c
+	n.done = shifted(v, estate.KindDomain, c.done, nil)
+	for _, k := range n.done {
+		if k != nil && v.Has(estate.KindDomain) {
+			renumber(v, estate.KindDomain, k.one)
+			for i := range k.two {
+				renumber(v, estate.KindDomain, k.two[i][:])
+			}
+		}
+	}
+	for d, is := range under {
+		if is {
+			n.done[d] = nil
+		}
+	}
+	renumber(v, estate.KindDomain, c.sites)
+	n.s, n.sites, n.plans = s, firstSites(s), map[int]*QuorumPlan{}
+	if !slices.Equal(n.sites, c.sites) || under != nil && slices.ContainsFunc(n.sites, func(d int) bool { return under[d] }) {
+		return &n, true
+	}
 	for i, p := range c.plans {
 		if i = v.Now(estate.KindComponent, i); i >= 0 {
 			n.plans[i] = p
@@ -97,7 +117,7 @@ func (c *cutter) follow(s *estate.Snapshot, v moves, changed []estate.Ref) *cutt
 			delete(n.plans, r.Index)
 		}
 	}
-	return &n
+	return &n, false
 }
 
 // planned is plan, once for each component.
@@ -243,12 +263,18 @@ func (c *cutter) plan(component int) *QuorumPlan {
 	}
 	slices.Sort(universe)
 	universe = slices.Compact(universe)
-	single := map[int]mask{}
+	at := func(d int) int {
+		i, _ := slices.BinarySearch(universe, d)
+		return i
+	}
+	masks := make([]mask, len(universe)) // the voters that each takes
 	joint := map[[2]int]mask{}
+	votes := make([]int, len(voters))
 	for i, d := range voters {
+		votes[i] = weight[d]
 		k := c.of(d)
 		for _, x := range k.one {
-			single[x] = single[x].with(i)
+			masks[at(x)] = masks[at(x)].with(i)
 		}
 		for _, p := range k.two {
 			joint[p] = joint[p].with(i)
@@ -258,31 +284,59 @@ func (c *cutter) plan(component int) *QuorumPlan {
 		n := 0
 		for w, word := range m {
 			for ; word != 0; word &= word - 1 {
-				n += weight[voters[w*64+bits.TrailingZeros64(word)]]
+				n += votes[w*64+bits.TrailingZeros64(word)]
 			}
 		}
 		return n
 	}
 	p := &QuorumPlan{Voters: total, Majority: total/2 + 1, Breaking: []string{}}
-	type event struct{ x, y, lost int } // y is -1 for a single loss
-	var events []event
-	masks := make([]mask, len(universe))
-	breaks := make([]bool, len(universe))
+	// Where just half of the votes are lost, rounded down, one more voter matters: of an
+	// even number it makes the majority if it lives, and of an odd one it takes it away
+	// if it does not.
+	var (
+		n      = len(universe)
+		even   = total%2 == 0
+		half   = func(lost int) bool { return lost == total/2 }
+		alone  = make([]int, n)    // votes that each takes
+		pairs  = make([]bool, n*n) // of two, the later one first: they take half
+		many   = make([]int, n)    // of each: how many such pairs it is in
+		breaks = make([]bool, n)
+		more   MoreVoters // with a voter that nothing takes
+	)
 	for i, d := range universe {
-		masks[i] = single[d]
-		lost := lostVotes(masks[i])
-		events = append(events, event{d, -1, lost})
+		alone[i] = lostVotes(masks[i])
+		if half(alone[i]) && even {
+			more.Singles++
+		}
 		p.Singles++
-		if 2*(total-lost) <= total {
+		if 2*(total-alone[i]) <= total {
 			breaks[i] = true
 			p.Breaking = append(p.Breaking, s.Domains[d].Name)
 		}
 	}
+	jointly := slices.SortedFunc(maps.Keys(joint), func(a, b [2]int) int {
+		return cmp.Or(cmp.Compare(a[1], b[1]), cmp.Compare(a[0], b[0])) // in the order of the pairs
+	})
 	for i, x := range universe {
 		for j := range i {
 			y := universe[j] // smaller than x
-			lost := lostVotes(masks[i].or(masks[j]).or(joint[[2]int{y, x}]))
-			events = append(events, event{y, x, lost})
+			lost := alone[i] + alone[j]
+			switch both := [2]int{y, x}; {
+			case len(jointly) > 0 && jointly[0] == both:
+				lost, jointly = lostVotes(masks[i].or(masks[j]).or(joint[both])), jointly[1:]
+			case masks[i] == masks[j]:
+				lost = alone[i]
+			case alone[i] > 0 && alone[j] > 0:
+				lost = lostVotes(masks[i].or(masks[j]))
+			}
+			if half(lost) {
+				pairs[i*n+j] = true
+				many[i]++
+				many[j]++
+				if even {
+					more.Pairs++
+				}
+			}
 			p.Pairs++
 			if 2*(total-lost) > total {
 				p.Survived++
@@ -293,31 +347,26 @@ func (c *cutter) plan(component int) *QuorumPlan {
 	}
 	for _, d := range places {
 		k := c.of(d)
-		m := &MoreVoters{In: s.Domains[d].Name}
-		for _, e := range events {
-			gone := 0
-			if e.y < 0 {
-				if _, ok := slices.BinarySearch(k.one, e.x); ok {
-					gone = 1
+		m := more
+		m.In = s.Domains[d].Name
+		for i, x := range k.one {
+			if half(alone[at(x)]) {
+				m.Singles--
+			}
+			m.Pairs -= many[at(x)]
+			for _, y := range k.one[:i] {
+				if pairs[at(x)*n+at(y)] {
+					m.Pairs++ // it is taken off twice
 				}
-			} else if k.by(e.x, e.y) {
-				gone = 1
 			}
-			now, then := 2*(total-e.lost) > total, 2*(total+1-e.lost-gone) > total+1
-			gain := 0
-			if then && !now {
-				gain = 1
-			} else if now && !then {
-				gain = -1
-			}
-			if e.y < 0 {
-				m.Singles += gain
-			} else {
-				m.Pairs += gain
+		}
+		for _, q := range k.two { // neither of them takes it alone
+			if pairs[at(q[1])*n+at(q[0])] {
+				m.Pairs--
 			}
 		}
 		if p.More == nil || cmp.Or(cmp.Compare(m.Singles, p.More.Singles), cmp.Compare(m.Pairs, p.More.Pairs)) > 0 {
-			p.More = m // places are in the order of names
+			p.More = &m // places are in the order of names
 		}
 	}
 	if p.More != nil && cmp.Or(cmp.Compare(p.More.Singles, 0), cmp.Compare(p.More.Pairs, 0)) <= 0 {

@@ -101,6 +101,17 @@ func BenchmarkReaudit(b *testing.B) {
 		{"added-server", files, "kind: Domain\nname: pangyo-r0001\n", func(d string, n int) string {
 			return d + fmt.Sprintf("---\nkind: Domain\nname: new-%d\ntype: server\nneeds: [pangyo-r0001]\n", n)
 		}},
+		{"added-site", files, "kind: Domain\nname: pangyo\n", func(d string, n int) string {
+			return d + fmt.Sprintf("---\nkind: Domain\nname: new-%d\ntype: site\n", n)
+		}},
+		{"site-type", files, "kind: Domain\nname: pangyo-r000", func(d string, n int) string {
+			return strings.Replace(d, "type: rack", "type: site", n%2)
+		}},
+		{"same-name", files, "kind: Service\n", func(d string, n int) string { // as the service has
+			_, name, _ := strings.Cut(d, "name: ")
+			name, _, _ = strings.Cut(name, "\n")
+			return d + fmt.Sprintf("---\nkind: Component\nname: %s\nreplicas: [{in: pangyo-r0001}]\nneeds: [bank%02d-base-001]\n", name, 1+n%8)
+		}},
 		{"added-action", files, "kind: Component\nname: talk01-", func(d string, n int) string {
 			return strings.Replace(d, "actions:\n", "actions:\n"+fmt.Sprintf("  - {name: more, does: rebuild, at: pangyo, takes: %dh}\n", 1+n%5), 1)
 		}},

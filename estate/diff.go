@@ -57,16 +57,17 @@ func (c Change) String() string {
 func Diff(a, b *Snapshot) []Change {
 	var out []Change
 	f := newFormat()
-	texts := sameMeaning(a, b)
+	texts := read(a) && read(b)
+	meaning := texts && sameMeaning(a, b)
 	for _, k := range Kinds() {
 		i, j := 0, 0
 		if texts && sameList(a.text[k], b.text[k]) {
-			continue // a Loader took them over as they are
+			continue
 		}
 		for i < a.Count(k) || j < b.Count(k) {
 			ra, rb := Ref{Kind: k, Index: i}, Ref{Kind: k, Index: j}
 			if texts && i < a.Count(k) && j < b.Count(k) && &a.text[k][i][0] == &b.text[k][j][0] {
-				i++ // the same text, so the same name
+				i++ // a Loader took it over as it is
 				j++
 				continue
 			}
@@ -86,7 +87,7 @@ func Diff(a, b *Snapshot) []Change {
 			case order > 0:
 				out = append(out, Change{What: Added, Kind: k, Name: b.Doc(rb).Name})
 				j++
-			case texts && bytes.Equal(a.text[k][i], b.text[k][j]):
+			case meaning && bytes.Equal(a.text[k][i], b.text[k][j]):
 				i++
 				j++
 			default:
@@ -139,14 +140,14 @@ func Stayed(before, after *Snapshot, k Kind) []Stretch {
 	return out
 }
 
-// sameMeaning reports whether both snapshots were read, and equal texts in both mean
-// the same: no name that only one of them has is that of another kind, too.
+// read reports whether a snapshot has the text of every document.
+func read(s *Snapshot) bool {
+	return !slices.ContainsFunc(Kinds(), func(k Kind) bool { return len(s.text[k]) != s.Count(k) })
+}
+
+// sameMeaning reports whether equal texts in two snapshots that were read mean the
+// same: no name that only one of them has is that of another kind, too.
 func sameMeaning(a, b *Snapshot) bool {
-	for _, k := range Kinds() {
-		if len(a.text[k]) != a.Count(k) || len(b.text[k]) != b.Count(k) {
-			return false
-		}
-	}
 	other := func(k Kind, name string) bool {
 		for _, o := range Kinds() {
 			_, inA := a.index[o].at(name)

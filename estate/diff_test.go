@@ -1,6 +1,7 @@
 package estate
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -71,5 +72,41 @@ func TestDiffOfANameThatBecomesAmbiguous(t *testing.T) {
 	changes := Diff(mustParse(t, text), mustParse(t, text+"---\n{kind: Service, name: x}\n"))
 	if len(changes) != 1 || changes[0].String() != "+ service/x" {
 		t.Errorf("got %v", changes)
+	}
+}
+
+// TestDiffTellsKindsApart takes the name of a component over for a service: who
+// needs it needs something else, though it says the same.
+func TestDiffTellsKindsApart(t *testing.T) {
+	text := `
+{kind: %s, name: shop}
+---
+{kind: Crew, name: ops, needs: [shop]}
+`
+	for _, parse := range []func(string) *Snapshot{
+		func(text string) *Snapshot { return mustParse(t, text) },
+		loaderOf(t),
+	} {
+		a, b := parse(fmt.Sprintf(text, "Component")), parse(fmt.Sprintf(text, "Service"))
+		want := []string{"- component/shop", "+ service/shop", "~ crew/ops\n    needs: [component/shop] -> [service/shop]"}
+		var got []string
+		for _, c := range Diff(a, b) {
+			got = append(got, c.String())
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("changes (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func loaderOf(t *testing.T) func(string) *Snapshot {
+	t.Helper()
+	var l Loader
+	return func(text string) *Snapshot {
+		s, err := l.Parse([]File{{Name: "estate.yaml", Data: []byte(text)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
 }

@@ -195,7 +195,7 @@ func (s *Snapshot) first(k Kind, i int) bool {
 // flow style, lists of mappings an item a line.
 type encoder struct {
 	s    *Snapshot
-	also *Snapshot // names that are ambiguous here are written with their kind as well; may be nil
+	also *Snapshot // a name that this one has of another kind is written with its kind as well; may be nil
 	b    []byte
 }
 
@@ -422,7 +422,7 @@ func (e *encoder) needIn(n Need) {
 
 // ref writes a reference, with its kind where the name alone is ambiguous.
 func (e *encoder) ref(r Ref, kinds kindSet) {
-	if e.s.ambiguous(r.Name, kinds) || e.also != nil && e.also.ambiguous(r.Name, kinds) {
+	if e.ambiguous(r.Name, kinds) {
 		e.raw(r.String())
 		return
 	}
@@ -430,13 +430,18 @@ func (e *encoder) ref(r Ref, kinds kindSet) {
 }
 
 // ambiguous reports whether more than one kind of the set has the name.
-func (s *Snapshot) ambiguous(name string, kinds kindSet) bool {
+func (e *encoder) ambiguous(name string, kinds kindSet) bool {
 	n := 0
 	for _, k := range Kinds() {
-		if kinds.has(k) {
-			if _, ok := s.index[k].at(name); ok {
-				n++
-			}
+		if !kinds.has(k) {
+			continue
+		}
+		_, has := e.s.index[k].at(name)
+		if !has && e.also != nil {
+			_, has = e.also.index[k].at(name)
+		}
+		if has {
+			n++
 		}
 	}
 	return n > 1

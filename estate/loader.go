@@ -99,11 +99,17 @@ func (l *Loader) brief(s *Snapshot, k Kind, i int) brief {
 	return brief{file, int32(p.Line), s.namedBy(k, i)} //nolint:gosec // of lines
 }
 
-// namedBy says what kinds the needs of a document name.
+// namedBy says what kinds the needs of a document, or a probe, name.
 func (s *Snapshot) namedBy(k Kind, i int) (out kindSet) {
+	s.refs(k, i, func(r Ref) { out |= setOf(r.Kind) })
+	return out
+}
+
+// refs calls f for what the needs of a document, or a probe, name.
+func (s *Snapshot) refs(k Kind, i int, f func(r Ref)) {
 	note := func(needs ...Need) {
 		for _, n := range needs {
-			n.refs(func(n Need) { out |= setOf(n.Ref.Kind) })
+			n.refs(func(n Need) { f(*n.Ref) })
 		}
 	}
 	switch k {
@@ -126,14 +132,16 @@ func (s *Snapshot) namedBy(k Kind, i int) (out kindSet) {
 		}
 	case KindCrew:
 		note(s.Crews[i].Needs)
-	case KindLimit, KindProbe, KindOption, kinds:
+	case KindProbe:
+		if of := s.Probes[i].Of; of != nil {
+			f(*of)
+		}
+	case KindLimit, KindOption, kinds:
 	}
-	return out
 }
 
 // update loads the files by what changed in them since the last load. It returns
-// nil where that is not certain to give what [Parse] gives: where something is
-// wrong, and where a change of names may change what other documents mean.
+// nil where that is not certain to give what [Parse] gives: where something is wrong.
 func (l *Loader) update(files []File) *Snapshot {
 	edits := map[string]*fileEdit{}
 	var parts []batch
@@ -168,17 +176,12 @@ func (l *Loader) update(files []File) *Snapshot {
 	if len(edits) == 0 {
 		return l.snap
 	}
-	parallel(len(parts), func(i int) { parts[i].read(l.format) })
 	u := &updating{l: l, old: l.snap}
-	for i := range parts {
-		b := &parts[i]
-		if len(b.errs) > 0 || !u.come(&b.docs) {
-			return nil
-		}
-		u.links = append(u.links, b.links...)
+	if !u.read(parts) {
+		return nil
 	}
 	u.gone(edits)
-	if !u.layout() || !u.resolve() {
+	if !u.read(u.again(files)) || !u.layout() || !u.resolve() {
 		return nil
 	}
 	return u.snapshot()
@@ -333,6 +336,94 @@ type updating struct {
 	lost   atomic.Bool           // something that is gone is named
 }
 
+// read reads documents; false: something is wrong with one.
+func (u *updating) read(parts []batch) bool {
+	parallel(len(parts), func(i int) { parts[i].read(u.l.format) })
+	for i := range parts {
+		b := &parts[i]
+		if len(b.errs) > 0 || !u.come(&b.docs) {
+			return false
+		}
+		u.links = append(u.links, b.links...)
+	}
+	return true
+}
+
+// again lists the documents that stayed and name something by a name that came or
+// went, and is one of another kind too: it may be ambiguous now, mean something else,
+// or be written in another way.
+func (u *updating) again(files []File) (out []batch) {
+	var (
+		shared = map[string]bool{}
+		of     kindSet             // what had one of the names
+		lines  = map[int32][]int{} // of each file: where the documents are now
+	)
+	note := func(k Kind, name string) {
+		var had kindSet
+		for _, other := range Kinds() {
+			if _, has := u.old.index[other].at(name); has {
+				had |= setOf(other)
+			}
+			_, comes := u.came[other][name]
+			shared[name] = shared[name] || other != k && (comes || had.has(other))
+		}
+		if shared[name] {
+			of |= had
+		}
+	}
+	for _, k := range Kinds() {
+		for name := range u.came[k] {
+			if _, had := u.old.index[k].at(name); !had {
+				note(k, name)
+			}
+		}
+		for i, left := range u.left[k] {
+			if !left {
+				continue
+			}
+			name := u.old.nameAt(k, i)
+			if _, back := u.came[k][name]; !back {
+				note(k, name)
+			}
+		}
+	}
+	if of == 0 {
+		return nil
+	}
+	for _, k := range Kinds() {
+		for i, b := range u.l.briefs[k] {
+			names := false
+			if b.named&of != 0 && (u.left[k] == nil || !u.left[k][i]) {
+				u.old.refs(k, i, func(r Ref) { names = names || of.has(r.Kind) && shared[r.Name] })
+			}
+			if !names {
+				continue
+			}
+			if u.left[k] == nil {
+				u.left[k] = make([]bool, u.old.Count(k))
+			}
+			u.left[k][i] = true
+			at := int(b.line) - 1
+			if u.by[k] != nil {
+				at += u.by[k][i]
+			}
+			lines[b.file] = append(lines[b.file], at)
+		}
+	}
+	for _, f := range files {
+		file, known := u.l.number[f.Name]
+		if !known || lines[file] == nil {
+			continue
+		}
+		parts := split(bytes.TrimPrefix(f.Data, []byte("\ufeff")))
+		for _, line := range lines[file] {
+			i := sort.Search(len(parts), func(i int) bool { return parts[i].line > line }) - 1
+			out = append(out, batch{file: f.Name, parts: parts[i : i+1], size: len(parts[i].data)})
+		}
+	}
+	return out
+}
+
 // come notes documents that were read; false: a name comes twice, or is none.
 func (u *updating) come(d *docs) bool {
 	return comeOf(u, KindDomain, &u.docs.domains, d.domains, func(v *Domain) *Doc { return &v.Doc }) &&
@@ -388,8 +479,7 @@ func (u *updating) gone(edits map[string]*fileEdit) {
 	}
 }
 
-// layout finds the place of every document; false: a name comes twice, or a name
-// that came or went is one of another kind too, which changes how it is written.
+// layout finds the place of every document; false: a name comes twice.
 func (u *updating) layout() bool {
 	u.index = u.l.index
 	fresh := false // the index is a new one
@@ -401,21 +491,14 @@ func (u *updating) layout() bool {
 				return false // a second document of that name
 			}
 			same = same && had
-			if !had && u.elsewhere(k, name) {
-				return false
-			}
 		}
 		for i, left := range u.left[k] {
 			if !left {
 				continue
 			}
 			name := u.old.Doc(Ref{Kind: k, Index: i}).Name
-			if _, back := u.came[k][name]; !back {
-				same = false
-				if u.elsewhere(k, name) {
-					return false
-				}
-			}
+			_, back := u.came[k][name]
+			same = same && back
 		}
 		u.placed[k] = make([]int, len(u.came[k]))
 		if same {
@@ -430,22 +513,6 @@ func (u *updating) layout() bool {
 		u.renumber(k)
 	}
 	return true
-}
-
-// elsewhere reports whether a document of another kind has the name, or had it.
-func (u *updating) elsewhere(k Kind, name string) bool {
-	for _, other := range Kinds() {
-		if other == k {
-			continue
-		}
-		if _, has := u.old.index[other].at(name); has {
-			return true
-		}
-		if _, has := u.came[other][name]; has {
-			return true
-		}
-	}
-	return false
 }
 
 // renumber gives the documents of a kind, whose names are not the same as

@@ -82,11 +82,24 @@ func (a *area) begin(nodes int) {
 // Stand keeps what the losses do, each given as the indices of its domains. The
 // engine goes over to it and is not to be used any more.
 func (e *Engine) Stand(losses [][]int) *Standing {
-	st := &Standing{m: e.m, base: &stood{s: e.m.base, v: &View{}}, held: make([]*stood, len(losses))}
-	for i, lost := range losses {
-		st.held[i] = &stood{v: &View{Lost: lost}}
-	}
+	st := &Standing{m: e.m, base: &stood{s: e.m.base, v: &View{}}}
+	st.Lose(losses)
 	return st
+}
+
+// Lose makes these the losses, each of them once. One that was among them before is
+// kept as it is.
+func (st *Standing) Lose(losses [][]int) {
+	held := make([]*stood, len(losses))
+	for i, lost := range losses {
+		held[i] = &stood{v: &View{Lost: lost}}
+		for _, k := range st.held {
+			if slices.Equal(k.v.Lost, lost) {
+				held[i] = k
+			}
+		}
+	}
+	st.held = held
 }
 
 // Nodes is how large the estate is to a standing, which takes some 30 bytes for
@@ -115,7 +128,7 @@ func (st *Standing) Turned(i int) bool { return st.held[i].turned }
 
 // Moved reports whether the last change that was followed moved anything in a loss:
 // whether it goes down, comes back, when, and with which of its own actions.
-func (st *Standing) Moved(i int) bool { return st.held[i].moved || st.held[i].w == nil }
+func (st *Standing) Moved(i int) bool { return st.held[i].moved || st.held[i].news() }
 
 // Stirred reports whether the last change that was followed made a thing another in
 // a loss, or what it would have to wait for to come back.
@@ -126,7 +139,10 @@ func (st *Standing) PartStirred(i, service, part int) bool {
 	return st.held[i].stirred(st.m.partNode(service, part))
 }
 
-func (k *stood) stirred(n node) bool { return k.w == nil || k.cone.has(n) }
+func (k *stood) stirred(n node) bool { return k.news() || k.cone.has(n) }
+
+// news reports whether a loss has followed no change yet: all of it is another.
+func (k *stood) news() bool { return k.cone.mark == nil }
 
 // begin loses the domains for the first time.
 func (k *stood) begin(m *model) {
@@ -188,17 +204,14 @@ func (st *Standing) Renew(s *estate.Snapshot, changed, stirring []estate.Ref) {
 
 // Follow goes over to a snapshot of which no documents but the changed ones differ,
 // those that came among them; of the recounted ones, crews and limits, only the
-// number of people or slots does. It does nothing, and ok is false, where a domain
-// of a loss is gone. The snapshot of before is not looked at: it may be the same
-// one, changed.
-func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted []estate.Ref) (ok bool) {
+// number of people or slots does. A loss of which a domain is gone is one no more.
+// The snapshot of before is not looked at: it may be the same one, changed.
+func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted []estate.Ref) {
 	m := st.m
 	old := moves.gone()
-	for _, k := range st.held {
-		if slices.ContainsFunc(old, func(r estate.Ref) bool { return r.Kind == estate.KindDomain && slices.Contains(k.v.Lost, r.Index) }) {
-			return false
-		}
-	}
+	st.held = slices.DeleteFunc(st.held, func(k *stood) bool {
+		return slices.ContainsFunc(k.v.Lost, func(d int) bool { return moves.Now(estate.KindDomain, d) < 0 })
+	})
 	st.moves, st.moved = moves, len(moves) > 0
 	for _, r := range changed {
 		if was, had := moves.Before(r); had {
@@ -229,7 +242,6 @@ func (st *Standing) Follow(s *estate.Snapshot, moves Moves, changed, recounted [
 	}
 	m.note()
 	st.each(st.again)
-	return true
 }
 
 // each calls f for the losses that were visited, on all processors.

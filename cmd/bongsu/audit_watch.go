@@ -87,6 +87,9 @@ func judged(j audit.Judged, took time.Duration) string {
 		}
 		what = counted(j.Reached, "thing that "+reach+" was", "things that "+reach+" were") + " judged anew"
 	}
+	if j.Losses > 0 {
+		what += ", and " + counted(j.Losses, "loss", "losses") + " for the first time"
+	}
 	return fmt.Sprintf("%s changed; %s, in %s", counted(j.Documents, "document", "documents"), what, took.Round(time.Millisecond))
 }
 
