@@ -868,7 +868,7 @@ func (st *Standing) stir(k *stood, asked, turned []node) {
 	for _, n := range turned {
 		push(n)
 		above(n)
-		if n < m.compBase {
+		if n < m.compBase && st.stayed(n) { // what is in one that came was asked
 			m.placedIn(func(d node) bool { return d == n }, push)
 		}
 	}
