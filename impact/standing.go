@@ -89,7 +89,7 @@ func (e *Engine) Stand(losses [][]int) *Standing {
 	return st
 }
 
-// Nodes is how large the estate is to a standing, which takes some 30 bytes for
+// Nodes is how large the estate is to a standing, which takes some 40 bytes for
 // each of them and each loss.
 func (e *Engine) Nodes() int { return e.m.nodes }
 
