@@ -736,7 +736,7 @@ func (a *auditor) takeOver(list []Finding) {
 }
 
 // mostStood is how many things of the estate times losses a check keeps, so that
-// the next one can follow: some 25 bytes each.
+// the next one can follow: some 40 bytes each.
 const mostStood = 16 << 20
 
 // stand keeps what the losses do, for the next check, where there are not too many.
