@@ -740,6 +740,46 @@ func (a *auditor) report() *Report {
 	return r
 }
 
+// Tallied is how many findings of one severity there are.
+type Tallied struct {
+	Severity Severity
+	N        int
+}
+
+// Tally counts the findings that nobody waived by severity, the gravest first, and those
+// that somebody did.
+func (r *Report) Tally() (counts []Tallied, waived int) {
+	counts = []Tallied{{Error, 0}, {Warning, 0}, {Info, 0}}
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Waived != nil {
+			waived++
+		} else {
+			counts[Error.Rank()-f.Severity.Rank()].N++
+		}
+	}
+	return counts, waived
+}
+
+// Gravest returns at most so many findings of a list, in its order. Where not all fit, none
+// that is left out is graver than one that stays; what somebody waived is the least grave.
+func Gravest(list []Finding, most int) []Finding {
+	if len(list) <= most {
+		return list
+	}
+	at := make([]int, len(list))
+	for i := range at {
+		at[i] = i
+	}
+	slices.SortFunc(at, func(i, j int) int { return graver(&list[i], &list[j]) })
+	at = at[:most]
+	slices.Sort(at)
+	some := make([]Finding, 0, most)
+	for _, i := range at {
+		some = append(some, list[i])
+	}
+	return some
+}
+
 // Count returns how many findings that nobody waived are at least as grave.
 func (r *Report) Count(least Severity) int {
 	n := 0

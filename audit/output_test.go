@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"bongsu/audit"
 	"bongsu/estate"
@@ -548,6 +549,45 @@ func TestPagesInBothLanguages(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestGravestIsShown has an error that touches few users among much that touches many: no list
+// that is cut leaves it out, and what is waived goes first.
+func TestGravestIsShown(t *testing.T) {
+	r := &audit.Report{Version: audit.Version}
+	for i := range 500 {
+		f := audit.Finding{ID: fmt.Sprintf("stale/-/s%03d", i), Severity: audit.Info, Users: 1000}
+		switch {
+		case i == 400:
+			f.ID, f.Severity, f.Users = "outage/north/small", audit.Error, 1
+		case i%50 == 0:
+			f.Severity, f.Waived = audit.Error, &audit.Waived{}
+		}
+		r.Findings = append(r.Findings, f)
+	}
+	some := audit.Gravest(r.Findings, 100)
+	if len(some) != 100 || some[0].ID != "stale/-/s001" || some[99].ID != "outage/north/small" || slices.ContainsFunc(some, func(f audit.Finding) bool { return f.Waived != nil }) {
+		t.Errorf("%d findings from %s to %s", len(some), some[0].ID, some[len(some)-1].ID)
+	}
+	if all := audit.Gravest(r.Findings, 500); cmp.Diff(r.Findings, all, cmpopts.IgnoreUnexported(audit.Finding{})) != "" {
+		t.Error("what fits is another list")
+	}
+	var page bytes.Buffer
+	if err := r.HTML(&page, nil, audit.Reader{}); err != nil {
+		t.Fatal(err)
+	}
+	markdown, err := r.Markdown(nil, audit.Reader{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{page.String(), markdown} {
+		if !strings.Contains(text, "outage/north/small") || !strings.Contains(text, "none of them graver") {
+			t.Error("the only error is not shown")
+		}
+	}
+	if want := "**1 error, 490 info, 9 waived**"; !strings.Contains(markdown, want) {
+		t.Errorf("%.200s lacks %q", markdown, want)
 	}
 }
 
