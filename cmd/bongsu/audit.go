@@ -97,7 +97,7 @@ func (c *auditRun) flags(cmd *cobra.Command) {
 	f.StringSliceVar(&c.rules, "rule", nil, "only these `rules`; bongsu audit rules lists them")
 	f.Var(&c.least, "min-severity", "info, warning or error: leave out what is less grave, and exit 3 from there on; not given: leave out nothing, exit 3 from error on")
 	f.StringVar(&c.baseline, "baseline", "", "a `file` with an earlier output (--format json): show only what is new or fixed")
-	f.StringVar(&c.certificate, "certificate", "", "also write a `file` that bongsu verify checks: the findings of unrecoverable, deadlock and outage, with the impact of each loss")
+	f.StringVar(&c.certificate, "certificate", "", "also write a `file` that bongsu verify checks: the impact of each loss, and the findings of unrecoverable, deadlock and outage")
 	f.Var(&c.format, "format", "how to print the result: text, json, sarif (for code scanning), markdown (for pull requests) or html (for reading and printing)")
 	c.lang = choice{value: string(lang.English), all: []string{string(lang.Korean), string(lang.English)}}
 	c.lang.flag(cmd, "lang", "the language of html and markdown")
