@@ -74,8 +74,8 @@ type Report struct {
 	WaivesNothing []IdleWaiver `json:"waivesNothing,omitempty"`
 
 	// Implied are the components that cannot come back and have no finding of their own, as
-	// one of a service that needs them says it, and nobody waived that: with nothing lost, and
-	// in each of Losses. Only where it was asked for.
+	// one of a service that needs them says it, and nobody waived that: with nothing lost, in
+	// each of Losses, and in what was swept. Only where it was asked for.
 	Implied []Implied `json:"implied,omitempty"`
 
 	snap   *estate.Snapshot
@@ -196,7 +196,7 @@ func Check(s *estate.Snapshot, o Options) (*Report, error) {
 }
 
 func (a *auditor) run() {
-	a.silent = make([][]string, 1+len(a.named))
+	a.implied = nil
 	join := a.prepareStrictly()
 	for _, r := range a.rules {
 		if r.estate != nil {
@@ -249,7 +249,6 @@ type auditor struct {
 	column int // of the named loss that is being judged
 	list   []Finding
 	matrix []column
-	silent [][]string          // what is implied with nothing lost, then in each named loss
 	cycles [][]impact.Deadlock // of each named loss
 	wanted [][]impact.Deadlock // of each named loss: those that appear only with wants as needs
 	cutter *cutter             // once asked for
@@ -265,6 +264,7 @@ type auditor struct {
 	places   *estate.Snapshot // where documents are in files, if not s
 	standing *impact.Standing // of a Checker: with nothing lost, then each named loss; else nil
 	swept    []Swept
+	implied  []Implied
 	idle     int // swept losses that touch nothing
 	err      error
 }
@@ -539,7 +539,7 @@ func (a *auditor) inParallel(n int, f func(b *auditor, i int)) {
 	)
 	for k := range workers {
 		b := *a
-		b.list, b.idle = nil, 0
+		b.list, b.implied, b.idle = nil, nil, 0
 		if k > 0 { // before anybody works: asking a graph writes what cloning it reads
 			b.graph = a.graph.clone()
 		}
@@ -557,7 +557,7 @@ func (a *auditor) inParallel(n int, f func(b *auditor, i int)) {
 	}
 	wait.Wait()
 	for _, b := range workers {
-		a.list = append(a.list, b.list...)
+		a.list, a.implied = append(a.list, b.list...), append(a.implied, b.implied...)
 		a.idle += b.idle
 	}
 }
@@ -691,6 +691,16 @@ func (k found) note(list []Finding) found {
 	return k
 }
 
+// imply remembers components that are without a finding, as if they had one.
+func (k found) imply(list []Implied) found {
+	for _, x := range list {
+		for _, name := range x.Components {
+			k = k.with(found{"unrecoverable": {name: Warning.Rank()}})
+		}
+	}
+	return k
+}
+
 // name is how a finding names a document as its subject.
 func (a *auditor) name(r estate.Ref) string { return a.subjects[r.Kind][r.Index] }
 
@@ -767,12 +777,61 @@ func (a *auditor) report() *Report {
 		r.Losses = append(r.Losses, l.name)
 	}
 	r.WaivesNothing = a.idleWaivers(r)
-	for i, loss := range append([]string{NoLoss}, r.Losses...) {
-		if len(a.silent[i]) > 0 {
-			r.Implied = append(r.Implied, Implied{loss, a.silent[i]})
+	r.imply(a.implied)
+	return r
+}
+
+// imply lists what is implied: with nothing lost, in the named losses, and in the others. Of
+// a loss that was asked for by name and is one of a sweep, too, the former says all.
+func (r *Report) imply(list []Implied) {
+	rank := map[string]int{NoLoss: -len(r.Losses) - 1}
+	for i, loss := range r.Losses {
+		rank[loss] = i - len(r.Losses)
+	}
+	slices.SortFunc(list, func(x, y Implied) int {
+		return cmp.Or(cmp.Compare(rank[x.Loss], rank[y.Loss]), strings.Compare(x.Loss, y.Loss), cmp.Compare(len(y.Components), len(x.Components)))
+	})
+	r.Implied = slices.CompactFunc(list, func(x, y Implied) bool { return x.Loss == y.Loss })
+}
+
+// Tallied is how many findings of one severity there are.
+type Tallied struct {
+	Severity Severity
+	N        int
+}
+
+// Tally counts the findings that nobody waived by severity, the gravest first, and those
+// that somebody did.
+func (r *Report) Tally() (counts []Tallied, waived int) {
+	counts = []Tallied{{Error, 0}, {Warning, 0}, {Info, 0}}
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Waived != nil {
+			waived++
+		} else {
+			counts[Error.Rank()-f.Severity.Rank()].N++
 		}
 	}
-	return r
+	return counts, waived
+}
+
+// Gravest returns at most so many findings of a list, in its order. Where not all fit, none
+// that is left out is graver than one that stays; what somebody waived is the least grave.
+func Gravest(list []Finding, most int) []Finding {
+	if len(list) <= most {
+		return list
+	}
+	at := make([]int, len(list))
+	for i := range at {
+		at[i] = i
+	}
+	slices.SortFunc(at, func(i, j int) int { return graver(&list[i], &list[j]) })
+	at = at[:most]
+	slices.Sort(at)
+	some := make([]Finding, 0, most)
+	for _, i := range at {
+		some = append(some, list[i])
+	}
+	return some
 }
 
 // Count returns how many findings that nobody waived are at least as grave.

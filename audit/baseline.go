@@ -2,6 +2,7 @@ package audit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,12 +18,15 @@ func ParseReport(data []byte) (*Report, error) {
 		Findings *json.RawMessage `json:"findings"`
 		Baseline *json.RawMessage `json:"baseline"`
 	}
-	if err := json.Unmarshal(data, &head); err != nil {
+	err := json.Unmarshal(data, &head)
+	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		head.Version = nil // the file has another shape
+	} else if err != nil {
 		return nil, fmt.Errorf("it is no JSON output of an audit: %w", err)
 	}
 	switch {
 	case head.Version == nil || head.Findings == nil:
-		return nil, fmt.Errorf("it is no JSON output of an audit: version or findings is missing")
+		return nil, fmt.Errorf("it is no JSON output of an audit: it has no version and findings")
 	case head.Baseline != nil:
 		return nil, fmt.Errorf("it is what a run with --baseline put out, which lists only what is new: it has to be of a run without")
 	case *head.Version != Version:
@@ -62,10 +66,7 @@ func Compare(old, now *Report) *Difference {
 	d := &Difference{Report: &only, Baseline: old.Estate, Fixed: []Finding{}}
 	before, after := said(old), said(now)
 	for _, f := range now.Findings {
-		if slices.ContainsFunc(now.ways(&f), func(id string) bool {
-			b, ok := before[id]
-			return ok && (b.Waived == nil || f.Waived != nil) && b.Severity.Rank() >= f.Severity.Rank()
-		}) {
+		if _, ok := now.way(before, &f); ok {
 			d.Same++
 		} else {
 			only.Findings = append(only.Findings, f)
@@ -77,7 +78,7 @@ func Compare(old, now *Report) *Difference {
 			continue
 		}
 		switch {
-		case slices.ContainsFunc(now.ways(f), func(id string) bool { _, ok := after[id]; return ok }):
+		case now.still(after, f):
 			d.Same++
 		case now.judged(f):
 			d.Fixed = append(d.Fixed, *f)
@@ -121,6 +122,21 @@ func (r *Report) ways(f *Finding) []string {
 		}
 	}
 	return ids
+}
+
+// way returns the ID of a finding among those before that said what f says, and no less gravely.
+func (r *Report) way(before map[string]*Finding, f *Finding) (id string, ok bool) {
+	for _, id := range r.ways(f) {
+		if b, ok := before[id]; ok && (b.Waived == nil || f.Waived != nil) && b.Severity.Rank() >= f.Severity.Rank() {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+// still reports whether one of the findings after says what f, of a former report, said.
+func (r *Report) still(after map[string]*Finding, f *Finding) bool {
+	return slices.ContainsFunc(r.ways(f), func(id string) bool { _, ok := after[id]; return ok })
 }
 
 // judged reports whether a finding would be in the report if it were true: its

@@ -23,6 +23,10 @@ type History struct {
 	Brief    []Brief   `json:"brief"`    // of the last audit: those that are followed without their proofs
 	Fixed    []Held    `json:"fixed"`    // newest first, without their proofs
 
+	// Of the last audit: the components that cannot come back and have no finding of their own
+	// ([Report.Implied]), by the IDs that findings of them would have. For folding only.
+	Implied []Brief `json:"-"`
+
 	// The waivers of the last audit that waive nothing.
 	WaivesNothing []IdleWaiver `json:"waivesNothing,omitempty"`
 
@@ -121,28 +125,31 @@ func (h *History) Followed() int { return len(h.Standing) + len(h.Brief) }
 // Fold returns the history after one more audit: of the revision at, judged at that
 // moment, with the report that [Check] or a [Checker] made. A revision that is not
 // newer than the last one changes nothing, so that whoever folds twice gets the same.
-// A finding is the same as one before if its ID is; one that comes back after it was
-// fixed is opened anew. One that was beyond the bounds and comes within them counts as
+// A finding is the same as one before if its ID is, or if it says the same in another way,
+// as [Compare] tells; one that comes back after it was fixed is opened anew. One that was beyond the bounds and comes within them counts as
 // opened then, for nobody knows better.
 func (h *History) Fold(at Mark, judged time.Time, r *Report, b Bounds) *History {
 	if last, ok := h.Last(); ok && at.Number <= last.Number {
 		return h
 	}
 	next := &History{MoreFixed: h.MoreFixed}
-	since := make(map[string]Mark, h.Followed())
-	for i := range h.Standing {
-		since[h.Standing[i].ID] = h.Standing[i].Opened
-	}
-	for i := range h.Brief {
-		since[h.Brief[i].ID] = h.Brief[i].Opened
+	since, before := h.followed()
+	openedBy := func(f *Finding) (m Mark, known bool) {
+		if m, known = since[f.ID]; known {
+			return m, true
+		}
+		id, known := r.way(before, f)
+		if !known {
+			return at, false
+		}
+		return since[id], true
 	}
 	point := Audited{Mark: at, Judged: judged.UTC()}
 	order := make([]int, len(r.Findings))
-	stands := make(map[string]bool, len(r.Findings))
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		order[i], stands[f.ID] = i, true
-		if _, known := since[f.ID]; !known {
+		order[i] = i
+		if _, known := openedBy(f); !known {
 			point.Opened++
 		}
 		switch {
@@ -159,10 +166,7 @@ func (h *History) Fold(at Mark, judged time.Time, r *Report, b Bounds) *History 
 	slices.SortFunc(order, func(i, j int) int { return graver(&r.Findings[i], &r.Findings[j]) })
 	for n, i := range order {
 		f := r.Findings[i]
-		opened, known := since[f.ID]
-		if !known {
-			opened = at
-		}
+		opened, _ := openedBy(&f)
 		switch {
 		case n < b.Standing:
 			next.Standing = append(next.Standing, Held{Finding: kept(f), Opened: opened})
@@ -172,7 +176,15 @@ func (h *History) Fold(at Mark, judged time.Time, r *Report, b Bounds) *History 
 			next.MoreFindings++
 		}
 	}
-	fixed := h.fixedBy(at, stands)
+	for _, x := range r.Implied {
+		for _, name := range x.Components[:min(len(x.Components), b.Brief-len(next.Implied))] {
+			f := Finding{ID: "unrecoverable/" + x.Loss + "/" + name, Severity: Warning}
+			f.Rule, f.Loss, f.Subject = "unrecoverable", x.Loss, name
+			opened, _ := openedBy(&f)
+			next.Implied = append(next.Implied, Brief{f.ID, f.Severity, opened})
+		}
+	}
+	fixed := h.fixedBy(at, r)
 	point.Fixed = len(fixed)
 	next.Fixed = append(fixed, h.Fixed...)
 	if more := len(next.Fixed) - b.Fixed; more > 0 {
@@ -203,20 +215,35 @@ func graver(x, y *Finding) int {
 		cmp.Compare(y.Users, x.Users), strings.Compare(x.ID, y.ID))
 }
 
-// fixedBy returns what stood before and does not any more, the gravest first.
-func (h *History) fixedBy(at Mark, stands map[string]bool) []Held {
-	var fixed []Held
+// followed are the standing findings, and what is implied, by ID, and since when.
+func (h *History) followed() (since map[string]Mark, findings map[string]*Finding) {
+	since, findings = make(map[string]Mark, h.Followed()), make(map[string]*Finding, h.Followed())
+	for _, list := range [][]Brief{h.Implied, h.Brief} {
+		for i := range list {
+			since[list[i].ID], findings[list[i].ID] = list[i].Opened, &Finding{Severity: list[i].Severity}
+		}
+	}
 	for i := range h.Standing {
-		if x := h.Standing[i]; !stands[x.ID] {
+		since[h.Standing[i].ID], findings[h.Standing[i].ID] = h.Standing[i].Opened, &h.Standing[i].Finding
+	}
+	return since, findings
+}
+
+// fixedBy returns what stood before and does not any more, the gravest first.
+func (h *History) fixedBy(at Mark, r *Report) []Held {
+	var fixed []Held
+	after := said(r)
+	for i := range h.Standing {
+		if x := h.Standing[i]; !r.still(after, &x.Finding) {
 			f := x.Finding
 			f.Proof, f.Fix = Proof{Words: []string{}}, nil
 			fixed = append(fixed, Held{Finding: f, Opened: x.Opened, Fixed: &at})
 		}
 	}
 	for _, x := range h.Brief {
-		if !stands[x.ID] {
-			f := Finding{ID: x.ID, Severity: x.Severity, Proof: Proof{Words: []string{}}}
-			f.Rule, f.Loss, f.Subject = parts(x.ID)
+		f := Finding{ID: x.ID, Severity: x.Severity, Proof: Proof{Words: []string{}}}
+		f.Rule, f.Loss, f.Subject = parts(x.ID)
+		if !r.still(after, &f) {
 			fixed = append(fixed, Held{Finding: f, Opened: x.Opened, Fixed: &at})
 		}
 	}
@@ -392,6 +419,9 @@ func (h *History) marks() []Mark {
 	}
 	for i := range h.Brief {
 		all[h.Brief[i].Opened.Number] = h.Brief[i].Opened
+	}
+	for i := range h.Implied {
+		all[h.Implied[i].Opened.Number] = h.Implied[i].Opened
 	}
 	for i := range h.Fixed {
 		all[h.Fixed[i].Opened.Number], all[h.Fixed[i].Fixed.Number] = h.Fixed[i].Opened, *h.Fixed[i].Fixed

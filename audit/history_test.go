@@ -16,6 +16,7 @@ import (
 
 	"bongsu/audit"
 	"bongsu/estate"
+	"bongsu/internal/kv"
 )
 
 func mark(n int) audit.Mark {
@@ -174,6 +175,48 @@ func TestHistoryOrder(t *testing.T) {
 	}
 	if only := h.Only(audit.Choice{Severity: audit.Warning}); len(only.Standing) != 1 || len(only.Audits) != 1 || len(h.Standing) != 4 {
 		t.Errorf("only warnings: %v", idsOf(only.Standing))
+	}
+}
+
+// TestHistoryKnowsWhatIsImplied folds an estate in which a service needs a component that cannot
+// come back, for a while: the component was not fixed meanwhile, nor is it opened after.
+func TestHistoryKnowsWhatIsImplied(t *testing.T) {
+	text := sites + `
+{kind: Component, name: app, replicas: [{in: north}]}
+---
+{kind: Service, name: shop, users: 9, needs: [`
+	const alone, shop = "unrecoverable/north/app", "unrecoverable/north/shop"
+	h := &audit.History{}
+	for i, x := range []struct {
+		needs         string
+		opened, fixed int
+		standing      map[string]int64 // by which revision each was opened
+	}{
+		{"", 1, 0, map[string]int64{alone: 1}},
+		{"app", 1, 0, map[string]int64{shop: 2}},
+		{"app, {anyOf: [app]}", 0, 0, map[string]int64{shop: 2}},
+		{"", 0, 1, map[string]int64{alone: 1}},
+		{"app", 1, 0, map[string]int64{shop: 5}},
+	} {
+		r, err := audit.Check(parse(t, text+x.needs+"]}"), audit.Options{Sites: true, Rules: []string{"unrecoverable"}, Implied: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h = h.Fold(mark(i+1), time.Now(), r, audit.DefaultBounds())
+		standing := map[string]int64{}
+		for _, f := range h.Standing {
+			standing[f.ID] = f.Opened.Number
+		}
+		last, _ := h.Last()
+		if diff := cmp.Diff(x.standing, standing); diff != "" || last.Opened != x.opened || last.Fixed != x.fixed {
+			t.Errorf("revision %d: %d opened, %d fixed, want %d and %d; (-want +got):\n%s", i+1, last.Opened, last.Fixed, x.opened, x.fixed, diff)
+		}
+		st := kv.NewMemory() // and so it is when the next audit reads it
+		keep(t, st, h)
+		h = read(t, st)
+	}
+	if want := []string{shop}; !slices.Equal(idsOf(h.Fixed), want) {
+		t.Errorf("fixed: %v, want %v", idsOf(h.Fixed), want)
 	}
 }
 

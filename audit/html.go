@@ -51,7 +51,7 @@ func (r *Report) HTML(out io.Writer, d *Difference, reader Reader, fixes ...*Bre
 type htmlView struct {
 	*Report
 	Diff     *Difference
-	Counts   []htmlCount
+	Counts   []Tallied
 	Columns  []string
 	Rows     []htmlRow
 	MoreRows int
@@ -60,11 +60,6 @@ type htmlView struct {
 	Legend   []htmlCell
 	Waived   int
 	Fixes    []*BreakGlass
-}
-
-type htmlCount struct {
-	Severity Severity
-	N        int
 }
 
 type htmlRow struct {
@@ -92,30 +87,16 @@ func cellOf(s impact.State) htmlCell {
 	return htmlCell{Class: "unknown", Shape: "?"}
 }
 
-// tally counts the findings that nobody waived by severity, the gravest first, and those
-// that somebody did.
-func (r *Report) tally() (counts []htmlCount, waived int) {
-	counts = []htmlCount{{Error, 0}, {Warning, 0}, {Info, 0}}
-	for i := range r.Findings {
-		if f := &r.Findings[i]; f.Waived != nil {
-			waived++
-		} else {
-			counts[Error.Rank()-f.Severity.Rank()].N++
-		}
-	}
-	return counts, waived
-}
-
 func (r *Report) view(d *Difference, w *writer) htmlView {
 	v := htmlView{Report: r, Diff: d}
-	v.Counts, v.Waived = r.tally()
+	v.Counts, v.Waived = r.Tally()
 	for _, s := range []impact.State{impact.Up, impact.Degraded, impact.Recoverable, impact.Unrecoverable} {
 		v.Legend = append(v.Legend, cellOf(s))
 	}
 	if r.snap != nil {
 		r.rows(&v, w)
 	}
-	v.Cards = r.Findings[:min(len(r.Findings), mostCards)]
+	v.Cards = Gravest(r.Findings, mostCards)
 	v.More = len(r.Findings) - len(v.Cards)
 	return v
 }

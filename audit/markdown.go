@@ -49,7 +49,7 @@ func (r *Report) Markdown(d *Difference, reader Reader) (string, error) {
 			}
 			fmt.Fprintf(b, "| %s | %s | %s | %s | %s:%d |\n", escaped(x.Subject), x.Rule, escaped(loss), escaped(x.Owner), escaped(x.File), x.Line)
 		}
-		w.more(b, len(r.WaivesNothing)-mostRows)
+		w.more(b, "more", len(r.WaivesNothing)-mostRows)
 	}
 	return b.String(), nil
 }
@@ -64,7 +64,7 @@ func (r *Report) summary(d *Difference, w *writer) string {
 		note(d.Same, "same")
 		return strings.Join(parts, ", ")
 	}
-	counts, waived := r.tally()
+	counts, waived := r.Tally()
 	for _, c := range counts {
 		if c.N > 0 {
 			note(c.N, "severity."+string(c.Severity))
@@ -84,7 +84,7 @@ func (w *writer) table(b *strings.Builder, list []Finding) {
 		return
 	}
 	fmt.Fprintf(b, "\n| %s | %s | %s | %s |\n| --- | ---: | --- | --- |\n", w.text("column.severity"), w.text("column.users"), w.text("column.finding"), w.text("column.fix"))
-	for _, f := range list[:min(len(list), mostRows)] {
+	for _, f := range Gravest(list, mostRows) {
 		severity := w.text("severity." + string(f.Severity))
 		if f.Severity == Error {
 			severity = "**" + severity + "**"
@@ -106,13 +106,13 @@ func (w *writer) table(b *strings.Builder, list []Finding) {
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", severity, lang.Number(f.Users), text, fix)
 	}
-	w.more(b, len(list)-mostRows)
+	w.more(b, "more.findings", len(list)-mostRows)
 }
 
 // more says how many were left out, if any were.
-func (w *writer) more(b *strings.Builder, left int) {
+func (w *writer) more(b *strings.Builder, key string, left int) {
 	if left > 0 {
-		b.WriteString("\n" + w.text("more", left) + "\n")
+		b.WriteString("\n" + w.text(key, left) + "\n")
 	}
 }
 

@@ -36,9 +36,14 @@ func pairsAreExact(t *testing.T, seeds int) {
 					ids = append(ids, fmt.Sprintf("%s %s %d", f.Severity, f.ID, f.Users))
 				}
 			}
+			for _, x := range rep.Implied {
+				if strings.Contains(x.Loss, "+") {
+					ids = append(ids, fmt.Sprint(x))
+				}
+			}
 			return ids, rep.Swept[0]
 		}
-		o := audit.Options{Pairs: true}
+		o := audit.Options{Pairs: true, Implied: true}
 		if seed%2 == 1 {
 			o.PairTypes = []string{audit.AnyType}
 		}

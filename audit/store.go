@@ -46,6 +46,7 @@ type storedHistory struct {
 	Standing     []storedFinding `json:"standing,omitempty"`
 	Brief        []storedBrief   `json:"brief,omitempty"`
 	Fixed        []storedFinding `json:"fixed,omitempty"`
+	Implied      []storedBrief   `json:"implied,omitempty"`
 	OtherLosses  []string        `json:"otherLosses,omitempty"`
 	Idle         []storedWaiver  `json:"idle,omitempty"`
 	MoreWaivers  int             `json:"moreWaivers,omitempty"`
@@ -296,6 +297,9 @@ func encodeHistory(h *History) []byte {
 	for _, b := range h.Brief {
 		s.Brief = append(s.Brief, storedBrief{b.ID, b.Severity, b.Opened.Number})
 	}
+	for _, b := range h.Implied {
+		s.Implied = append(s.Implied, storedBrief{b.ID, b.Severity, b.Opened.Number})
+	}
 	for i := range h.Fixed {
 		s.Fixed = append(s.Fixed, storeFinding(&h.Fixed[i]))
 	}
@@ -333,6 +337,9 @@ func decodeHistory(data []byte) (*History, error) {
 	}
 	for _, b := range s.Brief {
 		h.Brief = append(h.Brief, Brief{b.ID, b.Severity, marks[b.Opened]})
+	}
+	for _, b := range s.Implied {
+		h.Implied = append(h.Implied, Brief{b.ID, b.Severity, marks[b.Opened]})
 	}
 	for i := range s.Fixed {
 		h.Fixed = append(h.Fixed, s.Fixed[i].held(marks))

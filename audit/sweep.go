@@ -43,7 +43,7 @@ func (a *auditor) each(n, batch int, f func(b *auditor, i int)) {
 	)
 	for k := range workers {
 		b := *a
-		b.sweep, b.graph, b.list, b.idle = a.engine.NewSweep(), a.graph.clone(), nil, 0
+		b.sweep, b.graph, b.list, b.implied, b.idle = a.engine.NewSweep(), a.graph.clone(), nil, nil, 0
 		workers[k] = &b
 		wait.Go(func() {
 			for {
@@ -59,7 +59,7 @@ func (a *auditor) each(n, batch int, f func(b *auditor, i int)) {
 	}
 	wait.Wait()
 	for _, b := range workers {
-		a.list = append(a.list, b.list...)
+		a.list, a.implied = append(a.list, b.list...), append(a.implied, b.implied...)
 		a.idle += b.idle
 	}
 }
@@ -265,10 +265,10 @@ func (a *auditor) judgePairs(r pairRun, skip func([2]int) []found) []found {
 	one := func(i int, judge func(loss)) {
 		p := [2]int{min(r.first, r.second[i]), max(r.first, r.second[i])}
 		a.skip = skip(p)
-		before := len(a.list)
+		before, implied := len(a.list), len(a.implied)
 		judge(loss{LossName(a.s, p[:]), p[:]})
-		if len(a.list) > before {
-			made[i] = found{}.note(a.list[before:])
+		if len(a.list) > before || len(a.implied) > implied {
+			made[i] = found{}.note(a.list[before:]).imply(a.implied[implied:])
 		}
 	}
 	if a.o.brute {
@@ -330,21 +330,21 @@ func (k found) with(o found) found {
 
 // alone returns what the loss of each of the domains does alone.
 func (a *auditor) alone(domains []int) []single {
-	list, idle := a.list, a.idle
+	list, implied, idle := a.list, a.implied, a.idle
 	out := make([]single, len(a.s.Domains))
 	a.list = nil
 	a.each(len(domains), 64, func(b *auditor, i int) {
 		d := domains[i]
-		b.list = nil
+		b.list, b.implied = nil, nil
 		b.visit([]int{d}, func(v *impact.View) {
 			t := &trial{View: v, loss: loss{b.s.Domains[d].Name, []int{d}}}
 			b.hold(t)
 			out[d] = b.single(t, d)
 		})
-		out[d].found = found{}.note(b.list)
-		b.list = nil
+		out[d].found = found{}.note(b.list).imply(b.implied)
+		b.list, b.implied = nil, nil
 	})
-	a.list, a.idle = list, idle
+	a.list, a.implied, a.idle = list, implied, idle
 	return out
 }
 

@@ -55,26 +55,26 @@ func unrecoverable(a *auditor, t *trial) {
 	a.share(t, len(stuck), func(b *auditor, t *trial, i int) { b.stuck(t, stuck[i]) })
 }
 
-// imply notes which components are without a finding in a loss that is judged by name.
+// imply notes which components are without a finding in a loss.
 func (a *auditor) imply(t *trial) {
-	at := 0
-	switch {
-	case t.named:
-		at = 1 + a.column
-	case t.loss.name != NoLoss:
-		return
-	}
 	var all []estate.Ref
 	for _, x := range t.Components {
 		if r := a.component(x.Index); x.State == impact.Unrecoverable && a.fresh(a.name(r), Warning) {
 			all = append(all, r)
 		}
 	}
+	if len(all) == 0 {
+		return
+	}
+	x := Implied{Loss: t.loss.name}
 	said := a.said(t, all, true)
 	for _, r := range all {
 		if said[r.Index] {
-			a.silent[at] = append(a.silent[at], a.name(r))
+			x.Components = append(x.Components, a.name(r))
 		}
+	}
+	if len(x.Components) > 0 {
+		a.implied = append(a.implied, x)
 	}
 }
 

@@ -539,7 +539,11 @@ func (m *model) root(top string, used []bool) (int, error) {
 	if top != "" {
 		d, ok := m.gates[top]
 		if !ok {
-			return 0, fmt.Errorf("%w: the model has no gate %q to take as the top", ErrInput, top)
+			near := estate.Nearest(top, slices.Sorted(maps.Keys(m.gates)))
+			if near != "" {
+				near = fmt.Sprintf("; did you mean %q?", near)
+			}
+			return 0, m.here().errorf("the model ends here and has no gate %q to take as the top%s", top, near)
 		}
 		return d.index, nil
 	}

@@ -70,7 +70,9 @@ func (m *model) audit(r *Report, a *Audit) {
 	if len(r.Wrong) > 0 {
 		return
 	}
-	r.proved("findings that something cannot come back (%d in all)", unrecoverable)
+	if unrecoverable > 0 {
+		r.proved("findings that something cannot come back (%d in all)", unrecoverable)
+	}
 	if waiting > 0 {
 		r.proved("findings of a deadlock (%d in all)", waiting)
 	}

@@ -136,7 +136,7 @@ type Gate struct {
 }
 
 // An Audit is what bongsu audit found of things that go down in a loss, and the
-// impact of each loss that it names.
+// impact of each loss that it names or was asked for.
 type Audit struct {
 	Findings []Finding `json:"findings"`
 	Losses   []Impact  `json:"losses"`

@@ -146,7 +146,7 @@ func (x *fixCheck) measures() bool {
 	x.chosen = chosen
 	w := x.back.clone()
 	for _, v := range chosen {
-		w.recover(w.rise(true, v))
+		w.recover(w.rise(v, true))
 	}
 	for _, v := range x.subjects {
 		if !w.up[v] {

@@ -114,20 +114,6 @@ func (m *model) action(a int) (*estate.Component, *estate.Action) {
 	return c, &c.Actions[m.acts[a].index]
 }
 
-// lacking calls f for what keeps a need from being met: what it names and is not up, of those
-// alternatives that are not met.
-func (m *model) lacking(n estate.Need, up func(int) bool, f func(w int)) {
-	switch {
-	case m.met(n, up):
-	case n.Ref != nil:
-		f(m.of(*n.Ref))
-	default:
-		for _, o := range n.Of {
-			m.lacking(o, up, f)
-		}
-	}
-}
-
 func (m *model) each(n estate.Need, f func(w int)) {
 	if n.Ref != nil {
 		f(m.of(*n.Ref))
@@ -200,13 +186,13 @@ func (m *model) stands(v int, up func(int) bool, g []gains) bool {
 // particular) with these up, its having run aside.
 func (m *model) able(a, at int, up func(int) bool) bool {
 	c, action := m.action(a)
-	return m.fits(a, at, up) && m.met(c.StartNeeds, up) && m.met(action.Needs, up) &&
+	return m.possible(a, at, up) && m.met(c.StartNeeds, up) && m.met(action.Needs, up) &&
 		!slices.ContainsFunc(action.Crew, func(u estate.Use) bool { return !up(m.crew + u.Index) })
 }
 
-// fits reports whether an action could run at a place if what it asks for were up: the place
-// and the copy that it works on are there, and so many people and slots exist.
-func (m *model) fits(a, at int, up func(int) bool) bool {
+// possible is able, once all that the action needs is up: whether its place is, what it works
+// on, and whether there are people and slots enough.
+func (m *model) possible(a, at int, up func(int) bool) bool {
 	c, action := m.action(a)
 	if action.Does == estate.DoesShrink || at >= 0 && !up(at) || (at < 0) != (len(action.At) == 0) {
 		return false
@@ -224,31 +210,29 @@ func (m *model) fits(a, at int, up func(int) bool) bool {
 	standby := func(r estate.Replica) bool { return r.Role == estate.RoleStandby && r.Count > 0 && up(r.In) }
 	switch action.Does {
 	case estate.DoesPromote:
-		if !slices.ContainsFunc(c.Replicas, func(r estate.Replica) bool { return standby(r) && (at < 0 || m.inside(r.In, at)) }) {
-			return false
-		}
+		return slices.ContainsFunc(c.Replicas, func(r estate.Replica) bool { return standby(r) && (at < 0 || m.inside(r.In, at)) })
 	case estate.DoesRestore:
 		copied := c.Data != nil && slices.ContainsFunc(c.Data.Copies, func(k estate.Copy) bool { return up(k.In) })
 		member := func(r estate.Replica) bool { return c.Mode == estate.ModeQuorum && r.Count > 0 && up(r.In) }
-		if !copied && !slices.ContainsFunc(c.Replicas, standby) && !slices.ContainsFunc(c.Replicas, member) {
-			return false
-		}
+		return copied || slices.ContainsFunc(c.Replicas, standby) || slices.ContainsFunc(c.Replicas, member)
 	default:
 	}
 	return true
 }
 
-// somewhere reports whether able or fits holds at any place of the action's own.
-func (m *model) somewhere(a int, up func(int) bool, holds func(a, at int, up func(int) bool) bool) bool {
-	_, action := m.action(a)
-	if len(action.At) == 0 {
-		return holds(a, -1, up)
-	}
-	return slices.ContainsFunc(action.At, func(at int) bool { return holds(a, at, up) })
+// ableSomewhere is able at any place of the action's own.
+func (m *model) ableSomewhere(a int, up func(int) bool) bool {
+	return m.somewhere(a, func(at int) bool { return m.able(a, at, up) })
 }
 
-// ableSomewhere is able at any place of the action's own.
-func (m *model) ableSomewhere(a int, up func(int) bool) bool { return m.somewhere(a, up, m.able) }
+// somewhere reports whether something is so at any place of an action's own.
+func (m *model) somewhere(a int, is func(at int) bool) bool {
+	_, action := m.action(a)
+	if len(action.At) == 0 {
+		return is(-1)
+	}
+	return slices.ContainsFunc(action.At, is)
+}
 
 // inside reports whether a domain is, or needs outright, another.
 func (m *model) inside(d, outer int) bool {

@@ -1,7 +1,5 @@
 package verify
 
-import "slices"
-
 // A world is what is up at one moment, and what to take back to return to an
 // earlier one. It is small and slow next to the engines, on purpose: a thing whose surroundings
 // change is looked at again as a whole.
@@ -78,20 +76,14 @@ func (w *world) lose(things []int) {
 	w.check(append([]int{}, things...))
 }
 
-// rise brings up things, if they can be or are forced, and all that can be up with them.
-func (w *world) rise(force bool, from ...int) []int {
+// rise brings up a thing, if it can be, and all that can be up with it.
+func (w *world) rise(from int, force bool) []int {
+	if w.up[from] || w.within != nil && !w.within[from] {
+		return nil
+	}
 	// All that may gain is taken as up, and what cannot be is taken down again.
-	var cone []int
-	for _, v := range from {
-		if !w.up[v] && (w.within == nil || w.within[v]) {
-			w.up[v] = true
-			cone = append(cone, v)
-		}
-	}
-	forced := len(cone)
-	if !force {
-		forced = 0
-	}
+	cone := []int{from}
+	w.up[from] = true
 	for i := 0; i < len(cone); i++ {
 		for _, u := range w.m.users[cone[i]] {
 			if !w.up[u] && u >= w.m.comp && (w.within == nil || w.within[u]) {
@@ -101,14 +93,14 @@ func (w *world) rise(force bool, from ...int) []int {
 		}
 	}
 	tried := make(map[int]bool, len(cone))
-	for i, v := range cone {
-		tried[v] = i >= forced
+	for _, v := range cone {
+		tried[v] = true
 	}
-	queue := slices.Clone(cone[forced:])
+	queue := append([]int{}, cone...)
 	for len(queue) > 0 {
 		v := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		if !w.up[v] || w.m.stands(v, w.isUp, w.g) {
+		if !w.up[v] || v == from && force || w.m.stands(v, w.isUp, w.g) {
 			continue
 		}
 		w.up[v] = false
@@ -134,7 +126,7 @@ func (w *world) run(a int) []int {
 	w.trail = append(w.trail, change{what: acted, index: a}, change{what: gained, index: c, was: w.g[c]})
 	w.ran[a] = true
 	w.m.effect(a, w.g)
-	return w.rise(false, w.m.comp+c)
+	return w.rise(w.m.comp+c, false)
 }
 
 // useful reports whether it can matter that an action runs: it has not, and its

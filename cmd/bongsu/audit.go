@@ -97,7 +97,7 @@ func (c *auditRun) flags(cmd *cobra.Command) {
 	f.StringSliceVar(&c.rules, "rule", nil, "only these `rules`; bongsu audit rules lists them")
 	f.Var(&c.least, "min-severity", "info, warning or error: leave out what is less grave, and exit 3 from there on; not given: leave out nothing, exit 3 from error on")
 	f.StringVar(&c.baseline, "baseline", "", "a `file` with an earlier output (--format json): show only what is new or fixed")
-	f.StringVar(&c.certificate, "certificate", "", "also write a `file` that bongsu verify checks: the findings of unrecoverable, deadlock and outage, with the impact of each loss")
+	f.StringVar(&c.certificate, "certificate", "", "also write a `file` that bongsu verify checks: the impact of each loss, and the findings of unrecoverable, deadlock and outage")
 	f.Var(&c.format, "format", "how to print the result: text, json, sarif (for code scanning), markdown (for pull requests) or html (for reading and printing)")
 	c.lang = choice{value: string(lang.English), all: []string{string(lang.Korean), string(lang.English)}}
 	c.lang.flag(cmd, "lang", "the language of html and markdown")
@@ -415,7 +415,7 @@ func (f *auditFormat) Set(s string) error {
 	return nil
 }
 
-// An auditPrinter prints a report for people: the gravest in users first.
+// An auditPrinter prints a report for people, by the users that findings touch.
 type auditPrinter struct {
 	*app
 	p    palette
@@ -449,20 +449,10 @@ func (t *auditPrinter) print(r *audit.Report, diff *audit.Difference) {
 // tallied says how many findings are of which severity.
 func tallied(r *audit.Report) string {
 	var parts []string
-	waived := 0
-	for _, s := range []audit.Severity{audit.Error, audit.Warning, audit.Info} {
-		n := 0
-		for _, f := range r.Findings {
-			switch {
-			case f.Severity != s:
-			case f.Waived != nil:
-				waived++
-			default:
-				n++
-			}
-		}
-		if n > 0 {
-			parts = append(parts, lang.Number(int64(n))+" "+string(s))
+	counts, waived := r.Tally()
+	for _, c := range counts {
+		if c.N > 0 {
+			parts = append(parts, lang.Number(int64(c.N))+" "+string(c.Severity))
 		}
 	}
 	if waived > 0 {
@@ -476,7 +466,7 @@ func (t *auditPrinter) findings(list []audit.Finding) {
 	if len(list) > 0 {
 		out.add("FINDING", cell{text: "USERS"}, cell{text: "SEVERITY"})
 	}
-	for _, f := range list[:min(len(list), t.most)] {
+	for _, f := range audit.Gravest(list, t.most) {
 		lines := []string{f.Sentence}
 		if len(f.Proof.Words) > 0 {
 			lines = append(lines, "because "+strings.Join(f.Proof.Words[:min(len(f.Proof.Words), 12)], "; "))
@@ -497,7 +487,7 @@ func (t *auditPrinter) findings(list []audit.Finding) {
 	}
 	out.print(t.out)
 	if left := len(list) - t.most; left > 0 {
-		fmt.Fprintf(t.out, "... and %s more: --all prints them.\n", lang.Number(int64(left)))
+		fmt.Fprintf(t.out, "... and %s more, none of them graver: --all prints them.\n", lang.Number(int64(left)))
 	}
 }
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,6 +56,9 @@ cost}], cost, optimal, impossible, certificate: {lowerBound, disjoint, blocked}}
 		for _, doubt := range doubts(s) {
 			a.warn(doubt)
 		}
+		if has := tiers(s); *tier > 0 && len(s.Services) > 0 && !slices.Contains(has, *tier) {
+			return usagef("leave out --tier for all services", "no service of the estate has tier %d; its tiers: %s", *tier, cmp.Or(strings.Trim(fmt.Sprint(has), "[]"), "none"))
+		}
 		fix, err := work(cmd.Context(), a, "looking for the cheapest measures", func() (*audit.BreakGlass, error) {
 			return audit.Fix(s, *lost, *tier)
 		})
@@ -76,6 +81,18 @@ cost}], cost, optimal, impossible, certificate: {lowerBound, disjoint, blocked}}
 		return nil
 	}
 	return cmd
+}
+
+// tiers are the tiers that the services of an estate have.
+func tiers(s *estate.Snapshot) []int {
+	var all []int
+	for i := range s.Services {
+		if t := s.Services[i].Tier; t > 0 {
+			all = append(all, t)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (a *app) printFix(s *estate.Snapshot, fix *audit.BreakGlass) {

@@ -299,27 +299,27 @@ func plainTree(t *cutset.Tree) *verify.Tree {
 	return out
 }
 
-// certifyAudit writes what findings say of things that go down, with the impact
-// of each loss that they are about.
+// certifyAudit writes the impact of each loss that was asked for by name, and what findings say
+// of things that go down, with the impact of the losses that they are about.
 func certifyAudit(file string, s *estate.Snapshot, r *audit.Report) error {
 	c := &verify.Audit{Findings: []verify.Finding{}, Losses: []verify.Impact{}}
-	engine := impact.NewEngine(s)
-	known := map[string]bool{}
+	losses := slices.Clone(r.Losses)
 	for _, f := range r.Findings {
 		wanted := f.Loss == audit.ColdStart || strings.HasSuffix(f.Subject, ">wants") // that is about another estate
 		if f.Rule != "unrecoverable" && f.Rule != "outage" && (f.Rule != "deadlock" || wanted) {
 			continue
 		}
-		lost := []string{}
-		if f.Loss != audit.NoLoss {
-			lost = strings.Split(f.Loss, "+")
-		}
-		c.Findings = append(c.Findings, verify.Finding{ID: f.ID, Rule: f.Rule, Lost: lost, Subject: f.Subject})
-		if known[f.Loss] {
+		c.Findings = append(c.Findings, verify.Finding{ID: f.ID, Rule: f.Rule, Lost: lostIn(f.Loss), Subject: f.Subject})
+		losses = append(losses, f.Loss)
+	}
+	engine := impact.NewEngine(s)
+	known := map[string]bool{}
+	for _, loss := range losses {
+		if known[loss] {
 			continue
 		}
-		known[f.Loss] = true
-		im, err := engine.Of(lost)
+		known[loss] = true
+		im, err := engine.Of(lostIn(loss))
 		if err != nil {
 			return err
 		}
@@ -330,6 +330,14 @@ func certifyAudit(file string, s *estate.Snapshot, r *audit.Report) error {
 		c.Losses = append(c.Losses, *proven)
 	}
 	return writeCertificate(file, &verify.Certificate{Kind: verify.KindAudit, Estate: certifiedEstate(s), Audit: c})
+}
+
+// lostIn returns the domains that a loss of the audit names.
+func lostIn(loss string) []string {
+	if loss == audit.NoLoss {
+		return []string{}
+	}
+	return strings.Split(loss, "+")
 }
 
 // provenFix is what measures do, with the proof of what the loss does without them.

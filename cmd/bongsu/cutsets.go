@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -264,8 +265,8 @@ func (c *cutsetsRun) model() (*cutset.Tree, error) {
 	if errors.Is(err, cutset.ErrUndefined) {
 		return nil, usagef("where a model is in several files, give --openpsa FILE for each of them", "%w", err)
 	}
-	if errors.Is(err, cutset.ErrInput) {
-		return nil, usagef("a model is an Open-PSA MEF file with and, or and atleast gates", "%w", err)
+	if errors.Is(err, cutset.ErrInput) || errors.Is(err, syscall.EISDIR) {
+		return nil, usagef("a model is an Open-PSA MEF file with and, or and atleast gates; --of names its top gate", "%w", err)
 	}
 	return &t, err
 }

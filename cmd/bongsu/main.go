@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -98,6 +100,13 @@ that survive the loss themselves.`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if num, ok := errors.AsType[*strconv.NumError](err); ok {
+			want := map[string]string{"ParseInt": "a whole number", "ParseUint": "a whole number, not negative", "ParseFloat": "a number", "ParseBool": "true or false"}[num.Func]
+			if errors.Is(num, strconv.ErrRange) {
+				want += " that is not so large"
+			}
+			err = errors.New(strings.Replace(err.Error(), num.Error(), "expected "+want, 1))
+		}
 		return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
 	})
 	for _, command := range commands() {

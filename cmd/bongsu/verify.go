@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -172,7 +173,7 @@ func orNone(rev string) string {
 }
 
 // verifiable is where files come from that can be verified.
-const verifiable = "check the name; bongsu impact, audit, cutsets, incident export, claim recourse\nand the page of a report write such files"
+const verifiable = "check the name; bongsu impact, audit, cutsets, incident export, claim recourse and the page of a report write such files"
 
 func readCertificate(file string) ([]byte, error) {
 	f, err := os.Open(file)
@@ -183,7 +184,11 @@ func readCertificate(file string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, verify.MaxBytes+1))
+	data, err := io.ReadAll(io.LimitReader(f, verify.MaxBytes+1))
+	if errors.Is(err, syscall.EISDIR) {
+		return nil, usagef(verifiable, "%s is a folder", file)
+	}
+	return data, err
 }
 
 func (a *app) printVerified(r *verify.Report) {

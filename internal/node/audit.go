@@ -36,7 +36,7 @@ const auditEvery = 2 * time.Second
 // audit begins while a run is being carried out.
 func (n *Node) auditHeads(ctx context.Context, l kv.Leadership) {
 	store := under{n.store, l.Fence()}
-	checker := audit.NewChecker(audit.Options{})
+	checker := audit.NewChecker(audit.Options{Implied: true})
 	changes := n.cache.changes(ctx)
 	tick := time.NewTicker(auditEvery)
 	defer tick.Stop()
