@@ -207,6 +207,20 @@ func TestWaitingInARingIsNotEnough(t *testing.T) {
 	}
 }
 
+// auditCertificate returns the certificate of a report as it is in its file.
+func auditCertificate(t *testing.T, s *estate.Snapshot, r *audit.Report) []byte {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "c.json")
+	if err := certifyAudit(file, s, r); err != nil {
+		t.Fatal(err)
+	}
+	data, err := readCertificate(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 func replayed(t *testing.T, c *verify.Certificate) *verify.Report {
 	t.Helper()
 	c.Version = verify.Version
@@ -286,14 +300,7 @@ func TestAuditCertificateOfNothingLost(t *testing.T) {
 	if len(r.Findings) != 1 || r.Findings[0].ID != "unrecoverable/-/shop" || r.Findings[0].Fix.Words != "replicas of d in a domain that is up" {
 		t.Fatalf("%+v", r.Findings)
 	}
-	file := filepath.Join(t.TempDir(), "c.json")
-	if err := certifyAudit(file, s, r); err != nil {
-		t.Fatal(err)
-	}
-	data, err := readCertificate(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := auditCertificate(t, s, r)
 	if report, err := verify.Check(data); err != nil || !report.Valid || !slices.Contains(report.Proved, "the impact of the loss of nothing, as bongsu impact answers it, on every thing in the estate, with all deadlocks") {
 		t.Errorf("%v %+v", err, report)
 	}
@@ -306,14 +313,7 @@ func TestAuditCertificateOfAWholeEstate(t *testing.T) {
 	if err != nil || len(r.Findings) > 0 {
 		t.Fatalf("%v %+v", err, r)
 	}
-	file := filepath.Join(t.TempDir(), "c.json")
-	if err := certifyAudit(file, s, r); err != nil {
-		t.Fatal(err)
-	}
-	data, err := readCertificate(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := auditCertificate(t, s, r)
 	report, err := verify.Check(data)
 	if err != nil || !report.Valid {
 		t.Fatalf("%v %+v", err, report)
@@ -338,14 +338,7 @@ func TestAuditCertificates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file := filepath.Join(t.TempDir(), "c.json")
-		if err := certifyAudit(file, s, r); err != nil {
-			t.Fatal(err)
-		}
-		data, err := readCertificate(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		data := auditCertificate(t, s, r)
 		report, err := verify.Check(data)
 		if err != nil || !report.Valid {
 			t.Errorf("%s: %v %v", dir, err, report)
