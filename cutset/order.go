@@ -25,11 +25,14 @@ func (p *part) orders() []*ordering {
 	return orderings(plain, balanced)
 }
 
-// familyOrders returns orders to try for families: refined ones first, which get furthest most often, and all upside
-// down as well.
-func (p *part) familyOrders() []*ordering {
+// familyOrders returns orders to try for families, all upside down as well. Within a bound on weight refined ones come
+// first, as they get furthest most often.
+func (p *part) familyOrders(bounded bool) []*ordering {
 	plain, balanced := p.makers()
-	return slices.Concat(orderings(balanced), flipped(orderings(balanced)), orderings(plain), flipped(orderings(plain)))
+	if bounded {
+		return slices.Concat(orderings(balanced), flipped(orderings(balanced)), orderings(plain), flipped(orderings(plain)))
+	}
+	return slices.Concat(p.orders(), flipped(orderings(balanced, plain)))
 }
 
 func orderings(makers ...[]func() []int32) []*ordering {

@@ -53,7 +53,7 @@ const (
 // Steps that all tries together may take, for each node of the budget: the
 // nodes bound the memory, these the time.
 const (
-	wholeEffort   = 6
+	wholeEffort   = 7
 	boundedEffort = 1
 )
 
@@ -721,7 +721,7 @@ func (s *solver) newRace(p *part, k int) *race {
 	orders := p.orders()
 	enter(fieldFunction, byFunction, orders)
 	enter(fieldFlipped, byFunction, flipped(orders))
-	enter(fieldFamily, byFamily, p.familyOrders())
+	enter(fieldFamily, byFamily, p.familyOrders(k < unbounded))
 	if !p.knotted() {
 		enter(fieldSweep, bySweep, append(p.orders(), flipped(p.orders())...))
 		enter(fieldNarrow, bySweep, p.narrow())
