@@ -118,6 +118,9 @@ func (o *outlook[W]) again(effort int) *outlook[W] {
 
 // others is what the other inputs of a gate take at least beside any solution of the i-th.
 func (o *outlook[W]) others(g *partGate, i int) W {
+	if o.has == nil || o.effort < 0 {
+		return 0
+	}
 	in := slices.Concat(g.in[:i], g.in[i+1:])
 	switch g.kind {
 	case kindAnd:
