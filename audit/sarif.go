@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -160,7 +161,11 @@ func (r *Report) SARIF() *SARIFLog {
 const idleWaiver = "idle-waiver"
 
 func at(p estate.Pos) sarifLocation {
-	return sarifLocation{sarifPhysical{sarifArtifact{filepath.ToSlash(p.File)}, sarifRegion{max(p.Line, 1), max(p.Col, 1)}}}
+	u := url.URL{Path: filepath.ToSlash(p.File)}
+	if filepath.IsAbs(p.File) {
+		u.Scheme = "file" // viewers make it relative to what is checked out
+	}
+	return sarifLocation{sarifPhysical{sarifArtifact{u.String()}, sarifRegion{max(p.Line, 1), max(p.Col, 1)}}}
 }
 
 // first returns the beginning of the estate's first file.

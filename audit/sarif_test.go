@@ -11,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"bongsu/audit"
+	"bongsu/estate"
 )
 
 // TestSARIFSchema holds the output against the schema of SARIF 2.1.0: of a small
@@ -61,6 +62,27 @@ func TestSARIFSchema(t *testing.T) {
 	for i, r := range reports {
 		if err := valid(r.SARIF()); err != nil {
 			t.Errorf("report %d: %v", i, err)
+		}
+	}
+	// Names of files are not URIs as they are.
+	for name, want := range map[string]string{
+		"내 자산/가 나%.yaml":   "%EB%82%B4%20%EC%9E%90%EC%82%B0/%EA%B0%80%20%EB%82%98%25.yaml",
+		"/srv/estate.yaml": "file:///srv/estate.yaml",
+		"a/b.yaml":         "a/b.yaml",
+	} {
+		snap, err := estate.Parse([]estate.File{{Name: name, Data: []byte(small)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := audit.Check(snap, audit.Options{Now: now, Sites: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := valid(r.SARIF()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if text, err := json.Marshal(r.SARIF()); err != nil || !bytes.Contains(text, []byte(`"uri":"`+want+`"`)) {
+			t.Errorf("%s (%v): %s, want %s", name, err, text, want)
 		}
 	}
 	// The schema does refuse what is wrong.

@@ -240,6 +240,9 @@ func Read(data []byte) (*Certificate, *estate.Snapshot, error) {
 	if len(data) > MaxBytes {
 		return nil, nil, fmt.Errorf("%w: it is larger than %d MiB", ErrNotCertificate, MaxBytes>>20)
 	}
+	if err := onceEach(data); err != nil {
+		return nil, nil, fmt.Errorf("%w: %v", ErrNotCertificate, err)
+	}
 	c := &Certificate{}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()

@@ -388,6 +388,7 @@ func TestNotACertificate(t *testing.T) {
 		{"half of it", valid[:len(valid)/2], "unexpected EOF"},
 		{"more than it", valid + "{}", "something follows"},
 		{"an unknown field", strings.Replace(valid, `"proof"`, `"prof"`, 1), `unknown field "prof"`},
+		{"a second claim for other readers", strings.Replace(valid, `"lost":[`, `"lost":[],"Lost":[`, 1), `an object has both "lost" and "Lost"`},
 		{"another revision", strings.Replace(valid, rev, "sha256:0123456789abcdef", 1), "the estate in it has the revision"},
 		{"another estate", strings.Replace(valid, "people: 1", "people: 2", 1), "the estate in it has the revision"},
 		{"a broken estate", strings.Replace(valid, "kind: Crew", "kind: Crow", 1), "Crow"},
