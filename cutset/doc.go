@@ -9,7 +9,7 @@
 // The front door is [Solve]. It rewrites the tree into a smaller one with the
 // same cut sets (graph.go), cuts it into modules (module.go), solves each module by racing
 // variable orders (order.go) and methods (build.go, sweep.go, sets.go) in one node table
-// (diagram.go), or in pieces that have no set in common (divide.go), and joins the families of the modules in a forest that is counted, listed and
+// (diagram.go), up to an order without what is too heavy for the top (outlook.go), or in pieces that have no set in common (divide.go), and joins the families of the modules in a forest that is counted, listed and
 // ranked without ever being written out (family.go). Of a large tree the first sets by rank are found by
 // themselves (cheapest.go). [Prove] shows that no set is missing from a list, for
 // package verify to check. The main types are [Tree] with its [Gate] and [Leaf], [Options] and [Result].
