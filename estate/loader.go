@@ -21,6 +21,7 @@ type Loader struct {
 	index  *index
 	briefs [kinds][]brief   // of each document
 	number map[string]int32 // of each file
+	weight int64            // of the files at most, in bytes of memory
 }
 
 // A brief is what a Loader asks of every document each time, packed.
@@ -38,11 +39,11 @@ func (l *Loader) Parse(files []File) (*Snapshot, error) {
 			return s, nil
 		}
 	}
-	s, err := Parse(files)
+	s, weight, err := parse(files, budget())
 	if err != nil {
 		return nil, err // the next load is compared with the last that was good
 	}
-	l.index, l.plain, l.number = nil, nil, map[string]int32{}
+	l.index, l.plain, l.number, l.weight = nil, nil, map[string]int32{}, weight
 	l.keep(s, files)
 	return s, nil
 }
@@ -176,7 +177,15 @@ func (l *Loader) update(files []File) *Snapshot {
 	if len(edits) == 0 {
 		return l.snap
 	}
-	u := &updating{l: l, old: l.snap}
+	var w weight
+	for i := range parts {
+		w.add(parts[i].parts[0])
+	}
+	most := budget() - l.weight // what went is still counted, until all is read anew
+	if w.bytes() > most {
+		return nil
+	}
+	u := &updating{l: l, old: l.snap, spare: w.spare(most)}
 	if !u.read(parts) {
 		return nil
 	}
@@ -184,6 +193,7 @@ func (l *Loader) update(files []File) *Snapshot {
 	if !u.read(u.again(files)) || !u.layout() || !u.resolve() {
 		return nil
 	}
+	l.weight += w.bytes()
 	return u.snapshot()
 }
 
@@ -324,6 +334,7 @@ type updating struct {
 	l     *Loader
 	old   *Snapshot
 	links []link
+	spare *atomic.Int64 // as in [batch.read]
 
 	came   [kinds]map[string]int // position in what came, by name
 	docs   docs                  // what came
@@ -338,7 +349,7 @@ type updating struct {
 
 // read reads documents; false: something is wrong with one.
 func (u *updating) read(parts []batch) bool {
-	parallel(len(parts), func(i int) { parts[i].read(u.l.format) })
+	parallel(len(parts), func(i int) { parts[i].read(u.l.format, u.spare) })
 	for i := range parts {
 		b := &parts[i]
 		if len(b.errs) > 0 || !u.come(&b.docs) {

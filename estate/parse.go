@@ -25,8 +25,8 @@ type File struct {
 	Data []byte
 }
 
-// maxBytes is the most that one estate may hold, in all its files: ten times a
-// hundred thousand components, and well below what takes a machine down.
+// maxBytes is the most text that one estate may hold, in all its files, so that what
+// is far too large is refused unread. What the text may take is in budget.
 const maxBytes = 512 << 20
 
 // Load reads every *.yaml and *.yml file of fsys, recursively, and parses them
@@ -90,19 +90,29 @@ func ReadFiles(fsys fs.FS) ([]File, error) {
 // Parse reads files as one estate. All that is wrong comes back at once, as
 // [Errors]; the snapshot is nil then.
 func Parse(files []File) (*Snapshot, error) {
+	s, _, err := parse(files, budget())
+	return s, err
+}
+
+// parse also says what the files weigh.
+func parse(files []File, most int64) (*Snapshot, int64, error) {
 	l := &loader{format: newFormat()}
-	l.read(files)
+	w := l.cut(files)
+	if err := w.check(most); err != nil {
+		return nil, 0, Errors{err}
+	}
+	l.read(w.spare(most))
 	a := l.assemble()
 	l.resolve(a)
 	s := a.snapshot()
 	l.errs = append(l.errs, s.cycles()...)
 	if len(l.errs) > 0 {
-		return nil, l.report()
+		return nil, 0, l.report()
 	}
 	s.place()
 	s.text = s.encode(l.format)
 	s.revise(nil, 0, 0)
-	return s, nil
+	return s, w.bytes(), nil
 }
 
 // A loader turns files into a snapshot.
@@ -145,8 +155,8 @@ type part struct {
 // batchBytes is how much text one goroutine takes at a time.
 const batchBytes = 128 << 10
 
-// read decodes every document of every file, on all processors.
-func (l *loader) read(files []File) {
+// cut lists the documents of every file, and weighs them.
+func (l *loader) cut(files []File) (w weight) {
 	for _, f := range files {
 		data := bytes.TrimPrefix(f.Data, []byte("\ufeff"))
 		if err := checkUTF8(f.Name, data); err != nil {
@@ -156,6 +166,7 @@ func (l *loader) read(files []File) {
 		size := 0
 		var parts []part
 		for _, p := range split(data) {
+			w.add(p)
 			parts = append(parts, p)
 			if size += len(p.data); size >= batchBytes {
 				l.batches = append(l.batches, batch{file: f.Name, parts: parts, size: size})
@@ -166,7 +177,12 @@ func (l *loader) read(files []File) {
 			l.batches = append(l.batches, batch{file: f.Name, parts: parts, size: size})
 		}
 	}
-	parallel(len(l.batches), func(i int) { l.batches[i].read(l.format) })
+	return w
+}
+
+// read decodes every document, on all processors.
+func (l *loader) read(spare *atomic.Int64) {
+	parallel(len(l.batches), func(i int) { l.batches[i].read(l.format, spare) })
 	for i := range l.batches {
 		l.errs = append(l.errs, l.batches[i].errs...)
 	}
@@ -251,13 +267,14 @@ func marker(line []byte, sign string) bool {
 
 // read decodes the documents of the batch. One YAML decoder for all of them is
 // the fast way; a mistake anywhere, or an alias, which must not reach into
-// another document, is read again with a decoder for each.
-func (b *batch) read(f *format) {
+// another document, is read again with a decoder for each. Spare is how many nodes
+// the documents with aliases may have in all.
+func (b *batch) read(f *format, spare *atomic.Int64) {
 	whole := part{b.parts[0].data[:b.size], b.parts[0].line} // the parts lie one after the other
-	if len(b.parts) == 1 || bytes.IndexByte(whole.data, '*') >= 0 || !b.readPart(f, whole, len(b.parts)) {
+	if len(b.parts) == 1 || bytes.IndexByte(whole.data, '*') >= 0 || !b.readPart(f, spare, whole, len(b.parts)) {
 		b.docs, b.links, b.errs = docs{}, nil, nil
 		for _, p := range b.parts {
-			b.readPart(f, p, 1)
+			b.readPart(f, spare, p, 1)
 		}
 	}
 	b.parts = nil
@@ -265,9 +282,13 @@ func (b *batch) read(f *format) {
 
 // readPart decodes the documents in p, about n, and reports whether all of p is
 // YAML.
-func (b *batch) readPart(f *format, p part, n int) bool {
+func (b *batch) readPart(f *format, spare *atomic.Int64, p part, n int) bool {
 	in := yaml.NewDecoder(bytes.NewReader(p.data))
 	d := decoder{file: b.file, offset: p.line, left: 1000*n + 16*len(p.data), links: b.links}
+	if bytes.IndexByte(p.data, '*') >= 0 {
+		d.left = int(max(0, min(int64(d.left), spare.Load())))
+		defer func(left int) { spare.Add(int64(max(d.left, 0) - left)) }(d.left)
+	}
 	ok := true
 	for {
 		var n yaml.Node
