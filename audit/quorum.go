@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"math/bits"
@@ -14,8 +15,8 @@ import (
 
 // A QuorumPlan says which losses a consensus group survives, and where one more
 // voter helps most. The losses are those of single domains, and of pairs, among
-// the domains that a voter hangs on and those of the sites where one more could
-// stand.
+// the domains that a voter hangs on and those that the places hang on where one
+// more could stand: domains of the types that hold its voters, and sites.
 type QuorumPlan struct {
 	Voters   int         `json:"voters"`
 	Majority int         `json:"majority"`
@@ -34,8 +35,13 @@ type MoreVoters struct {
 	Pairs   int    `json:"pairs"`
 }
 
-// mostSites is how many sites are looked at for one more voter.
-const mostSites = 24
+// mostPlaces is how many domains of one type are looked at for one more voter, the
+// first of them, and mostWays how many sorts of them, each of which needs something
+// else.
+const (
+	mostPlaces = 24
+	mostWays   = 24
+)
 
 // mostVoterDomains is how many domains may hold voters of one group.
 const mostVoterDomains = 256
@@ -63,28 +69,91 @@ type cuts struct {
 
 // A cutter finds the cuts of domains, each once, and plans with them.
 type cutter struct {
-	s     *estate.Snapshot
-	done  []*cuts
-	sites []int               // the first of them
-	plans map[int]*QuorumPlan // by component
+	s      *estate.Snapshot
+	done   []*cuts
+	places map[string]places   // by type of domain
+	plans  map[int]*QuorumPlan // by component
+	seen   []int               // of each domain: the turn in which it was counted last
+	turn   int
 }
 
 func newCutter(s *estate.Snapshot) *cutter {
-	return &cutter{s: s, done: make([]*cuts, len(s.Domains)), sites: firstSites(s), plans: map[int]*QuorumPlan{}}
+	return &cutter{s: s, done: make([]*cuts, len(s.Domains)), places: map[string]places{}, plans: map[int]*QuorumPlan{}}
 }
 
-func firstSites(s *estate.Snapshot) []int {
-	var sites []int
+// places are the domains of one type by what they need, which is all that tells
+// those apart that no voter hangs on. Of too many ways there are those of each site
+// in turn.
+type places struct {
+	first []int // whatever they need
+	ways  [][]int
+}
+
+func placesOf(s *estate.Snapshot, kind string) places {
+	var p places
+	at := map[string]int{}
+	var key []byte
 	for d := range s.Domains {
-		if s.Domains[d].Type == estate.TypeSite && len(sites) < mostSites {
-			sites = append(sites, d)
+		if s.Domains[d].Type != kind {
+			continue
 		}
+		if len(p.first) < mostPlaces {
+			p.first = append(p.first, d)
+		}
+		key = appendNeed(key[:0], &s.Domains[d].Needs)
+		i, ok := at[string(key)]
+		if !ok {
+			i = len(p.ways)
+			at[string(key)], p.ways = i, append(p.ways, nil)
+		}
+		p.ways[i] = append(p.ways[i], d)
 	}
-	return sites
+	if len(p.ways) > mostWays {
+		turn, n := map[int]int{}, map[int]int{} // of each way, by its first domain, and of each site
+		for _, w := range p.ways {
+			site := s.Domains[w[0]].Site
+			turn[w[0]] = n[site]
+			n[site]++
+		}
+		slices.SortStableFunc(p.ways, func(v, w []int) int { return cmp.Compare(turn[v[0]], turn[w[0]]) })
+		p.ways = p.ways[:mostWays]
+	}
+	return p
+}
+
+// appendNeed appends what tells a need from others.
+func appendNeed(b []byte, n *estate.Need) []byte {
+	if n.Ref != nil {
+		return binary.AppendUvarint(append(b, 'r'), uint64(n.Ref.Index))
+	}
+	b = binary.AppendUvarint(append(b, 'k'), uint64(n.K))
+	b = binary.AppendUvarint(b, uint64(len(n.Of)))
+	for i := range n.Of {
+		b = appendNeed(b, &n.Of[i])
+	}
+	return b
+}
+
+func (p places) equal(o places) bool {
+	return slices.Equal(p.first, o.first) && slices.EqualFunc(p.ways, o.ways, slices.Equal)
+}
+
+func (p places) any(has func(d int) bool) bool {
+	return slices.ContainsFunc(p.first, has) || slices.ContainsFunc(p.ways, func(w []int) bool { return slices.ContainsFunc(w, has) })
+}
+
+// typed returns the places of a type.
+func (c *cutter) typed(kind string) places {
+	p, ok := c.places[kind]
+	if !ok {
+		p = placesOf(c.s, kind)
+		c.places[kind] = p
+	}
+	return p
 }
 
 // follow returns a cutter for a snapshot of which only some documents changed, and
-// whether voters could stand in other sites than before, or in such as are under what
+// whether voters could stand in other places than before, or in such as are under what
 // changed.
 func (c *cutter) follow(s *estate.Snapshot, v moves, under []bool, changed []estate.Ref) (*cutter, bool) {
 	n := *c
@@ -102,10 +171,19 @@ func (c *cutter) follow(s *estate.Snapshot, v moves, under []bool, changed []est
 			n.done[d] = nil
 		}
 	}
-	renumber(v, estate.KindDomain, c.sites)
-	n.s, n.sites, n.plans = s, firstSites(s), map[int]*QuorumPlan{}
-	if !slices.Equal(n.sites, c.sites) || under != nil && slices.ContainsFunc(n.sites, func(d int) bool { return under[d] }) {
-		return &n, true
+	n.s, n.plans, n.seen = s, map[int]*QuorumPlan{}, nil
+	if v.Has(estate.KindDomain) || under != nil || slices.ContainsFunc(changed, func(r estate.Ref) bool { return r.Kind == estate.KindDomain }) {
+		n.places = map[string]places{}
+		others := false
+		for kind, was := range c.places {
+			renumber(v, estate.KindDomain, was.first)
+			renumber(v, estate.KindDomain, was.ways...)
+			now := n.typed(kind)
+			others = others || !now.equal(was) || under != nil && now.any(func(d int) bool { return under[d] })
+		}
+		if others {
+			return &n, true
+		}
 	}
 	for i, p := range c.plans {
 		if i = v.Now(estate.KindComponent, i); i >= 0 {
@@ -247,27 +325,20 @@ func (c *cutter) plan(component int) *QuorumPlan {
 	if len(voters) > mostVoterDomains {
 		return nil
 	}
-	places := slices.Clone(voters)
-	places = append(places, c.sites...)
-	slices.Sort(places)
-	places = slices.Compact(places)
-
-	// The domains that any of the places hangs on, and what each takes.
-	var universe []int
-	for _, d := range places {
-		k := c.of(d)
-		universe = append(universe, k.one...)
-		for _, p := range k.two {
-			universe = append(universe, p[0], p[1])
-		}
+	// The domains that the voters hang on, and what each takes. All others take nothing,
+	// neither alone nor with another.
+	universe := c.under(voters)
+	if total == 0 {
+		universe = c.under(c.around(nil, nil)) // there is no majority whatever is lost
 	}
-	slices.Sort(universe)
-	universe = slices.Compact(universe)
+	find := func(d int) (int, bool) { return slices.BinarySearch(universe, d) }
 	at := func(d int) int {
-		i, _ := slices.BinarySearch(universe, d)
+		i, _ := find(d)
 		return i
 	}
-	masks := make([]mask, len(universe)) // the voters that each takes
+	places := c.around(voters, universe)
+	others := c.count(places, universe) - len(universe) // that only places hang on
+	masks := make([]mask, len(universe))                // the voters that each takes
 	joint := map[[2]int]mask{}
 	votes := make([]int, len(voters))
 	for i, d := range voters {
@@ -301,18 +372,24 @@ func (c *cutter) plan(component int) *QuorumPlan {
 		pairs  = make([]bool, n*n) // of two, the later one first: they take half
 		many   = make([]int, n)    // of each: how many such pairs it is in
 		breaks = make([]bool, n)
+		halves int        // of these, how many take half
 		more   MoreVoters // with a voter that nothing takes
 	)
 	for i, d := range universe {
 		alone[i] = lostVotes(masks[i])
-		if half(alone[i]) && even {
-			more.Singles++
+		if half(alone[i]) {
+			halves++
 		}
-		p.Singles++
 		if 2*(total-alone[i]) <= total {
 			breaks[i] = true
 			p.Breaking = append(p.Breaking, s.Domains[d].Name)
 		}
+	}
+	p.Singles = n + others
+	p.Pairs = p.Singles * (p.Singles - 1) / 2
+	p.Survived = others*(n-len(p.Breaking)) + others*(others-1)/2
+	if even {
+		more.Singles, more.Pairs = halves, others*halves
 	}
 	jointly := slices.SortedFunc(maps.Keys(joint), func(a, b [2]int) int {
 		return cmp.Or(cmp.Compare(a[1], b[1]), cmp.Compare(a[0], b[0])) // in the order of the pairs
@@ -337,7 +414,6 @@ func (c *cutter) plan(component int) *QuorumPlan {
 					more.Pairs++
 				}
 			}
-			p.Pairs++
 			if 2*(total-lost) > total {
 				p.Survived++
 			} else if !breaks[i] && !breaks[j] && len(p.Joint) < 20 {
@@ -349,19 +425,32 @@ func (c *cutter) plan(component int) *QuorumPlan {
 		k := c.of(d)
 		m := more
 		m.In = s.Domains[d].Name
-		for i, x := range k.one {
-			if half(alone[at(x)]) {
-				m.Singles--
+		var own []int // of what takes it: what takes voters, too
+		with := halves
+		for _, x := range k.one {
+			i, ok := find(x)
+			if !ok {
+				continue
 			}
-			m.Pairs -= many[at(x)]
-			for _, y := range k.one[:i] {
-				if pairs[at(x)*n+at(y)] {
+			if half(alone[i]) {
+				m.Singles--
+				m.Pairs -= others
+				with--
+			}
+			m.Pairs -= many[i]
+			for _, j := range own {
+				if pairs[i*n+j] {
 					m.Pairs++ // it is taken off twice
 				}
 			}
+			own = append(own, i)
 		}
+		m.Pairs -= (len(k.one) - len(own)) * with
 		for _, q := range k.two { // neither of them takes it alone
-			if pairs[at(q[1])*n+at(q[0])] {
+			i, first := find(q[0])
+			j, second := find(q[1])
+			switch {
+			case first && second && pairs[j*n+i], first && !second && half(alone[i]), second && !first && half(alone[j]):
 				m.Pairs--
 			}
 		}
@@ -373,6 +462,82 @@ func (c *cutter) plan(component int) *QuorumPlan {
 		p.More = nil
 	}
 	return p
+}
+
+// under lists the domains that any of some hangs on.
+func (c *cutter) under(domains []int) []int {
+	var out []int
+	for _, d := range domains {
+		k := c.of(d)
+		out = append(out, k.one...)
+		for _, p := range k.two {
+			out = append(out, p[0], p[1])
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// count counts the domains, besides some that are told, that any of the places hangs
+// on, and those.
+func (c *cutter) count(places, told []int) int {
+	if c.seen == nil {
+		c.seen = make([]int, len(c.s.Domains))
+	}
+	c.turn++
+	n := 0
+	see := func(d int) {
+		if c.seen[d] != c.turn {
+			c.seen[d] = c.turn
+			n++
+		}
+	}
+	for _, d := range told {
+		see(d)
+	}
+	for _, d := range places {
+		k := c.of(d)
+		for _, x := range k.one {
+			see(x)
+		}
+		for _, p := range k.two {
+			see(p[0])
+			see(p[1])
+		}
+	}
+	return n
+}
+
+// around lists the places for one more voter: where voters stand, and domains of the
+// same types, or sites. Of those that no voter hangs on, and that need the same, one is
+// as good as another.
+func (c *cutter) around(voters, universe []int) []int {
+	kinds := []string{estate.TypeSite}
+	for _, d := range voters {
+		kinds = append(kinds, c.s.Domains[d].Type)
+	}
+	slices.Sort(kinds)
+	kinds = slices.Compact(kinds)
+	var out []int
+	for _, d := range universe {
+		if slices.Contains(kinds, c.s.Domains[d].Type) {
+			out = append(out, d)
+		}
+	}
+	for _, kind := range kinds {
+		p := c.typed(kind)
+		out = append(out, p.first...)
+		for _, w := range p.ways {
+			for _, d := range w {
+				if _, hangs := slices.BinarySearch(universe, d); !hangs {
+					out = append(out, d)
+					break
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // quorum plans for every consensus group. It is an error where the loss of one

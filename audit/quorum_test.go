@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -18,8 +19,11 @@ func nested(r *rand.Rand) string {
 	var b strings.Builder
 	for i := range 6 {
 		fmt.Fprintf(&b, "{kind: Domain, name: d%d", i)
-		if r.IntN(3) == 0 {
+		switch r.IntN(4) {
+		case 0:
 			b.WriteString(", type: site")
+		case 1:
+			b.WriteString(", type: hall")
 		}
 		d := func() string { return fmt.Sprintf("d%d", r.IntN(i)) }
 		if i > 0 {
@@ -78,10 +82,17 @@ func quorumPlanIsBruteForce(t *testing.T, seeds int) {
 			}
 			s := parse(t, domains+group(votes, -1))
 			p := audit.PlanQuorum(s, 0)
-			// The universe of the plan: what the voters and the sites hang on.
+			// The universe of the plan: what the places hang on, which are the sites and all
+			// domains of a type that holds voters.
+			kinds := map[string]bool{estate.TypeSite: true}
+			for d, n := range votes {
+				if n > 0 {
+					kinds[s.Domains[d].Type] = true
+				}
+			}
 			places := map[int]bool{}
 			for d := range s.Domains {
-				if votes[d] > 0 || s.Domains[d].Type == estate.TypeSite {
+				if kinds[s.Domains[d].Type] {
 					places[d] = true
 				}
 			}
@@ -184,4 +195,39 @@ func universeOf(t *testing.T, s *estate.Snapshot, places map[int]bool) []string 
 		}
 	}
 	return out
+}
+
+func TestOneMoreVoterStandsInAnEmptyPlace(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range 30 { // the voters' zones are before, and the empty one is the last
+		fmt.Fprintf(&b, "{kind: Domain, name: z%02d, type: zone, needs: [old]}\n---\n", i)
+	}
+	b.WriteString("{kind: Domain, name: old, type: campus}\n---\n{kind: Domain, name: a-vendor, type: vendor}\n---\n{kind: Domain, name: zz, type: zone}\n---\n")
+	b.WriteString("{kind: Domain, name: other, type: zone}\n---\n")
+	s := parse(t, b.String()+"{kind: Component, name: q, mode: quorum, replicas: [{in: z00, count: 2}, {in: other, count: 2}]}")
+	if got := audit.PlanQuorum(s, 0).More; got == nil || got.In != "zz" {
+		t.Errorf("one more voter: got %+v, want it in zz", got)
+	}
+}
+
+func TestCheckerFollowsPlacesForVoters(t *testing.T) {
+	t.Parallel()
+	k := audit.NewChecker(audit.Options{Rules: []string{"quorum"}})
+	for i, more := range []string{"", "\n---\n{kind: Domain, name: c, type: zone}", "\n---\n{kind: Domain, name: c, type: hall}", "\n---\n{kind: Domain, name: c, type: zone, needs: [a]}"} {
+		s := parse(t, "{kind: Domain, name: a, type: zone}\n---\n{kind: Domain, name: b, type: zone}\n---\n"+
+			"{kind: Component, name: q, mode: quorum, replicas: [{in: a, count: 2}, {in: b, count: 2}]}"+more)
+		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		got, err := k.Check(s, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := audit.Check(s, audit.Options{Rules: []string{"quorum"}, Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.Findings[0].Proof.Quorum, got.Findings[0].Proof.Quorum); diff != "" {
+			t.Errorf("step %d (-check +checker):\n%s", i, diff)
+		}
+	}
 }
