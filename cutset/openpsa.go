@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
@@ -51,6 +52,9 @@ func (e *ModelError) Unwrap() []error {
 // passed over. The top is the gate that no other gate uses. A gate that makes the tree non-coherent is
 // refused by name, and so is everything that would need a document type or more than static fault trees.
 func ReadOpenPSA(r io.Reader) (Tree, error) { return ReadOpenPSATop("", r) }
+
+// ErrLarge is wrapped by the error about a file that is refused by its size.
+var ErrLarge = errors.New("too large")
 
 // ErrUndefined is wrapped by errors about what none of the files that were given defines.
 var ErrUndefined = errors.New("not defined")
@@ -145,7 +149,7 @@ type capped struct {
 func (c *capped) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
 	if c.left -= int64(n); c.left <= 0 {
-		return 0, refusal(fmt.Sprintf("the file is larger than %d bytes", c.limit))
+		return 0, refusal(fmt.Sprintf("the file is larger than %d MiB", c.limit>>20))
 	}
 	return n, err
 }
@@ -154,6 +158,11 @@ func (m *model) read(r io.Reader) error {
 	m.file = ""
 	if f, ok := r.(interface{ Name() string }); ok {
 		m.file = f.Name()
+	}
+	if f, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok { // a pipe has no size, and is counted
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > m.limit {
+			return &ModelError{File: m.file, Line: 1, What: fmt.Sprintf("the file has %d MiB and is not read; at most %d MiB are", info.Size()>>20, m.limit>>20), err: ErrLarge}
+		}
 	}
 	m.x = xml.NewDecoder(&capped{r, m.limit, m.limit + 1})
 	m.x.CharsetReader = func(charset string, input io.Reader) (io.Reader, error) {

@@ -265,6 +265,9 @@ func (c *cutsetsRun) model() (*cutset.Tree, error) {
 	if errors.Is(err, cutset.ErrUndefined) {
 		return nil, usagef("where a model is in several files, give --openpsa FILE for each of them", "%w", err)
 	}
+	if errors.Is(err, cutset.ErrLarge) {
+		return nil, usagef("leave out what --of does not need, or spread the model over several files, each with --openpsa FILE", "%w", err)
+	}
 	if errors.Is(err, cutset.ErrInput) || errors.Is(err, syscall.EISDIR) {
 		return nil, usagef("a model is an Open-PSA MEF file with and, or and atleast gates; --of names its top gate", "%w", err)
 	}
