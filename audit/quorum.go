@@ -36,11 +36,12 @@ type MoreVoters struct {
 }
 
 // mostPlaces is how many domains of one type are looked at for one more voter, the
-// first of them, and mostWays how many sorts of them, each of which needs something
-// else.
+// first of them, mostWays how many sorts of them, each of which needs something
+// else, and mostAlike how many of a sort, to find one that no voter hangs on.
 const (
 	mostPlaces = 24
 	mostWays   = 24
+	mostAlike  = 16
 )
 
 // mostVoterDomains is how many domains may hold voters of one group.
@@ -106,7 +107,9 @@ func placesOf(s *estate.Snapshot, kind string) places {
 			i = len(p.ways)
 			at[string(key)], p.ways = i, append(p.ways, nil)
 		}
-		p.ways[i] = append(p.ways[i], d)
+		if len(p.ways[i]) < mostAlike {
+			p.ways[i] = append(p.ways[i], d)
+		}
 	}
 	if len(p.ways) > mostWays {
 		turn, n := map[int]int{}, map[int]int{} // of each way, by its first domain, and of each site
