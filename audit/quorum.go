@@ -127,10 +127,10 @@ func placesOf(s *estate.Snapshot, kind string) places {
 // appendNeed appends what tells a need from others.
 func appendNeed(b []byte, n *estate.Need) []byte {
 	if n.Ref != nil {
-		return binary.AppendUvarint(append(b, 'r'), uint64(n.Ref.Index))
+		return binary.AppendVarint(append(b, 'r'), int64(n.Ref.Index))
 	}
-	b = binary.AppendUvarint(append(b, 'k'), uint64(n.K))
-	b = binary.AppendUvarint(b, uint64(len(n.Of)))
+	b = binary.AppendVarint(append(b, 'k'), int64(n.K))
+	b = binary.AppendVarint(b, int64(len(n.Of)))
 	for i := range n.Of {
 		b = appendNeed(b, &n.Of[i])
 	}
