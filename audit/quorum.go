@@ -470,15 +470,23 @@ func (c *cutter) plan(component int) *QuorumPlan {
 // under lists the domains that any of some hangs on.
 func (c *cutter) under(domains []int) []int {
 	var out []int
-	for _, d := range domains {
-		k := c.of(d)
-		out = append(out, k.one...)
-		for _, p := range k.two {
-			out = append(out, p[0], p[1])
-		}
-	}
+	c.each(domains, func(d int) { out = append(out, d) })
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// each calls f for the domains that some hang on, as often as one does.
+func (c *cutter) each(domains []int, f func(d int)) {
+	for _, d := range domains {
+		k := c.of(d)
+		for _, x := range k.one {
+			f(x)
+		}
+		for _, p := range k.two {
+			f(p[0])
+			f(p[1])
+		}
+	}
 }
 
 // count counts the domains, besides some that are told, that any of the places hangs
@@ -498,16 +506,7 @@ func (c *cutter) count(places, told []int) int {
 	for _, d := range told {
 		see(d)
 	}
-	for _, d := range places {
-		k := c.of(d)
-		for _, x := range k.one {
-			see(x)
-		}
-		for _, p := range k.two {
-			see(p[0])
-			see(p[1])
-		}
-	}
+	c.each(places, see)
 	return n
 }
 
